@@ -1,0 +1,12 @@
+"""Incidents written down as a folder of logs, with the truth about them: the other side of kyumei's tests, and its examples.
+
+Nothing here imports kyumei. Equal plans give equal bytes.
+"""
+
+from __future__ import annotations
+
+from incidents.folder import generate
+from incidents.plan import Plan
+from incidents.truth import Cited, Truth
+
+__all__ = ["Cited", "Plan", "Truth", "generate"]

@@ -1,0 +1,154 @@
+"""The verbs of kyumei as functions; the command line and every other face call these and nothing else."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from kyumei import discover
+from kyumei.correlate import clocks
+from kyumei.diagnose.investigate import investigate as _investigate
+from kyumei.diagnose.understand import understand
+from kyumei.errors import PathError
+from kyumei.model.symptom import Symptom
+from kyumei.model.window import iso
+from kyumei.store.case import Case, open_case
+from kyumei.store.settings import read_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import duckdb
+
+    from kyumei.model.finding import Investigation
+    from kyumei.model.window import Window
+    from kyumei.store.identify import Identity
+    from kyumei.store.settings import Settings
+
+MARGIN = timedelta(minutes=12)
+"""Read before and after the stated window of a large case: neighbours that show coverage, and records that AWS dates by their end."""
+DEMO = "waf-403"
+
+
+def investigate(  # noqa: PLR0913 - each is a choice of the caller
+    path: str | Path,
+    symptom: Symptom | str | None,
+    *,
+    now: datetime,
+    zone: str | None = None,
+    options: Mapping[str, str] | None = None,
+    cache: Path | None = None,
+) -> Investigation:
+    """Find the cause of a symptom in the case at ``path``.
+
+    ``symptom`` is a sentence, or what was understood of one; null takes the sentence of case.toml, if any. ``now`` (aware) is what "yesterday" and a
+    missing year are measured against, ``zone`` the person's own zone where the sentence names none. Raises PathError, SymptomError or ConfigError.
+    """
+    root = Path(path)
+    if not isinstance(symptom, Symptom):
+        told = symptom if symptom is not None else read_settings(root).symptom
+        symptom = understand(told or "", now=now, default_zone=zone, options=options)
+    case = _open(root, symptom.window, symptom.moment, symptom.zone, cache)
+    try:
+        _refuse_empty(case, root)
+        return _investigate(case, symptom)
+    finally:
+        case.con.close()
+
+
+def tables(path: str | Path, *, cache: Path | None = None) -> list[dict[str, Any]]:
+    """What a case holds: one entry a table with files, rows, unread lines, lines, first and last time, and its zone; files nobody claims under null."""
+    case = _open(Path(path), None, None, None, cache)
+    try:
+        found = [_table(case, name) for name in discover.formats()]
+        unclaimed = _unclaimed(case)
+        return [one for one in found if one] + ([unclaimed] if unclaimed else [])
+    finally:
+        case.con.close()
+
+
+def unread(path: str | Path, *, cache: Path | None = None) -> list[dict[str, Any]]:
+    """Every line that could not be read: file, line, text and why."""
+    case = _open(Path(path), None, None, None, cache)
+    try:
+        return case.rows("SELECT a.name AS file, u._line AS line, u.text, u.why FROM unread u JOIN artifacts a ON a.artifact = u._artifact ORDER BY 1, 2")
+    finally:
+        case.con.close()
+
+
+def demo_case() -> Path:
+    """The folder of the example that is shipped with kyumei. Raises PathError when the installation lacks it."""
+    packaged = Path(str(resources.files("kyumei"))) / "examples" / DEMO
+    here = Path(__file__).resolve().parents[2] / "examples" / DEMO / "case"
+    for folder in (packaged, here):
+        if folder.is_dir():
+            return folder
+    message = "the example is not installed"
+    raise PathError(message, "install kyumei from its wheel, or run from a checkout")
+
+
+def _open(root: Path, window: Window | None, moment: datetime | None, zone: str | None, cache: Path | None) -> Case:
+    """Open a case; of a large one only what lies around the window is read."""
+    reference = moment or (window.middle if window else None)
+
+    def offsets(identity: Identity) -> tuple[timedelta, ...]:
+        """The zones that a clock without one may keep, as far as anything hints at them."""
+        spoken = ZoneInfo(zone).utcoffset(reference) if zone and reference and "/" in zone else None
+        told = [ZoneInfo(name).utcoffset(reference) for name in read_settings(root).zones.values()] if reference else []
+        hints = {timedelta(0), *identity.offsets, *_SEEN.get(root, set()), *(offset for offset in (spoken, *told) if offset is not None)}
+        _SEEN.setdefault(root, set()).update(identity.offsets)
+        return tuple(sorted(hints))
+
+    def settle(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+        clocks.settle(con, settings, reference)
+
+    _SEEN.pop(root, None)
+    year = reference.astimezone(UTC).year if reference else None
+    return open_case(root, window.widened(MARGIN) if window else None, settle, offsets, key=f"{year}|{zone}", cache=cache)
+
+
+_SEEN: dict[Path, set[timedelta]] = {}
+"""Zones met in the files of a case that is being opened: a zone in one log is a hint for its neighbours."""
+
+
+def _refuse_empty(case: Case, root: Path) -> None:
+    count, troubled, first = case.con.execute("SELECT count(*), count(*) FILTER (WHERE trouble <> ''), any_value(trouble) FILTER (WHERE trouble <> '') FROM artifacts").fetchone() or (0, 0, "")
+    if count == 0:
+        message = f"the folder holds no files: {root}"
+        raise PathError(message, "put log files there, or give the folder that holds them")
+    if count == troubled:
+        message = f"none of the {count} files in {root} can be read: {first}"
+        raise PathError(message, "check the permissions and that the files are logs")
+
+
+def _table(case: Case, name: str) -> dict[str, Any] | None:
+    files, rows, start, end, inner = case.con.execute(
+        f"SELECT count(DISTINCT _artifact) FILTER (WHERE _via IS NULL), count(*) FILTER (WHERE _via IS NULL), min(time), max(time), count(*) FILTER (WHERE _via IS NOT NULL) FROM \"{name}\""
+    ).fetchone() or (0, 0, None, None, 0)
+    own = "SELECT artifact FROM artifacts WHERE format = ?"
+    lost = case.value(f"SELECT count(*) FROM unread WHERE _artifact IN ({own})", [name])
+    taken = case.value(f'SELECT coalesce(sum(_span), 0) FROM "{name}" WHERE _via IS NULL')
+    if not rows and not lost and not inner:
+        return None
+    clock = case.rows("SELECT zone, source FROM _clocks WHERE table_name = ? ORDER BY source <> 'assumed', zone LIMIT 1", [name])
+    zones = {row["zone"] for row in case.rows("SELECT DISTINCT zone FROM _clocks WHERE table_name = ?", [name])}
+    entry: dict[str, Any] = {"table": name, "files": files, "rows": rows, "unread": lost, "lines": int(taken) + lost}
+    entry["start"] = iso(start.replace(tzinfo=UTC)) if start else None
+    entry["end"] = iso(end.replace(tzinfo=UTC)) if end else None
+    entry["zone"] = ", ".join(sorted(zones)) if zones else "UTC"
+    entry["zone_inferred"] = bool(clock) and clock[0]["source"] != "told"
+    if inner:
+        entry["inner_rows"] = inner
+    return entry
+
+
+def _unclaimed(case: Case) -> dict[str, Any] | None:
+    files, lines = case.con.execute(
+        "SELECT count(DISTINCT a.artifact), count(u._line) FROM artifacts a LEFT JOIN unread u ON u._artifact = a.artifact WHERE a.format IS NULL AND a.shape <> 'empty'"
+    ).fetchone() or (0, 0)
+    if not files:
+        return None
+    return {"table": None, "files": files, "rows": 0, "unread": lines, "lines": lines, "start": None, "end": None, "zone": None, "zone_inferred": False}

@@ -1,0 +1,122 @@
+"""The command ``kyumei``: its verbs, and how it ends.
+
+Data goes to standard output, talk to standard error. Every error that is not a fault of ours is one line and a hint. Nothing heavy is imported
+before a verb needs it, so that help is there at once.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+import typer.main
+
+import kyumei
+from kyumei.cli import demo, formats, investigate, rules, tables
+from kyumei.errors import KyumeiError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+WRONG = 2
+"""The command or its input was wrong; also a fault of ours."""
+INTERRUPTED = 130
+"""Somebody pressed Ctrl-C, or closed the pipe that we wrote to."""
+
+app = typer.Typer(
+    name="kyumei",
+    help="Find the root cause of a failure on AWS from its logs and configuration, and show the evidence line by line.",
+    epilog="\b\nExample:\n  kyumei investigate ./logs --symptom '403 on GET /app/admin at 2025-02-06 14:32 JST'\n\n"
+    "\b\nExit codes:\n  0 done, nothing wrong found    1 a cause was found\n  2 the command or the input was wrong\n"
+    "  3 AWS, an engine or a database could not be reached",
+    rich_markup_mode=None,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("investigate", epilog=investigate.EPILOG)(investigate.investigate)
+app.command("demo", epilog=demo.EPILOG)(demo.demo)
+app.command("tables", epilog=tables.EPILOG)(tables.tables)
+app.command("formats", epilog=formats.EPILOG)(formats.formats)
+app.command("rules", epilog=rules.EPILOG)(rules.rules)
+
+
+def _version(asked: bool) -> None:  # noqa: FBT001 - Typer calls it with the value of the option
+    """Print the version and leave."""
+    if asked:
+        sys.stdout.write(f"kyumei {kyumei.__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")] = False,  # noqa: ARG001, FBT002 - an eager option acts by its callback
+) -> None:
+    """Take the options that stand before a verb."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command with the arguments (those of the process unless given) and answer its exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        code = _run(given)
+        sys.stdout.flush()
+    except KyumeiError as error:
+        return _refuse(error.message, error.hint, error.exit_code)
+    except typer.TyperException as error:
+        return _refuse(error.format_message(), f"{_path_of(error)} --help shows what it takes", WRONG)
+    except BrokenPipeError:
+        _close_quietly()
+        return INTERRUPTED
+    except (KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED
+    except Exception as error:  # the last door: whatever went wrong inside us, the user gets one line and no traceback
+        return _fault(error, given)
+    return code
+
+
+def _run(arguments: list[str]) -> int:
+    """Run the verb; what it returns is the exit code. Not Typer's own main, which would end the process by itself."""
+    command = typer.main.get_command(app)
+    try:
+        with command.make_context("kyumei", arguments) as context:
+            code = command.invoke(context)
+    except typer.Exit as leave:
+        return leave.exit_code
+    return code if isinstance(code, int) else 0
+
+
+def _path_of(error: typer.TyperException) -> str:
+    """The command whose use was wrong, as it is typed."""
+    context = getattr(error, "ctx", None)
+    return str(context.command_path) if context else "kyumei"
+
+
+def _refuse(message: str, hint: str, code: int) -> int:
+    """One line and a hint on standard error."""
+    from kyumei.report.escape import visible  # noqa: PLC0415 - only a failing command pays for it
+
+    sys.stderr.write(f"kyumei: {visible(' '.join(message.split()))}\n")
+    if hint:
+        sys.stderr.write(f"hint: {visible(' '.join(hint.split()))}\n")
+    return code
+
+
+def _fault(error: Exception, arguments: list[str]) -> int:
+    """A fault of ours in one line; where it is only for those who ask."""
+    if "--verbose" in arguments:
+        import traceback  # noqa: PLC0415 - only a failing command pays for it
+
+        traceback.print_exception(error)
+        return _refuse(f"internal error: {type(error).__name__}: {error}", "please report this with the lines above", WRONG)
+    return _refuse(f"internal error: {type(error).__name__}: {error}", "--verbose shows where", WRONG)
+
+
+def _close_quietly() -> None:
+    """Let standard output lead nowhere, so that nothing complains about the closed pipe when the process ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,151 @@
+"""The chain of components in front of the application: from the configuration in the case, or inferred from what the logs betray.
+
+Private clients in a web server's log mean that a balancer or proxy is in front (EDGE-155); ELB-HealthChecker means an Elastic Load Balancer; a row of WAF
+names what it protects; ``waf`` among the actions of a load balancer's row means a web ACL. For each hop: did it see the request, who answered.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from kyumei.correlate.journey import is_private
+from kyumei.correlate.sightings import ORDER, position
+from kyumei.model.finding import Hop
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from kyumei.contracts import Failure
+    from kyumei.correlate.coverage import LogCoverage
+    from kyumei.model.finding import Citation
+    from kyumei.store.case import Case
+
+TITLES = {
+    "cloudfront": "CloudFront",
+    "waf": "AWS WAF",
+    "alb": "Application Load Balancer",
+    "clb": "Classic Load Balancer",
+    "apigateway": "API Gateway",
+    "nginx": "nginx",
+    "apache": "Apache httpd",
+    "server": "application server",
+    "app": "application",
+    "balancer": "load balancer or proxy",
+}
+TABLE_OF = {"waf": "waf", "alb": "alb_access", "nginx": "nginx_access", "server": "app_log", "app": "app_log", "balancer": "alb_access"}
+LOG_OF = {
+    "waf": "AWS WAF log",
+    "alb": "Application Load Balancer access log",
+    "nginx": "nginx access log",
+    "server": "application server's access log",
+    "app": "application's log",
+    "balancer": "access log of the load balancer",
+}
+
+
+@dataclass(frozen=True)
+class Known:
+    """A hop that is known to exist: its name where one is known, how it is known, and whether a log of it is here."""
+
+    hop: str
+    name: str
+    how: str
+    logged: bool
+
+
+def chain(case: Case, logs: Sequence[LogCoverage]) -> list[Known]:
+    """The hops that exist, outermost first."""
+    known: dict[str, Known] = {}
+    for log in logs:
+        if log.hop in ORDER and log.hop not in known:
+            known[log.hop] = Known(log.hop, _logged_name(case, log.hop), f"its log is in the case ({log.log})", logged=True)
+    for hop, name, how in (*_from_snapshots(case), *_from_traces(case)):
+        if hop == "balancer" and ("alb" in known or "clb" in known):
+            continue
+        if hop not in known:
+            known[hop] = Known(hop, name, how, logged=False)
+    return sorted(known.values(), key=lambda one: position("alb" if one.hop == "balancer" else one.hop))
+
+
+def _logged_name(case: Case, hop: str) -> str:
+    column = {"waf": ("waf", "webacl"), "alb": ("alb_access", "elb")}.get(hop)
+    if column is None:
+        return ""
+    names = case.rows(f"SELECT DISTINCT {column[1]} AS name FROM {column[0]} WHERE {column[1]} IS NOT NULL ORDER BY 1 LIMIT 4")
+    return ", ".join(str(row["name"]) for row in names)
+
+
+def _from_snapshots(case: Case) -> list[tuple[str, str, str]]:
+    found: list[tuple[str, str, str]] = []
+    rows = case.rows(
+        "SELECT service, operation, name, document FROM resource_snapshot WHERE (service = 'elbv2' AND operation = 'describe-load-balancers') "
+        "OR (service = 'wafv2' AND operation IN ('get-web-acl', 'list-web-acls', 'get-web-acl-for-resource')) "
+        "OR (service = 'cloudfront' AND operation = 'list-distributions') OR (service = 'ec2' AND operation = 'describe-network-interfaces')"
+    )
+    for row in rows:
+        document: dict[str, Any] = _parsed(row["document"])
+        where = f"aws/{row['service']}/{row['operation']}"
+        if row["operation"] == "describe-load-balancers" and document.get("Type", "application") == "application":
+            found.append(("alb", str(row["name"] or ""), f"{where} lists it"))
+        elif row["service"] == "wafv2":
+            found.append(("waf", str(row["name"] or ""), f"{where} describes it"))
+        elif row["service"] == "cloudfront":
+            found.append(("cloudfront", str(row["name"] or ""), f"{where} lists it"))
+        elif str(document.get("Description", "")).startswith("ELB app/"):
+            found.append(("alb", document["Description"].split("/")[1], f"{where}: an interface says {document['Description']!r}"))
+    return found
+
+
+def _parsed(document: object) -> dict[str, Any]:
+    try:
+        value = json.loads(str(document))
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _from_traces(case: Case) -> list[tuple[str, str, str]]:
+    """Hops that leave no log here but betray themselves in the logs of others."""
+    found: list[tuple[str, str, str]] = []
+    if case.value("SELECT count(*) FROM alb_access WHERE list_contains(actions, 'waf')"):
+        found.append(("waf", "", "the load balancer's rows hold the action waf"))
+    for name in ("waf", "source_name"):
+        if name == "waf" and case.value("SELECT count(*) FROM waf WHERE source_name = 'ALB'"):
+            found.append(("alb", str(case.value("SELECT any_value(elb) FROM waf WHERE source_name = 'ALB'") or ""), "WAF's rows name it as what they protect"))
+        elif case.value("SELECT count(*) FROM waf WHERE source_name = 'CF'"):
+            found.append(("cloudfront", "", "WAF's rows name it as what they protect"))
+    if case.value("SELECT count(*) FROM nginx_access WHERE user_agent LIKE 'ELB-HealthChecker%'"):
+        found.append(("alb", "", "nginx answers ELB-HealthChecker"))
+    clients = case.rows("SELECT client_ip, count(*) AS n FROM nginx_access WHERE client_ip IS NOT NULL GROUP BY 1 ORDER BY 2 DESC LIMIT 200")
+    private = sum(row["n"] for row in clients if is_private(row["client_ip"]))
+    if clients and private * 10 >= 9 * sum(row["n"] for row in clients):
+        found.append(("balancer", "", "nearly all clients that nginx sees have private addresses"))
+    return found
+
+
+def table(known: Sequence[Known], covering: Mapping[str, bool], reasons: Mapping[str, str], failure: Failure | None, cited: Mapping[str, tuple[Citation, ...]]) -> tuple[Hop, ...]:
+    """The hop table: for each hop whether it saw the failing requests, whether it answered, and why we say so."""
+    found: list[Hop] = []
+    for one in known:
+        name = f"{TITLES[one.hop]}{f' {one.name}' if one.name else ''}"
+        if not one.logged:
+            passed = failure is not None and position(failure.hop if failure.hop in ORDER else "app") > position("alb" if one.hop == "balancer" else one.hop)
+            found.append(Hop(one.hop, "blind", False if passed else None, f"no log of it is in the case; {one.how}", name=name))
+            continue
+        if failure is None:
+            saw = "no" if covering.get(one.hop) else "blind"
+            why = "its log covers the moment and holds no such failure" if covering.get(one.hop) else reasons.get(one.hop, "")
+            found.append(Hop(one.hop, saw, False if saw == "no" else None, why, name=name))
+            continue
+        seen = failure.sightings.get(one.hop, ())
+        answered = one.hop == failure.hop or (failure.hop == "app" and one.hop == "server" and "app" not in failure.sightings)
+        if seen:
+            why = f"it has {len(seen)} record{'s' if len(seen) > 1 else ''} of the failing requests" + (" and made the answer" if answered else "")
+            found.append(Hop(one.hop, "yes", answered if failure.hop != "unknown" else None, why, cited.get(one.hop, ()), name))
+        elif covering.get(one.hop) and one.hop not in failure.blind:
+            found.append(Hop(one.hop, "no", answered, "its log covers the moment and does not have the request", cited.get(one.hop, ()), name))
+        else:
+            found.append(Hop(one.hop, "blind", None if not answered else True, reasons.get(one.hop, "it cannot be told apart there"), cited.get(one.hop, ()), name))
+    return tuple(found)

@@ -1,0 +1,222 @@
+"""One request through all logs: by id where one exists, else by time, method, path and client, with the quality of the match stated.
+
+An *exchange* is one request with its record at each hop that has one. Records are matched from the outermost hop inwards, one to one, so that a
+record that belongs to one request is never taken for another's.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from kyumei.correlate.sightings import position
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from kyumei.model.symptom import Symptom
+    from kyumei.model.window import Window
+    from kyumei.store.case import Case
+
+SLACK = timedelta(seconds=2)
+"""Clocks of hosts in one region differ by less; logs that keep whole seconds lose up to one."""
+AROUND = timedelta(seconds=60)
+"""How far outside the window records are looked at, so that a request on its edge finds its other records."""
+MOST = 20_000
+"""Records that are matched one by one; beyond that the nearest to the moment are, and the rest is counted."""
+BY_ID = "trace id"
+BY_CLIENT = "time, method, path and client"
+BY_TIME = "time, method and path"
+
+Row = dict[str, Any]
+
+
+@dataclass
+class Exchange:
+    """One request: its record at each hop, outermost first, and how they were joined."""
+
+    sightings: dict[str, Row] = field(default_factory=dict)
+    joined_by: set[str] = field(default_factory=set)
+
+    @property
+    def outermost(self) -> Row:
+        """The record furthest out."""
+        return next(iter(self.sightings.values()))
+
+    @property
+    def innermost(self) -> Row:
+        """The record furthest in."""
+        return list(self.sightings.values())[-1]
+
+    @property
+    def blocked(self) -> bool:
+        """Whether WAF's own record says that it did not let the request go on."""
+        return bool(self.sightings.get("waf", {}).get("own"))
+
+
+def matches(symptom: Symptom, row: Row) -> bool:
+    """Whether one record fits everything that the person stated and that the record can tell."""
+    if symptom.request_ids and not _has_id(symptom, row):
+        return False
+    if symptom.method and row["method"] and row["method"] != symptom.method:
+        return False
+    if symptom.path and (row["path"] is None or _bare(row["path"]) != _bare(symptom.path)):
+        return False
+    if symptom.host and row["host"] and row["host"].lower() != symptom.host.lower():
+        return False
+    if symptom.client and not _is_client(symptom.client, row):
+        return False
+    return failed(symptom, row)
+
+
+def failed(symptom: Symptom, row: Row) -> bool:
+    """Whether the record's status is the one stated; any failure where none was stated."""
+    status = row["status"]
+    if symptom.status is not None:
+        return bool(status == symptom.status)
+    if symptom.status_class is not None:
+        return status is not None and status // 100 == symptom.status_class
+    return bool(row["hop"] == "waf" and row["own"]) or (status is not None and status >= 400)
+
+
+def _has_id(symptom: Symptom, row: Row) -> bool:
+    own = {row["trace_id"], row["request_id"]} - {None}
+    return any(stated.removeprefix("Root=") in own for stated in symptom.request_ids)
+
+
+def _bare(path: str) -> str:
+    return path.split("?", 1)[0].rstrip("/") or "/"
+
+
+def _is_client(stated: str, row: Row) -> bool:
+    """Whether the record may be of the stated client; a record that holds only a proxy's private address does not say otherwise."""
+    if row["client_ip"] == stated or stated in (row["forwarded_for"] or "").replace(",", " ").split():
+        return True
+    return row["forwarded_for"] in {None, "-", ""} and is_private(row["client_ip"])
+
+
+def is_private(address: str | None) -> bool:
+    """Whether an address is private, shared or loopback: a proxy in front, not the client (EDGE-155)."""
+    try:
+        found = ipaddress.ip_address((address or "").split("%")[0])
+    except ValueError:
+        return False
+    documentation = any(found in network for network in _DOCUMENTATION if network.version == found.version)
+    return (found.is_private and not documentation) or found in _SHARED
+
+
+_DOCUMENTATION = [ipaddress.ip_network(text) for text in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32", "198.18.0.0/15")]
+_SHARED = ipaddress.ip_network("100.64.0.0/10")
+
+
+def exchanges(case: Case, symptom: Symptom, window: Window) -> tuple[list[Exchange], int]:
+    """The requests of the window that fit the symptom, with all their records, nearest first, and how many there are in all."""
+    conditions, parameters = _condition(symptom)
+    start, end = (moment.replace(tzinfo=None) for moment in (window.start, window.end))
+    middle = (symptom.moment or window.middle).replace(tzinfo=None)
+    base = "SELECT * FROM sightings WHERE time >= ? AND started < ?"
+    wanted = case.rows(
+        f"{base} AND {conditions} ORDER BY abs(epoch(time - ?::TIMESTAMP)) LIMIT {MOST}", [start, end, *parameters, middle]
+    )
+    wanted = [row for row in wanted if matches(symptom, row)]
+    if not wanted:
+        return [], 0
+    keys = sorted({(row["method"] or "", row["path"] or "") for row in wanted})[:500]
+    pool = case.rows(
+        f"{base} AND list_contains(?::VARCHAR[], concat(coalesce(method, ''), ' ', coalesce(path, ''))) ORDER BY abs(epoch(time - ?::TIMESTAMP)) LIMIT {MOST}",
+        [start - AROUND, end + AROUND, [f"{method} {path}" for method, path in keys], middle],
+    )
+    joined = join(pool)
+    chosen = {(row["table_name"], row["_artifact"], row["_line"]) for row in wanted}
+    found = [one for one in joined if any((row["table_name"], row["_artifact"], row["_line"]) in chosen for row in one.sightings.values())]
+    found.sort(key=lambda one: abs((one.outermost["time"] - middle).total_seconds()))
+    return found, len(found)
+
+
+def _condition(symptom: Symptom) -> tuple[str, list[object]]:
+    """SQL that narrows the records before each is looked at; never narrower than ``matches``."""
+    parts, parameters = ["true"], list[object]()
+    if symptom.status is not None:
+        parts.append("status = ?")
+        parameters.append(symptom.status)
+    elif symptom.status_class is not None:
+        parts.append("status // 100 = ?")
+        parameters.append(symptom.status_class)
+    else:
+        parts.append("(status >= 400 OR (hop = 'waf' AND own))")
+    if symptom.path:
+        parts.append("rtrim(path, '/') = ?")
+        parameters.append(_bare(symptom.path).rstrip("/"))
+    return " AND ".join(parts), parameters
+
+
+def join(rows: Iterable[Row]) -> list[Exchange]:
+    """Match records of several hops to exchanges, from the outermost hop inwards."""
+    by_hop: dict[str, list[Row]] = {}
+    for row in sorted(rows, key=lambda row: (position(row["hop"]), row["time"], row["_artifact"], row["_line"])):
+        by_hop.setdefault(row["hop"], []).append(row)
+    found: list[Exchange] = []
+    for hop, own in by_hop.items():
+        found += [Exchange({hop: row}) for row in _attach(hop, own, found)]
+    return found
+
+
+def _attach(hop: str, rows: Sequence[Row], found: list[Exchange]) -> list[Row]:
+    """Give each record of a hop to the exchange it belongs to; those that belong to none."""
+    left: list[Row] = []
+    by_id = {one.outermost["trace_id"]: one for one in found if one.outermost["trace_id"]}
+    by_key: dict[tuple[Any, Any], list[Exchange]] = {}
+    for one in found:
+        by_key.setdefault((one.outermost["method"], one.outermost["path"]), []).append(one)
+    for row in rows:
+        same = by_id.get(row["trace_id"]) if row["trace_id"] else None
+        if same is not None and hop not in same.sightings:
+            same.sightings[hop] = row
+            same.joined_by.add(BY_ID)
+        else:
+            left.append(row)
+    pairs: list[tuple[int, float, int, int, Row, Exchange, str]] = []
+    for index, row in enumerate(left):
+        for order, one in enumerate(by_key.get((row["method"], row["path"]), [])):
+            quality = _fits(hop, row, one)
+            if quality is not None:
+                pairs.append((0 if quality == BY_CLIENT else 1, abs((row["time"] - one.innermost["time"]).total_seconds()), index, order, row, one, quality))
+    taken: set[int] = set()
+    for _, _, index, _, row, one, quality in sorted(pairs, key=lambda pair: pair[:4]):
+        if index not in taken and hop not in one.sightings:
+            taken.add(index)
+            one.sightings[hop] = row
+            one.joined_by.add(quality)
+    return [row for index, row in enumerate(left) if index not in taken]
+
+
+def _fits(hop: str, row: Row, one: Exchange) -> str | None:
+    """How well a record fits an exchange: BY_CLIENT, BY_TIME, or not at all."""
+    if hop in one.sightings or (one.blocked and not _may_follow_block(row)):
+        return None
+    outer = one.outermost
+    if outer["trace_id"] and row["trace_id"] and outer["trace_id"] != row["trace_id"]:
+        return None
+    if row["query"] and outer["query"] and row["query"] != outer["query"]:
+        return None
+    latest = max(seen["time"] for seen in one.sightings.values())
+    earliest = min(seen["started"] for seen in one.sightings.values())
+    # WAF writes when a request comes in; what lies behind it ends later, by as much as the request takes.
+    lasting = SLACK if "alb" in one.sightings else AROUND
+    if not (earliest - SLACK <= row["time"] and row["started"] <= latest + SLACK and row["time"] <= latest + lasting):
+        return None
+    clients = {outer["client_ip"]} - {None}
+    theirs = {address for address in [row["client_ip"], *(row["forwarded_for"] or "").replace(",", " ").split()] if address and address != "-"}
+    real = {address for address in theirs if not is_private(address)}
+    if clients & theirs:
+        return BY_CLIENT
+    if real and clients and not any(is_private(client) for client in clients):
+        return None
+    return BY_TIME
+
+
+def _may_follow_block(row: Row) -> bool:
+    """Whether a record can be of a request that WAF stopped: only the balancer in front of which WAF stands writes one."""
+    return bool(row["hop"] == "alb" and row["own"] is False and row["target_ip"] is None)

@@ -1,0 +1,107 @@
+"""Who produced the response: the innermost layer that recorded the request and made the answer itself; outer layers relay."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from kyumei.correlate.sightings import position
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from kyumei.correlate.coverage import LogCoverage
+    from kyumei.correlate.journey import Exchange
+    from kyumei.store.case import Case
+
+Row = dict[str, Any]
+WEB_SERVERS = ("nginx", "apache")
+APPLICATIONS = ("server", "app")
+ERROR_NEAR = timedelta(seconds=2)
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Who answered one exchange: the hop, why that is known, and lines of error logs that speak of it.
+
+    ``sure`` is false where the hop follows from another log's silence, and ``hop`` is ``unknown`` where nothing tells.
+    """
+
+    hop: str
+    why: str
+    sure: bool = True
+    errors: tuple[Row, ...] = ()
+    record: Row | None = field(default=None)
+
+
+def owner(one: Exchange, covering: Mapping[str, bool], errors: Sequence[Row]) -> Owner:
+    """Who answered. ``covering`` says for each hop with a log whether all its logs cover the window; ``errors`` are nginx error lines near it."""
+    waf, balancer = one.sightings.get("waf"), one.sightings.get("alb")
+    if waf and waf["own"]:
+        return Owner("waf", "WAF's own record says so", record=waf)
+    if balancer:
+        if _last_action(balancer) == "waf" and balancer["target_ip"] is None:
+            return Owner("waf", "the load balancer's record ends with the action waf and names no target", record=balancer)
+        if balancer["own"]:
+            return Owner("alb", "the load balancer's record names no target status", record=balancer)
+    inner = one.innermost
+    if inner["hop"] in APPLICATIONS:
+        return Owner("app", f"the {'application server' if inner['hop'] == 'server' else 'application'} recorded the request with this status", record=inner)
+    if inner["hop"] in WEB_SERVERS:
+        return _web_server(inner, covering, errors)
+    if inner["hop"] == "alb":
+        return _behind_balancer(inner, covering)
+    return Owner("unknown", "WAF let the request go on, and no log behind it has it", record=inner)
+
+
+def _last_action(row: Row) -> str | None:
+    actions = row.get("actions") or []
+    return actions[-1] if actions else None
+
+
+def _web_server(inner: Row, covering: Mapping[str, bool], errors: Sequence[Row]) -> Owner:
+    hop = inner["hop"]
+    near = tuple(line for line in errors if _same_request(inner, line))
+    if inner["own"] is False:
+        return Owner("app", f"{hop} relayed the status of its upstream", errors=near, record=inner)
+    if inner["own"] or near:
+        why = f"{hop}'s error log speaks of this request" if near else f"{hop}'s record names no upstream"
+        return Owner(hop, why, errors=near, record=inner)
+    behind = [name for name in APPLICATIONS if name in covering]
+    if behind and "server" in behind and covering["server"]:
+        return Owner(hop, "the application server's log covers the moment and does not have the request", sure=False, record=inner)
+    what = "its log does not cover the moment" if behind else "no access log of it is here"
+    return Owner("unknown", f"{hop} recorded the status, but not whether it came from the application behind it, and {what}", record=inner)
+
+
+def _same_request(row: Row, line: Row) -> bool:
+    return bool(
+        abs(row["time"] - line["time"]) <= ERROR_NEAR
+        and line["method"] in {row["method"], None}
+        and line["path"] == row["path"]
+        and (line["client_ip"] in {row["client_ip"], None} or line["client_ip"] in (row["forwarded_for"] or ""))
+    )
+
+
+def _behind_balancer(inner: Row, covering: Mapping[str, bool]) -> Owner:
+    if inner["own"] is None:
+        return Owner("unknown", "the target is a Lambda function, whose status the load balancer does not separate from its own", record=inner)
+    logs = [hop for hop in (*WEB_SERVERS, *APPLICATIONS) if hop in covering]
+    seen = " and ".join(logs)
+    missing = f"and the logs of {seen} do not have the request" if logs else "and no log of the target is here"
+    return Owner("target", f"the load balancer relayed the status of its target, {missing}", record=inner)
+
+
+def error_lines(case: Case, paths: Sequence[str], start: object, end: object) -> list[Row]:
+    """Lines of nginx's error log about these paths in [start, end], level error and worse."""
+    return case.rows(
+        "SELECT * FROM nginx_error WHERE list_contains(?::VARCHAR[], path) AND time BETWEEN ?::TIMESTAMP AND ?::TIMESTAMP "
+        "AND level IN ('error', 'crit', 'alert', 'emerg') ORDER BY time",
+        [list(paths), start, end],
+    )
+
+
+def further_in(hop: str, hops: Sequence[str]) -> list[str]:
+    """The hops behind one."""
+    return [other for other in hops if position(other) > position(hop)]

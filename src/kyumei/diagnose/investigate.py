@@ -1,0 +1,208 @@
+"""From a symptom to the answer: who answered the failing requests, which rule explains them, and what the logs cannot tell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from kyumei import discover
+from kyumei.correlate import sightings
+from kyumei.correlate.coverage import LogCoverage, by_table, coverage
+from kyumei.correlate.hops import Known, chain, table
+from kyumei.correlate.timeline import timeline
+from kyumei.diagnose.failures import find, is_browser
+from kyumei.diagnose.gaps import deciding
+from kyumei.diagnose.lookalikes import look_alikes
+from kyumei.diagnose.verdict import sentence
+from kyumei.diagnose.view import CaseView
+from kyumei.model.finding import Certainty, Finding, Gap, Investigation, RuledOut, Verdict
+from kyumei.model.window import Window
+from kyumei.store.cite import cite
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kyumei.contracts import Failure
+    from kyumei.model.finding import Citation
+    from kyumei.model.symptom import Symptom
+    from kyumei.store.case import Case
+
+MOST_FAILURES = 6
+"""Groups of failing requests that rules are asked about; the rest is counted in a note."""
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What correlation found: logs and what they cover, hops, failing requests."""
+
+    window: Window
+    logs: Sequence[LogCoverage]
+    covering: dict[str, bool]
+    reasons: dict[str, str]
+    known: Sequence[Known]
+    failures: Sequence[Failure]
+
+
+def investigate(case: Case, symptom: Symptom) -> Investigation:
+    """The answer for one case and one symptom."""
+    sightings.create(case.con)
+    window = symptom.window or _whole(case)
+    logs = coverage(case, window)
+    covering: dict[str, bool] = {}
+    reasons: dict[str, str] = {}
+    for log in logs:
+        covering[log.hop] = covering.get(log.hop, True) and log.covers
+        if not log.covers:
+            reasons.setdefault(log.hop, f"its log {log.log} does not cover the moment: {log.why}")
+    known = chain(case, logs)
+    failures = find(case, symptom, window, covering, known)
+    seen = _Seen(window, logs, covering, reasons, known, failures)
+    findings, ruled_out, gaps = _opinions(case, symptom, seen)
+    verdict = _verdict(findings, seen, case, symptom)
+    if verdict is not Verdict.CAUSE_FOUND:
+        gaps = _merged([*gaps, *(deciding(failures[0] if failures else None, known, covering, reasons) if verdict is Verdict.CANNOT_TELL else [])])
+    ruled_out = [*ruled_out, *look_alikes(case, symptom, window, failures)]
+    main = failures[0] if failures else None
+    files = case.rows("SELECT a.name, count(*) AS n FROM unread u JOIN artifacts a ON a.artifact = u._artifact GROUP BY 1 ORDER BY 2 DESC, 1")
+    answer = Investigation(
+        symptom=symptom,
+        verdict=verdict,
+        sentence="",
+        findings=tuple(findings),
+        ruled_out=tuple(_once(ruled_out)),
+        hops=table(known, covering, reasons, main, _cited(case, main)),
+        coverage=tuple(by_table(case, list(logs))),
+        gaps=tuple(gaps),
+        unread_lines=sum(row["n"] for row in files),
+        unread_files=tuple((row["name"], row["n"]) for row in files),
+        timeline=timeline(case, window, failures),
+        notes=tuple(_notes(case, symptom, seen)),
+        case=case.root.name,
+    )
+    said, message = sentence(answer, main)
+    return replace(answer, sentence=said, message=findings[0].message if verdict is Verdict.CAUSE_FOUND and findings[0].message else message)
+
+
+def _whole(case: Case) -> Window:
+    """The span of all requests in the case, where no moment was stated."""
+    start, end = case.con.execute("SELECT min(time), max(time) FROM sightings").fetchone() or (None, None)
+    if start is None or end is None:
+        now = datetime.now(UTC)
+        return Window(now - timedelta(days=1), now)
+    return Window(start.replace(tzinfo=UTC), end.replace(tzinfo=UTC) + timedelta(seconds=1))
+
+
+def _opinions(case: Case, symptom: Symptom, seen: _Seen) -> tuple[list[Finding], list[RuledOut], list[Gap]]:
+    """Ask every rule about every group of failing requests, the best-fitting group first."""
+    findings: list[Finding] = []
+    ruled_out: list[RuledOut] = []
+    gaps: list[Gap] = []
+    for failure in seen.failures[:MOST_FAILURES]:
+        view = CaseView(case, symptom, seen.window, seen.logs, (failure,))
+        for rule in discover.rules().values():
+            if not all(view.has(name) for name in rule.needs):
+                continue
+            opinion = rule.examine(view)
+            findings += [_capped(finding, failure, symptom, seen) for finding in opinion.findings]
+            if failure is seen.failures[0]:
+                ruled_out += opinion.ruled_out
+                gaps += opinion.gaps
+    return findings, ruled_out, gaps
+
+
+def _capped(finding: Finding, failure: Failure, symptom: Symptom, seen: _Seen) -> Finding:
+    """Lower what a rule says where the requests may not be the ones the person meant."""
+    agents = [row["user_agent"] for rows in failure.sightings.values() for row in rows if row["user_agent"] is not None]
+    if symptom.browser and agents and not any(is_browser(agent) for agent in agents):
+        return replace(finding, certainty=Certainty.POSSIBLE)
+    if not failure.human and not (symptom.path or symptom.client or symptom.request_ids):
+        return replace(finding, certainty=Certainty.POSSIBLE)
+    if finding.certainty is not Certainty.PROVEN:
+        return finding
+    rivals = [other for other in seen.failures if other is not failure and other.human]
+    vague = not (symptom.path or symptom.client or symptom.request_ids)
+    unlike = [other for other in rivals if vague or (other.hop, other.why) != (failure.hop, failure.why)]
+    if not failure.sure or (unlike and sum(other.total for other in unlike) >= failure.total):
+        return replace(finding, certainty=Certainty.LIKELY)
+    return finding
+
+
+def _verdict(findings: Sequence[Finding], seen: _Seen, case: Case, symptom: Symptom) -> Verdict:
+    """Cause found, healthy, or cannot tell: see the terms in the docstring of ``Verdict``."""
+    if findings and findings[0].certainty in {Certainty.PROVEN, Certainty.LIKELY} and (not seen.failures or seen.failures[0].hop != "unknown"):
+        return Verdict.CAUSE_FOUND
+    if seen.failures:
+        return Verdict.CANNOT_TELL
+    return Verdict.HEALTHY if _all_well(seen, case, symptom) else Verdict.CANNOT_TELL
+
+
+def _all_well(seen: _Seen, case: Case, symptom: Symptom) -> bool:
+    """Whether the silence of the logs about any such failure means that there was none.
+
+    The outermost hop that exists must have a log that covers the moment. WAF's log does not tell the status, so behind it a log that does must cover it too, and every
+    request that WAF let pass must have arrived there: what did not arrive, the balancer in between answered.
+    """
+    if not seen.known or not seen.known[0].logged or not seen.covering.get(seen.known[0].hop):
+        return False
+    telling = [one for one in seen.known if one.hop != "waf" and one.logged and seen.covering.get(one.hop)]
+    if not telling:
+        return False
+    if seen.known[0].hop != "waf" or telling[0].hop == "alb":
+        return True
+    return _all_arrived(seen, case, symptom, telling[0].hop)
+
+
+ARRIVED = 0.98
+"""Share of the requests let pass that must have arrived; the rest may be cut off at the ends of the window."""
+
+
+def _all_arrived(seen: _Seen, case: Case, symptom: Symptom, hop: str) -> bool:
+    start, end = (moment.replace(tzinfo=None) for moment in (seen.window.start, seen.window.end))
+    path = "AND rtrim(path, '/') = rtrim(?, '/')" if symptom.path else ""
+    parameters = [symptom.path] if symptom.path else []
+    passed = case.rows(
+        f"SELECT method, path, count(*) AS n FROM sightings WHERE hop = 'waf' AND NOT own AND time >= ? AND time < ? {path} GROUP BY ALL", [start, end, *parameters]
+    )
+    arrived = {
+        (row["method"], row["path"]): row["n"]
+        for row in case.rows(
+            f"SELECT method, path, count(*) AS n FROM sightings WHERE hop = ? AND time >= ?::TIMESTAMP - INTERVAL 5 SECOND AND started < ?::TIMESTAMP + INTERVAL 60 SECOND {path} GROUP BY ALL",
+            [hop, start, end, *parameters],
+        )
+    }
+    total = sum(row["n"] for row in passed)
+    met = sum(min(row["n"], arrived.get((row["method"], row["path"]), 0)) for row in passed)
+    return total == 0 or met >= total * ARRIVED
+
+
+def _cited(case: Case, failure: Failure | None) -> dict[str, tuple[Citation, ...]]:
+    return {hop: tuple(cite(case, row) for row in rows[:2]) for hop, rows in failure.sightings.items()} if failure else {}
+
+
+def _once(ruled_out: Sequence[RuledOut]) -> list[RuledOut]:
+    return list({(one.code, one.why): one for one in ruled_out}.values())
+
+
+def _merged(gaps: Sequence[Gap]) -> list[Gap]:
+    return list({one.missing: one for one in reversed(gaps)}.values())[::-1]
+
+
+def _notes(case: Case, symptom: Symptom, seen: _Seen) -> list[str]:
+    """What the reader should know: what the symptom's reading assumed, inferred zones, damaged and passed-over files."""
+    notes = list(symptom.notes)
+    for row in case.rows(
+        "SELECT zone, source, any_value(why) AS why, list(DISTINCT a.name ORDER BY a.name) AS names FROM _clocks c JOIN artifacts a USING (artifact) WHERE source <> 'told' GROUP BY 1, 2 ORDER BY 1, 2"
+    ):
+        names = ", ".join(row["names"][:3]) + (f" and {len(row['names']) - 3} more" if len(row["names"]) > 3 else "")
+        notes.append(f"clock of {names}: {row['zone']}, {'assumed' if row['source'] == 'assumed' else 'inferred'}: {row['why']}")
+    notes += [f"{row['name']}: {row['trouble']}" for row in case.rows("SELECT name, trouble FROM artifacts WHERE trouble <> '' ORDER BY name LIMIT 20")]
+    passed = case.value("SELECT count(*) FROM artifacts WHERE passed_over OR NOT whole")
+    if passed:
+        notes.append(f"{passed} large file{'s were' if passed > 1 else ' was'} read only around the moment; lines outside it were passed over")
+    if len(seen.failures) > MOST_FAILURES:
+        notes.append(f"{len(seen.failures) - MOST_FAILURES} further groups of failing requests fit the symptom and were not examined; state the path or the client")
+    data = case.con.execute("SELECT min(time), max(time) FROM sightings").fetchone()
+    if symptom.window and data and data[0] is not None and not symptom.window.overlaps(data[0].replace(tzinfo=UTC), data[1].replace(tzinfo=UTC)):
+        notes.append(f"the logs run from {data[0]:%Y-%m-%d %H:%M} to {data[1]:%Y-%m-%d %H:%M} UTC and do not hold the stated moment: is the date, the year or the zone right?")
+    return notes

@@ -1,0 +1,84 @@
+"""What looks like the cause and is not: the same status at another time, another status at the same time, rules that only counted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kyumei.correlate.hops import TITLES
+from kyumei.model.finding import RuledOut
+from kyumei.store.cite import cite
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kyumei.contracts import Failure
+    from kyumei.model.symptom import Symptom
+    from kyumei.model.window import Window
+    from kyumei.store.case import Case
+
+SHOWN = 4
+CODE_OF = {"waf": "EDGE-022", "alb": "EDGE-009", "nginx": "EDGE-137", "server": "EDGE-001", "app": "EDGE-001"}
+"""The id under which a look-alike is ruled out, by the hop that made it."""
+
+
+def look_alikes(case: Case, symptom: Symptom, window: Window, failures: Sequence[Failure]) -> list[RuledOut]:
+    """Failures that a reader of the same logs would stumble over, each with why it is not what the person saw."""
+    start, end = (moment.replace(tzinfo=None) for moment in (window.start, window.end))
+    taken = {(row["table_name"], row["_artifact"], row["_line"]) for failure in failures for seen in failure.sightings.values() for row in seen}
+    found: list[RuledOut] = []
+    status = symptom.status
+    if status is not None:
+        rows = case.rows(
+            "SELECT * FROM sightings WHERE status = ? AND (time < ? OR started >= ?) AND coalesce(own, true) ORDER BY abs(epoch(time - ?::TIMESTAMP)) LIMIT 200",
+            [status, start, end, start],
+        )
+        found += [_other_time(case, row, window) for row in _first_of_each(rows)]
+        rows = case.rows(
+            "SELECT * FROM sightings WHERE status >= 400 AND status <> ? AND time >= ? AND started < ? AND coalesce(own, true) ORDER BY time LIMIT 200",
+            [status, start, end],
+        )
+        found += [_other_status(case, row, status) for row in _first_of_each(rows)]
+    if symptom.path or symptom.client:
+        rows = case.rows("SELECT * FROM sightings WHERE status = ? AND time >= ? AND started < ? ORDER BY time LIMIT 500", [status or 403, start, end])
+        rows = [row for row in rows if (row["table_name"], row["_artifact"], row["_line"]) not in taken]
+        found += [_other_request(case, row) for row in _first_of_each(rows)]
+    return found + _counted(case, start, end)
+
+
+def _first_of_each(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The first record for each hop and path; few, so that the reader sees the kinds and not the bulk."""
+    found: dict[tuple[Any, Any], dict[str, Any]] = {}
+    for row in rows:
+        found.setdefault((row["hop"], row["status"]), row)
+    return list(found.values())[:SHOWN]
+
+
+def _what(row: dict[str, Any]) -> str:
+    return f"{TITLES[row['hop']]} answered {row['status']} to {row['method'] or '?'} {row['path'] or '?'} at {row['time']:%H:%M:%S} UTC"
+
+
+def _other_time(case: Case, row: dict[str, Any], window: Window) -> RuledOut:
+    apart = abs((row["time"] - (window.start if row["time"] < window.start.replace(tzinfo=None) else window.end).replace(tzinfo=None)).total_seconds())
+    how = f"{apart / 3600:.1f} hours" if apart >= 5400 else f"{max(1, round(apart / 60))} minutes"
+    return RuledOut(CODE_OF.get(row["hop"], "EDGE-001"), f"{_what(row)}, {how} off the moment", (cite(case, row),))
+
+
+def _other_status(case: Case, row: dict[str, Any], status: int) -> RuledOut:
+    return RuledOut(CODE_OF.get(row["hop"], "EDGE-001"), f"{_what(row)}: another failure, not the {status} that was reported", (cite(case, row),))
+
+
+def _other_request(case: Case, row: dict[str, Any]) -> RuledOut:
+    return RuledOut(CODE_OF.get(row["hop"], "EDGE-001"), f"{_what(row)}: the same status, but another request than the one reported", (cite(case, row),))
+
+
+def _counted(case: Case, start: object, end: object) -> list[RuledOut]:
+    """Rules of WAF that matched in the window and let the request pass."""
+    rows = case.rows(
+        "SELECT rule, count(*) AS n, arg_min(_artifact, time) AS _artifact, arg_min(_line, time) AS _line, arg_min(request_id, time) AS request_id FROM "
+        "(SELECT unnest(counted_rules) AS rule, * FROM waf WHERE time >= ? AND time < ?) GROUP BY rule ORDER BY n DESC LIMIT ?",
+        [start, end, SHOWN],
+    )
+    return [
+        RuledOut("EDGE-022", f"WAF rule {row['rule']} matched {row['n']} request{'s' if row['n'] > 1 else ''} in the window and only counted; it stops nothing", (cite(case, row),))
+        for row in rows
+    ]

@@ -1,0 +1,430 @@
+"""From date and time words to the span of time that they mean.
+
+The second half of reading a time: words that belong together are joined to points ("2025-02-06", "14:32", "JST" are one), what stands before
+and behind them says how they are meant ("around", "since", "between ... and", "頃", "から"), and the zone makes instants of them.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+
+from kyumei.diagnose.spoken_times import READ, Day, Told, blank, spoken
+from kyumei.diagnose.spoken_zones import AMBIGUOUS, ASK, Zone, in_utc, zone_named
+from kyumei.errors import SymptomError
+from kyumei.model.window import Window, iso
+
+TOLERANCE = timedelta(minutes=2)
+"""Around a stated minute or second. People read clocks that are off by a little and look up after the page has failed, and a server writes its
+line when the request ends, which for a time-out is a minute after it began."""
+AROUND = timedelta(minutes=10)
+"""What "around" and "頃" allow on each side, and what an hour without minutes ("2 pm") means."""
+SHORTLY = timedelta(minutes=15)
+"""How far "shortly after" and "shortly before" reach."""
+
+PART_HOURS = {"morning": (0, 12), "afternoon": (12, 18), "evening": (17, 24), "night": (18, 30)}
+"""From the hour to the hour of the day, when no clock was stated; a night ends in the morning."""
+
+_LEAD = {
+    **dict.fromkeys(("around", "about", "approximately", "approx", "roughly", "circa", "ca", "near", "nearly", "almost", "~", "≈", "約", "およそ"), "around"),
+    **dict.fromkeys(("since", "from", "starting", "started", "began", "beginning", "onwards"), "since"),
+    **dict.fromkeys(("until", "till", "til", "by", "ended", "stopped"), "until"),
+    **dict.fromkeys(("shortly", "just", "soon", "right", "bit", "little", "immediately"), "shortly"),
+    "between": "between",
+    "after": "after",
+    "before": "before",
+}
+_TAIL = {
+    **dict.fromkeys(("頃", "ごろ", "ころ", "くらい", "ぐらい", "あたり", "付近", "前後", "or so", "ish", "-ish"), "around"),
+    **dict.fromkeys(("から", "以降", "以後", "より", "onwards", "onward", "or later"), "since"),
+    **dict.fromkeys(("まで", "以前"), "until"),
+    **dict.fromkeys(("すぎ", "過ぎ", "直後"), "shortly after"),
+    **dict.fromkeys(("前", "まえ", "直前"), "shortly before"),
+}
+_TAILS = re.compile(r" ?(" + "|".join(sorted(_TAIL, key=len, reverse=True)) + r")(?![a-z])")
+_FILLER = {"at", "on", "the", "of", "in", "time", "day", "date", "local", "a", "some", "exactly", "again", "today's", "の", "に", "は", ",", "(", ")", "[", "]", ":", "@", "t", "、"}
+_CONNECT = {"to", "till", "til", "until", "through", "thru", "-", "~", "〜", "→", "から", "and", "up", "…"}
+_TOKEN = re.compile(r"[A-Za-z']+|から|まで|およそ|[^\s\w]|[^\x00-\x7f]")
+_WORKED = re.compile(r"\b(?:worked|working|works|fine|ok|okay|healthy|normal)\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """A time as it was understood: the window and the instant in UTC, the zone's name, the words to echo, and notes."""
+
+    window: Window
+    moment: datetime | None
+    zone: str | None
+    says: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Point:
+    """Joined words: one day, clock or instant, and how it is meant."""
+
+    told: Told
+    words: tuple[Told, ...]
+    marks: frozenset[str] = frozenset()
+    linked: bool = False
+    """Whether it is the end of a span that the point before it starts."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """A point resolved: ``start`` to ``end`` in UTC is the second, minute, hour or day that was said."""
+
+    start: datetime
+    end: datetime
+    says: str
+    zone: str | None
+    day: date | None
+    slack: timedelta
+    """What the window gets on each side where the words say nothing else."""
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a time is read against: now, the zones that are known, and the zone said anywhere in the text."""
+
+    now: datetime
+    default: str | None
+    option: str | None
+    stated: str
+
+
+def read_time(text: str, now: datetime, default_zone: str | None, zone_option: str | None = None) -> tuple[Spoken | None, str]:
+    """The time that a text states, or null, and the text with the words of it marked as read.
+
+    SymptomError where a day or a clock is impossible, the zone is ambiguous, or a zone is needed and none is known.
+    """
+    told = spoken(text, now)
+    points = _joined(text, told)
+    if not points:
+        return None, text
+    try:
+        answer = _meaning(points, Setting(now, default_zone, zone_option, next((one.zone for one in told if one.zone), "")))
+    except OverflowError:
+        message = f"the time {points[0].told.said!r} is out of range"
+        raise SymptomError(message, "write it as 2025-02-06 14:32 JST") from None
+    for one in told:
+        if one.zone or one.part or any(one in point.words for point in points):
+            text = blank(text, one.start, one.end)
+    return answer, text
+
+
+def _connects(gap: str, words: frozenset[str], *, opened: bool) -> bool:
+    """Whether the text between two points only leads from the one to the other ("14:00 to 14:30")."""
+    tokens = [token.lower() for token in _TOKEN.findall(gap.replace(READ, " "))]
+    links = [token for token in tokens if token in _CONNECT]
+    if "and" in links and not opened:
+        return False
+    return bool(links) and all(token in words or token in _LEAD for token in tokens)
+
+
+def _joined(text: str, told: list[Told]) -> list[Point]:
+    """The words joined to points: each takes at most one day, one weekday, one part of the day, one clock, one zone and one length."""
+    points: list[Point] = []
+    known = frozenset(_FILLER | _CONNECT)
+    opened = False
+    for one in told:
+        floor = points[-1].words[-1].end if points else 0
+        lead = _lead_marks(text, one.start, floor)
+        opened = opened or "between" in lead
+        last = points[-1] if points else None
+        gap = text[floor : one.start]
+        joins = last is not None and _fits(last.told, one)
+        linked = False
+        if last is not None and (one.clock or one.day or one.weekday is not None):
+            two_days_or_clocks = bool(last.told.clock) or not one.clock or "から" in gap
+            linked = two_days_or_clocks and _connects(gap, known, opened=opened or "since" in last.marks)
+        if one.clock is None and one.day is None and linked and last is not None and last.told.clock is None and last.told.day:
+            linked = False  # a weekday behind its date
+        tail = _tail_marks(text, one.end)
+        if last is not None and joins and not linked:
+            points[-1] = replace(last, told=_merged(last.told, one), words=(*last.words, one), marks=last.marks | lead | tail)
+        else:
+            points.append(Point(one, (one,), lead | tail, linked=linked))
+    return [point for point in points if _is_time(point.told)]
+
+
+def _fits(point: Told, one: Told) -> bool:
+    """Whether the word says something that the point lacks. An instant takes nothing but a length."""
+    if point.instant or point.recent or one.instant or one.recent:
+        return one.length is not None and point.length is None
+    return not (
+        (one.day and point.day)
+        or (one.weekday is not None and point.weekday is not None)
+        or (one.clock and point.clock)
+        or (one.zone and point.zone and one.start - point.end > len(" ("))
+        or (one.length is not None and point.length is not None)
+    )
+
+
+def _merged(point: Told, one: Told) -> Told:
+    return replace(
+        point,
+        end=one.end,
+        said=f"{point.said} {one.said}",
+        day=point.day or one.day,
+        weekday=point.weekday if point.weekday is not None else one.weekday,
+        part=point.part or one.part,
+        clock=point.clock or one.clock,
+        zone=point.zone or one.zone,
+        length=point.length or one.length,
+    )
+
+
+def _is_time(told: Told) -> bool:
+    """A zone, a length or "in the morning" alone states no time."""
+    return bool(told.day or told.clock or told.instant or told.recent) or told.weekday is not None
+
+
+def _lead_marks(text: str, start: int, floor: int) -> frozenset[str]:
+    """What the words right before say ("shortly after", "since about"), read backwards up to the first other word."""
+    marks: set[str] = set()
+    before = text[max(floor, start - 60) : start]
+    for token in reversed(_TOKEN.findall(before.rpartition(READ)[2])):
+        word = token.lower()
+        if word in _LEAD and not (word == "~" and marks):
+            marks.add(_LEAD[word])
+        elif word not in _FILLER:
+            break
+    for side in ("after", "before"):
+        if side in marks:
+            marks.discard(side)
+            marks.add(f"shortly {side}" if "shortly" in marks else {"after": "since", "before": "before"}[side])
+    if marks & {"until", "before"} and _WORKED.search(before):
+        return frozenset({"worked"})  # "it worked until 14:32": the failure began there
+    return frozenset(marks - {"shortly"})
+
+
+def _tail_marks(text: str, end: int) -> frozenset[str]:
+    marks: set[str] = set()
+    while found := _TAILS.match(text, end):
+        marks.add(_TAIL[found[1]])
+        end = found.end()
+    return frozenset(marks)
+
+
+def _meaning(points: list[Point], setting: Setting) -> Spoken:
+    """The first span that the points form, else what the first point with a clock means alone."""
+    for first, second in zip(points, points[1:], strict=False):
+        closes = second.marks & {"until", "before"} and first.marks & {"since", "between"}
+        if second.linked or closes:
+            return _with_future(_between(first, second, setting), setting)
+    chosen = next((point for point in points if point.told.clock or point.told.instant), points[0])
+    answer = _alone(chosen, setting)
+    notes = list(answer.notes)
+    for other in points:
+        again = answer if other is chosen else _alone(other, setting)
+        if again.moment != answer.moment or again.window.start != answer.window.start:
+            notes.append(f"Another time was named too: {again.says}. The window is that of {answer.says}.")
+    return _with_future(replace(answer, notes=tuple(notes)), setting)
+
+
+def _with_future(answer: Spoken, setting: Setting) -> Spoken:
+    if (answer.moment or answer.window.start) <= setting.now:
+        return answer
+    return replace(answer, notes=(*answer.notes, f"{answer.says} lies in the future: now is {iso(setting.now)}. Is the date right?"))
+
+
+def _zone_of(told: Told, setting: Setting) -> tuple[Zone, tuple[str, ...]]:
+    """The zone of a point: its own, else the one stated elsewhere; an option overrides a name but not a numeric offset."""
+    said = told.zone or setting.stated
+    if setting.option:
+        chosen = zone_named(setting.option)
+        if not said or said.upper() in AMBIGUOUS:
+            return chosen, ()
+        other = zone_named(said)
+        if other.numeric or other.name == chosen.name:
+            return other, ()
+        return chosen, (f"The text says {said}; --zone {setting.option} is used.",)
+    if said.upper() in AMBIGUOUS and setting.default:
+        zone = zone_named(said, zone_named(setting.default).name)
+        return zone, (f"{said} is taken as {zone.name}, the default zone.",)
+    if said:
+        return zone_named(said), ()
+    if setting.default:
+        zone = zone_named(setting.default)
+        return zone, (f"No zone was stated: {zone.name} is assumed.",)
+    message = f"no zone is stated for {told.said.strip()!r}"
+    raise SymptomError(message, ASK)
+
+
+def _date_of(told: Told, wall_now: datetime, clock: time | None) -> tuple[date, tuple[str, ...]]:
+    """The date of a point, and notes on what of it was inferred: the nearest one that is not in the future."""
+    today, day = wall_now.date(), told.day
+    later = clock is not None and clock > wall_now.time()
+    if day is None:
+        back = int(later) if told.weekday is None else (today.weekday() - told.weekday) % 7 or (7 if later else 0)
+        found = today - timedelta(days=back)
+        what = "No date was stated" if told.weekday is None else f"Only {found:%A} was stated"
+        return found, (f"{what}: {found} is assumed, the nearest past one.",)
+    if day.back is not None:
+        found = today - timedelta(days=day.back)
+        small_hours = told.part == "night" and day.back == 1 and clock is not None and clock.hour < 6  # noqa: PLR2004 - "last night at 2"
+        return (found + timedelta(days=1) if small_hours else found), (f"{found} is the day meant.",)
+    if day.year and day.month and day.day:
+        found = date(day.year, day.month, day.day)
+        notes: tuple[str, ...] = ()
+        if told.weekday not in {None, found.weekday()}:
+            notes = (f"{found} is a {found:%A}, not the weekday that was stated.",)
+        return found, notes
+    for back in range(96 if day.month else 12):  # a leap day may be eight years back
+        year, month = divmod(today.year * 12 + today.month - 1 - back, 12)
+        if day.month in {None, month + 1} and day.day:
+            try:
+                found = date(year, month + 1, day.day)
+            except ValueError:
+                continue
+            if found <= today:
+                return found, (f"The {'year' if day.month else 'month'} was not stated: {found} is assumed, the nearest past one.",)
+    message = f"no date fits {told.said.strip()!r}"
+    raise SymptomError(message, "write it as 2025-02-06 14:32 JST")
+
+
+def _wall_clock(told: Told) -> tuple[time | None, int]:
+    """The clock in 24 hours, helped by "in the afternoon"; and the days to add (24:00 is the next day)."""
+    clock = told.clock
+    if clock is None:
+        return None, 0
+    hour = clock.hour % 24
+    if clock.half:
+        hour = hour % 12 + 12 if clock.half == "p" and hour <= 12 else hour % 12 if hour == 12 else hour  # noqa: PLR2004 - noon
+    elif (told.part in {"afternoon", "evening"} and 1 <= hour < 12) or (told.part == "night" and 6 <= hour < 12):  # noqa: PLR2004 - noon
+        hour += 12
+    return time(hour, clock.minute, clock.second or 0, clock.micro), int(clock.hour == 24)  # noqa: PLR2004 - the end of the day
+
+
+def _resolved(point: Point, setting: Setting) -> Span:
+    """The second, minute, hour, part of a day or day that a point names, in UTC."""
+    told = point.told
+    if told.instant:
+        return _instant(told, told.instant, setting)
+    zone, notes = _zone_of(told, setting)
+    clock, days = _wall_clock(told)
+    day, dated = _date_of(told, setting.now.astimezone(zone.rules).replace(tzinfo=None), clock)
+    day += timedelta(days=days)
+    name = zone.said.upper() if zone.said.isascii() and "/" not in zone.said and len(zone.said) <= 5 else zone.said  # noqa: PLR2004 - jst
+    shown = zone_named(setting.option).name if setting.option and zone.numeric else None
+    if clock is None or told.clock is None:
+        first, last = PART_HOURS.get(told.part, (0, 24))
+        midnight = datetime.combine(day, time())
+        start, kept, odd = in_utc(midnight + timedelta(hours=first), zone)
+        end = in_utc(midnight + timedelta(hours=last), zone)[0]
+        says = f"{day} {name}, " + (f"the {told.part}" if told.part else "the whole day")
+        return Span(start, end, says, shown or kept, day, timedelta(0), (*notes, *dated, *odd))
+    wall = datetime.combine(day, clock)
+    start, kept, odd = in_utc(wall, zone)
+    unit = told.clock.unit
+    seconds = ":%S" if told.clock.second is not None else ""
+    utc = start.strftime(f"%H:%M{seconds}Z" if start.date() == day else f"%Y-%m-%dT%H:%M{seconds}Z")
+    says = f"{wall.strftime(f'%Y-%m-%d %H:%M{seconds}')} {name} ({utc})"
+    slack = AROUND if unit is None else TOLERANCE if unit <= timedelta(minutes=1) else timedelta(0)
+    return Span(start, start + (unit or timedelta(minutes=1)), says, shown or kept, day, slack, (*notes, *dated, *odd))
+
+
+def _instant(told: Told, instant: datetime, setting: Setting) -> Span:
+    """An epoch number or "two hours ago" needs no zone; a known one only says how it is shown."""
+    known = setting.option or told.zone or setting.stated or setting.default
+    name = zone_named(known).name if known else None if told.slack else "UTC"
+    says = f"{told.said.strip()} ({iso(instant.replace(microsecond=0))})"
+    second = timedelta(seconds=1)
+    day = instant.astimezone(zone_named(known).rules if known else UTC).date()
+    return Span(instant, instant + second, says, name, day, told.slack or TOLERANCE, ())
+
+
+def _midnight(span: Span, setting: Setting, days: int = 0) -> datetime:
+    """The start of the span's day in its zone, in UTC, or of a day after it."""
+    rules = zone_named(span.zone or "UTC").rules
+    day = (span.day or setting.now.astimezone(rules).date()) + timedelta(days=days)
+    return datetime.combine(day, time(), rules).astimezone(UTC)
+
+
+def _alone(point: Point, setting: Setting) -> Spoken:
+    """What one point means by itself, as the words around it say."""
+    told, marks = point.told, point.marks
+    if told.recent:
+        known = setting.option or setting.stated or setting.default
+        now = setting.now.astimezone(UTC)
+        window = Window(now - told.recent, now)
+        return Spoken(window, None, zone_named(known).name if known else None, f"{told.said.strip()}, until {iso(now.replace(microsecond=0))}")
+    span = _resolved(point, setting)
+    moment = span.start if told.clock or told.instant else None
+    wide = AROUND if "around" in marks else timedelta(0)
+    if marks & {"since", "worked"}:
+        end, until = _open_end(point, span, setting)
+        notes = span.notes
+        if "worked" in marks:
+            notes = (*notes, f"It worked until {span.says}: the failure is taken to begin there.")
+        return Spoken(Window(span.start - wide, end), None, span.zone, f"since {span.says}, until {until}", notes)
+    if marks & {"until", "before"}:
+        word = "until" if "until" in marks else "before"
+        end = span.end if "until" in marks else span.start
+        start = _midnight(span, setting, 0 if _midnight(span, setting) < end else -1)
+        return Spoken(Window(start, end + wide), None, span.zone, f"{word} {span.says}, from the start of the day", span.notes)
+    before = after = wide or span.slack
+    how = ", around" if moment and max(wide, span.slack) > TOLERANCE else ""
+    if moment and "shortly after" in marks:
+        after, how = SHORTLY, ", shortly after"
+    elif moment and "shortly before" in marks:
+        before, how = SHORTLY, ", shortly before"
+    elif not moment:
+        before = after = timedelta(0)
+    if told.length:
+        return Spoken(Window(span.start - before, span.start + told.length + after), moment, span.zone, f"{span.says}{how}, for {told.length}", span.notes)
+    return Spoken(Window(span.start, span.end).widened(before, after), moment, span.zone, span.says + how, span.notes)
+
+
+def _open_end(point: Point, span: Span, setting: Setting) -> tuple[datetime, str]:
+    """Where "since" ends: now, or the end of that day for a clock of an earlier (or coming) day."""
+    now, end_of_day = setting.now.astimezone(UTC), _midnight(span, setting, 1)
+    relative = point.told.instant or point.told.clock is None or (point.told.day and point.told.day.back is not None)
+    if span.start < now and (relative or now <= end_of_day):
+        return now, "now"
+    return max(end_of_day, span.end), "the end of that day"
+
+
+def _between(first: Point, second: Point, setting: Setting) -> Spoken:
+    """From the one point to the other; what one of them lacks (day, zone, am or pm) it has from the other."""
+    a, b = first.told, second.told
+    a, b = replace(a, zone=a.zone or b.zone), replace(b, zone=b.zone or a.zone)
+    if a.day is None and a.weekday is None and not b.part:
+        a = replace(a, day=b.day, weekday=b.weekday)
+    if a.clock and b.clock and b.clock.half and not a.clock.half and a.clock.hour <= 12:  # noqa: PLR2004 - "from 2 to 3 pm"
+        a = _with_half(a, b, b.clock.half)
+    elif a.clock and b.clock and a.clock.half and not b.clock.half and b.clock.hour < 12:  # noqa: PLR2004 - "2 pm to 3:30"
+        b = replace(b, clock=replace(b.clock, half="p" if (_wall_clock(a)[0] or time()) >= time(12) else "a"))
+    start = _resolved(Point(a, ()), setting)
+    follows = b.clock is not None and b.day is None and b.weekday is None
+    if follows and start.day:
+        b = replace(b, day=Day(start.day.year, start.day.month, start.day.day))
+    end = _resolved(Point(b, ()), setting)
+    if follows and end.start <= start.start:
+        end = _resolved(Point(replace(b, day=_next(start.day)), ()), setting)
+    whole = b.clock is None and not b.instant
+    finish = end.end if whole or (b.clock and b.clock.unit == timedelta(hours=1)) or end.start == start.start else end.start
+    if finish <= start.start:
+        message = f"the span ends ({end.says}) before it starts ({start.says})"
+        raise SymptomError(message, "write the earlier time first")
+    finish += AROUND if "around" in second.marks else timedelta(0)
+    begin = start.start - (AROUND if "around" in first.marks else timedelta(0))
+    notes = tuple(dict.fromkeys((*start.notes, *(end.notes if not follows else ()))))
+    return Spoken(Window(begin, finish), None, start.zone or end.zone, f"{start.says} to {end.says}", notes)
+
+
+def _with_half(a: Told, b: Told, half: str) -> Told:
+    """The start with the am or pm of the end, unless it would then lie behind it ("from 11:30 to 1:30 pm")."""
+    if a.clock is None:
+        return a
+    same = replace(a, clock=replace(a.clock, half=half))
+    fits = (_wall_clock(same)[0] or time()) < (_wall_clock(b)[0] or time())
+    return same if fits else replace(a, clock=replace(a.clock, half="a" if half == "p" else "p"))
+
+
+def _next(day: date | None) -> Day | None:
+    after = day + timedelta(days=1) if day else None
+    return Day(after.year, after.month, after.day) if after else None

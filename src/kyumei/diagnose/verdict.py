@@ -1,0 +1,52 @@
+"""The verdict in one sentence, and the message for the person who reported the failure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kyumei.correlate.hops import TITLES
+from kyumei.model.finding import Certainty, Verdict
+
+if TYPE_CHECKING:
+    from kyumei.contracts import Failure
+    from kyumei.model.finding import Investigation
+    from kyumei.model.symptom import Symptom
+
+WORDS = {
+    Certainty.PROVEN: "Proven",
+    Certainty.LIKELY: "Likely",
+    Certainty.POSSIBLE: "Possible, not settled",
+}
+
+
+def what_was_seen(symptom: Symptom) -> str:
+    """The symptom in a few words: ``the 403 on GET /app/admin``."""
+    status = str(symptom.status) if symptom.status else f"{symptom.status_class}xx" if symptom.status_class else "failure"
+    target = " ".join(filter(None, (symptom.method, symptom.path)))
+    return f"the {status}{f' on {target}' if target else ''}"
+
+
+def sentence(answer: Investigation, failure: Failure | None) -> tuple[str, str]:
+    """The verdict in one sentence, and a message in plain words."""
+    seen = what_was_seen(answer.symptom)
+    if answer.verdict is Verdict.CAUSE_FOUND:
+        first = answer.findings[0]
+        return f"{WORDS[first.certainty]}: {first.title}.", f"We found why you saw {seen}: {first.title}."
+    if answer.verdict is Verdict.HEALTHY:
+        return (
+            f"Healthy: the logs cover the moment, and no request in it failed like {seen}.",
+            f"At the time you named, our systems recorded no {seen.removeprefix('the ')}. Please tell us the exact time and address (URL), and whether it still happens.",
+        )
+    missing = answer.gaps[0].missing if answer.gaps else "a log that covers the moment"
+    if failure is None:
+        start = f"no log in the case has {seen}"
+    elif failure.hop == "unknown":
+        start = f"the failing request is in the logs, but not who answered it ({failure.why})"
+    elif answer.findings:
+        start = f"{answer.findings[0].title} fits, but is not settled"
+    else:
+        start = f"{TITLES.get(failure.hop, failure.hop)} answered ({failure.why}), but nothing here says why"
+    return (
+        f"Cannot tell: {start}; the {missing} would decide.",
+        f"We are still looking into {seen}: our records so far do not show its cause. We are getting the {missing}.",
+    )

@@ -1,0 +1,63 @@
+"""What a rule may see of a case: everything it says is then cited."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from kyumei.store.cite import cite
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from kyumei.contracts import Failure
+    from kyumei.correlate.coverage import LogCoverage
+    from kyumei.model.finding import Citation
+    from kyumei.model.symptom import Symptom
+    from kyumei.model.window import Window
+    from kyumei.store.case import Case
+
+
+@dataclass
+class CaseView:
+    """A ``contracts.View`` over an opened case."""
+
+    case: Case
+    symptom: Symptom
+    window: Window
+    logs: Sequence[LogCoverage]
+    failures: Sequence[Failure] = ()
+    _snapshots: dict[tuple[str, str], list[tuple[dict[str, Any], Citation]]] = field(default_factory=dict)
+
+    def has(self, table: str) -> bool:
+        """Whether the case holds any row of the table."""
+        return bool(self.case.value(f'SELECT count(*) FROM (SELECT 1 FROM "{table}" LIMIT 1)'))
+
+    def covers(self, table: str) -> bool:
+        """Whether all logs of the table cover the window; false when there is none."""
+        own = [log for log in self.logs if log.table == table]
+        return bool(own) and all(log.covers for log in own)
+
+    def rows(self, sql: str, *parameters: object) -> list[dict[str, Any]]:
+        """The rows of a SELECT over the tables of the case."""
+        return self.case.rows(sql, parameters)
+
+    def cite(self, rows: Iterable[Mapping[str, Any]], limit: int = 3) -> tuple[Citation, ...]:
+        """Citations for the first rows, each once."""
+        found: dict[tuple[int, int], Citation] = {}
+        for row in rows:
+            key = (row["_artifact"], row["_line"])
+            if len(found) < limit and key not in found:
+                found[key] = cite(self.case, row)
+        return tuple(found.values())
+
+    def snapshot(self, service: str, operation: str) -> list[tuple[dict[str, Any], Citation]]:
+        """The resources of one AWS operation as stored, each with the line on which it starts."""
+        key = (service, operation)
+        if key not in self._snapshots:
+            rows = self.case.rows(
+                "SELECT _artifact, _line, document FROM resource_snapshot WHERE service = ? AND operation = ? ORDER BY _artifact, _line", key
+            )
+            self._snapshots[key] = [(json.loads(row["document"]), cite(self.case, row)) for row in rows]
+        return self._snapshots[key]

@@ -1,0 +1,119 @@
+r"""Syslog: what programs of a host told its log daemon, as RFC 3164, as RFC 5424 and as rsyslog writes it to disk.
+
+Files on disk mostly have no priority, so facility and severity are null. RFC 3164 has neither year nor zone; the day is padded with a space. The host
+may be missing, so may the tag. Lines that begin with a tab or a space go on with the record above; rsyslog writes a line feed inside a message as
+``#012`` and a tab as ``#011``, which are undone here. ``last message repeated n times`` stands for n more of the record above. A program's own lines
+(nginx, gunicorn) are in ``message``, with a time of their own that may keep another zone. A priority above 191 is invalid and kept in ``_extra``.
+
+Follows RFC 3164 and RFC 5424, and RFC 6587 for the count of octets before a message.
+"""
+
+from __future__ import annotations
+
+import re
+
+from kyumei.contracts import Format
+from kyumei.layouts import stamps
+from kyumei.layouts.casts import INTEGER, TEXT, Cast, Take, guarded, quoted, to_json
+from kyumei.layouts.clocks import ISO_NAIVE, ISO_TIME, SYSLOG_TIME, YEARLESS_TIME
+from kyumei.layouts.text import Text
+from kyumei.layouts.text_shapes import Shape
+from kyumei.model.table import Column, Kind, Link, Table
+
+TABLE = Table(
+    "syslog",
+    "What programs of a host told its log daemon.",
+    (
+        Column("time", Kind.TIME, "When the daemon got the message; without a zone in RFC 3164, where the year is inferred too."),
+        Column("facility", Kind.TEXT, "kern, user, daemon, auth, local0 ...; null where the line has no priority.", origin="PRI"),
+        Column("severity", Kind.TEXT, "emerg, alert, crit, err, warning, notice, info or debug; null where the line has no priority.", origin="PRI"),
+        Column("host", Kind.TEXT, "The host as it calls itself.", Link.HOST, "HOSTNAME"),
+        Column("program", Kind.TEXT, "The program; null where the line has no tag.", origin="TAG, APP-NAME"),
+        Column("pid", Kind.INTEGER, "The process.", origin="PROCID"),
+        Column("message_id", Kind.TEXT, "The type of message; RFC 5424 only.", origin="MSGID"),
+        Column("structured", Kind.JSON, "Structured data as an object of objects; RFC 5424 only.", origin="STRUCTURED-DATA"),
+        Column("message", Kind.TEXT, "The text, escaped line feeds and tabs undone.", origin="MSG, CONTENT"),
+    ),
+)
+
+FACILITIES = (
+    *("kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp", "ntp", "audit", "alert", "clock"),
+    *(f"local{number}" for number in range(8)),
+)
+SEVERITIES = ("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug")
+
+
+def _named(names: tuple[str, ...], divided: bool) -> Cast:  # noqa: FBT001 - a private function with two callers
+    """The name for a priority: facility × 8 + severity, 191 at most."""
+
+    def cast(raw: str) -> str | None:
+        if not re.fullmatch("[0-9]{1,3}", raw) or int(raw) > 8 * len(FACILITIES) - 1:
+            return None
+        return names[int(raw) // 8 if divided else int(raw) % 8]
+
+    place = f"CAST({{x}} AS INTEGER) {'//' if divided else '%'} 8 + 1"
+    plain = f"list_extract([{', '.join(map(quoted, names))}], {place})"
+    return guarded("facility" if divided else "severity", cast, "[0-9]|[1-9][0-9]|1[0-8][0-9]|19[01]", plain)
+
+
+FACILITY, SEVERITY = _named(FACILITIES, divided=True), _named(SEVERITIES, divided=False)
+MESSAGE = Cast(
+    "message with rsyslog's escapes",
+    lambda raw: raw.removeprefix("\ufeff").replace("#012", "\n").replace("#011", "\t"),
+    "replace(replace(ltrim_bom({x}), '#012', chr(10)), '#011', chr(9))".replace(
+        "ltrim_bom({x})", "CASE WHEN starts_with({x}, chr(65279)) THEN substr({x}, 2) ELSE {x} END"
+    ),
+)
+_ELEMENT = re.compile(r"\[([^ \]=\"]+)((?:[^\]\"]|\"(?:[^\"\\]|\\.)*\")*)\]", re.DOTALL)
+_PARAMETER = re.compile(r" *([^ \]=\"]+)= *\"((?:[^\"\\]|\\.)*)\"", re.DOTALL)
+_ESCAPE = re.compile(r"\\([\"\\\]])")
+
+
+def structured(raw: str) -> str | None:
+    r"""Structured data as JSON text, ``{"id":{"name":"value"}}``; the escapes ``\"``, ``\\`` and ``\]`` are undone. Null for anything else."""
+    elements: dict[str, dict[str, str]] = {}
+    at = 0
+    while at < len(raw):
+        found = _ELEMENT.match(raw, at)
+        if not found:
+            return None
+        pairs = {name: _ESCAPE.sub(r"\1", value) for name, value in _PARAMETER.findall(found[2])}
+        elements.setdefault(found[1], {}).update(pairs)
+        at = found.end()
+    return to_json(elements)
+
+
+STRUCTURED = Cast("structured data", structured, "NULL::VARCHAR")
+"""So rare that only the exact reader knows it."""
+
+_PRIORITY = "(?:(?:[0-9]{1,6} )?<(?P<pri>[0-9]{1,5})>)?"
+_ISO = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}:?[0-9]{2})"
+_OLD = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) {1,2}[0-9]{1,2} [0-9]{2}:[0-9]{2}:[0-9]{2}"
+_FRACTION = r"(?:\.[0-9]{1,9})?"
+_HOST = r"[^ \n\t\[\]]+"
+_TAG = r"(?P<program>[^ \n\t\[\]:(]+(?:\([^ \n\t\[\]:()]*\))?)(?:\[(?P<pid>[^ \n\]]*)\])?:"
+_QUOTED = r'"(?:[^"\\]|\\(?s:.))*"'
+_DATA = rf'(?:-|(?P<data>(?:\[(?:[^\]"]|{_QUOTED})*\])+))'
+
+_PRI = (Take("facility", "pri", FACILITY), Take("severity", "pri", SEVERITY, optional=True))
+_MODERN = (Take("time", "time", ISO_TIME), Take("_naive", "time", ISO_NAIVE))
+_TIMES = {"iso": (_ISO, _MODERN, {}), "rfc 3164": (_OLD + _FRACTION, (Take("time", "time", SYSLOG_TIME),), {"_naive": YEARLESS_TIME})}
+_NAMES = (Take("host", "host", TEXT), Take("program", "program", TEXT), Take("pid", "pid", INTEGER))
+_CONTENT = Take("message", "rest", MESSAGE)
+
+
+def _classic(clock: str) -> tuple[Shape, ...]:
+    """The shapes with a tag and a colon, or without, for one way to write the time."""
+    time, takes, constants = _TIMES[clock]
+    opening = rf"^{_PRIORITY}(?P<time>{time}) "
+    common = (*_PRI, *takes, _CONTENT)
+    return (
+        Shape(f"{clock}, repeated", rf"{opening}(?:(?P<host>{_HOST}):? )?(?:--- )?(?P<message>last message repeated [0-9]+ times(?: ---)?)$",
+              (*_PRI, *takes, Take("host", "host", HOST), Take("message", "message", TEXT)), constants),
+        Shape(f"{clock}, host and tag", rf"{opening}(?P<host>{_HOST}) {_TAG} ?", (*common, *_NAMES), constants),
+        Shape(f"{clock}, tag", rf"{opening}{_TAG} ?", (*common, *_NAMES[1:]), constants),
+        Shape(f"{clock}, host", rf"{opening}(?P<host>{_HOST}) ", (*common, _NAMES[0]), constants),
+    )
+
+
+HOST = Cast("host before a colon", lambda raw: raw.removesuffix(":"), "rtrim({x}, ':')")

@@ -1,0 +1,93 @@
+"""The text layout: records of one or more lines, told apart by patterns.
+
+The layout is declared as shapes, tried in order: the first whose pattern is found in the record decides. Looks then read inside a column that is filled (an
+access line in a message, the last error of a traceback) and fill columns that are still null. See ``text_shapes`` for what a pattern may hold.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from kyumei.contracts import Refused
+from kyumei.layouts.casts import fill
+from kyumei.layouts.stamps import substrings
+from kyumei.layouts.text_bulk import select
+from kyumei.layouts.text_shapes import HEADLINE, compiled, first_shape, without_colour
+
+if TYPE_CHECKING:
+    import re
+    from collections.abc import Mapping, Sequence
+    from datetime import timedelta
+
+    from kyumei.layouts.stamps import Stamp
+    from kyumei.layouts.text_shapes import Look, Shape
+    from kyumei.model.table import Column
+    from kyumei.model.window import Window
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text layout. ``head`` is the pattern of a record's first line; ``written`` are the ways in which its times are written.
+
+    ``defaults`` stand where a column is null in the end.
+    """
+
+    columns: tuple[Column, ...]
+    shapes: tuple[Shape, ...]
+    written: tuple[Stamp, ...] = ()
+    head: str | None = None
+    looks: tuple[Look, ...] = ()
+    defaults: Mapping[str, str] = field(default_factory=dict)
+
+    def stamps(self, window: Window, offsets: Sequence[timedelta]) -> tuple[str, ...]:
+        """See ``contracts.Layout``."""
+        return substrings(self.written, window, offsets)
+
+    def bulk(self, source: str) -> str:
+        """See ``contracts.Layout``."""
+        return select(self, source)
+
+    def read(self, text: str) -> dict[str, Any] | Refused:
+        """See ``contracts.Layout``."""
+        subject = without_colour(text).rstrip("\n")
+        found = first_shape(self.shapes, subject)
+        if not found:
+            return Refused("no known shape fits")
+        shape, match = found
+        values, extra = _filled(shape, match)
+        unread = next((extra[take.source] for take in shape.takes if take.column == "time" and take.source in extra), None)
+        if unread is not None:
+            return Refused(f"the time cannot be read: {unread[:60]!r}")
+        for look in self.looks:
+            self._look(look, values, extra)
+        row = {column.name: values.get(column.name) for column in self.columns}
+        for name, default in self.defaults.items():
+            row[name] = default if row[name] is None else row[name]
+        return {"_naive": values.get("_naive") or 0, "_extra": extra or None, **row}
+
+    @staticmethod
+    def _look(look: Look, values: dict[str, Any], extra: dict[str, str]) -> None:
+        inner = values.get(look.column)
+        if inner is None:
+            return
+        inner = inner if look.whole else inner.partition("\n")[0][:HEADLINE]
+        if not compiled(look.worth).search(inner):
+            return
+        found = first_shape(look.shapes, inner)
+        if not found:
+            return
+        more, faults = _filled(*found)
+        extra.update(faults)
+        for column, value in more.items():
+            if values.get(column) is None:
+                values[column] = value
+
+
+def _filled(shape: Shape, match: re.Match[str]) -> tuple[dict[str, Any], dict[str, str]]:
+    """The values of a shape by column, and the raw fields that could not be cast."""
+    raw: dict[str, str | None] = {name: value or None for name, value in match.groupdict().items()}
+    raw["text"] = match.string or None
+    raw["rest"] = match.string[match.end() :] or None
+    values, faults = fill(shape.takes, raw)
+    return {**values, **shape.constants}, faults

@@ -1,0 +1,177 @@
+"""The bulk reader of the text layout: a SELECT generated from the declaration that the exact reader follows.
+
+It works in stages, each a common table expression over the one before: which shape a record has (``which``), its groups cut out by one
+``regexp_extract`` per shape (``s1``, ``s2``, ...), the raw fields of all shapes side by side (``r_<group>``), their casts (``c_<column>``), and whether
+each raw field that is there could be cast (``sound``). Every look repeats the stages on its column and fills what is null.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kyumei.layouts.casts import TEXT, quoted
+from kyumei.layouts.text_shapes import HEADLINE, compiled
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from kyumei.layouts.casts import Take
+    from kyumei.layouts.text import Text
+    from kyumei.layouts.text_shapes import Look, Shape
+
+LONGEST = 65536
+"""Characters of a record that the bulk reader takes on; the few longer ones are for the exact reader."""
+
+
+def select(layout: Text, source: str) -> str:
+    """See ``contracts.Layout.bulk``."""
+    base = f"SELECT _artifact, _line, rtrim(text, chr(10)) AS subject, contains(text, chr(27)) AS coloured FROM {source}"
+    stages = [("records", base)]
+    carried = ["_artifact", "_line", "subject", "coloured"]
+    stages += _stages(layout.shapes, "records", "", "subject", carried)
+    names = _columns(layout.shapes)
+    stages.append(("known0", f"SELECT {_comma(carried)}, which, sound AND which IS NOT NULL AS sound, {_comma(_renamed(names))} FROM _sound"))
+    for number, look in enumerate(layout.looks, 1):
+        names = _look_stages(look, number, names, stages)
+    columns = [_final(layout, column.name, column.kind.value, names) for column in layout.columns]
+    naive = "coalesce(k__naive, 0)" if "_naive" in names else "0"
+    extra = "NULL::JSON AS _extra"
+    sound = f"sound AND NOT coloured AND length(subject) <= {LONGEST} AS _ok"
+    body = ",\n".join(f"{name} AS (\n{text}\n)" for name, text in stages)
+    answer = _comma(["_artifact", "_line", f"{naive} AS _naive", extra, *columns, sound])
+    return f"WITH {body}\nSELECT {answer} FROM known{len(layout.looks)}"
+
+
+def _final(layout: Text, name: str, kind: str, names: Sequence[str]) -> str:
+    value = f"k_{name}" if name in names else "NULL"
+    if name in layout.defaults:
+        value = f"coalesce({value}, {quoted(layout.defaults[name])})"
+    return f"CAST({value} AS {kind}) AS \"{name}\""
+
+
+def _look_stages(look: Look, number: int, names: list[str], stages: list[tuple[str, str]]) -> list[str]:
+    """Append the stages of a look; answers the columns that are known after it."""
+    known = ["_artifact", "_line", "subject", "coloured", *(f"k_{name}" for name in names)]
+    inner = f"k_{look.column}" if look.whole else f"left(split_part(k_{look.column}, chr(10), 1), {HEADLINE})"
+    opened = f"opened{number}"
+    stages.append((opened, f"SELECT {_comma(known)}, sound AS sound_before, {inner} AS inner_text FROM known{number - 1}"))
+    carried = [*known, "sound_before", "inner_text"]
+    stages += _stages(look.shapes, opened, f"_{number}", "inner_text", carried, look.worth)
+    new = _columns(look.shapes)
+    filled = [f"coalesce(k_{name}, c_{name}) AS k_{name}" if name in names else f"c_{name} AS k_{name}" for name in new]
+    kept = [f"k_{name}" for name in names if name not in new]
+    before = ["_artifact", "_line", "subject", "coloured", "sound_before AND sound AS sound"]
+    stages.append((f"known{number}", f"SELECT {_comma([*before, *kept, *filled])} FROM _{number}_sound"))
+    return [*(name for name in names if name not in new), *new]
+
+
+def _stages(
+    shapes: Sequence[Shape], source: str, prefix: str, subject: str, carried: Sequence[str], worth: str = ""
+) -> list[tuple[str, str]]:
+    """The stages from ``source`` to ``<prefix>_sound``, which holds what is carried, ``which``, the ``c_`` columns and ``sound``."""
+    keep = _comma(carried)
+    which = _which(shapes, subject)
+    if worth:
+        which = f"CASE WHEN regexp_matches({subject}, {quoted(worth)}) THEN {which} END"
+    cut = [f"CASE WHEN which = {number} THEN {_cut(shape, subject)} END AS s{number}" for number, shape in enumerate(shapes, 1) if _groups(shape)]
+    sources = sorted({take.source for shape in shapes for take in shape.takes})
+    raw = [f"{_raw(shapes, name, subject)} AS r_{name}" for name in sources]
+    names = _columns(shapes)
+    values = [f"{_value(shapes, name)} AS c_{name}" for name in names]
+    kept_raw = [f"r_{name}" for name in sources]
+    return [
+        (f"{prefix}_told", f"SELECT {keep}, {which} AS which FROM {source}"),
+        (f"{prefix}_cut", f"SELECT {_comma([keep, 'which', *cut])} FROM {prefix}_told"),
+        (f"{prefix}_raw", f"SELECT {_comma([keep, 'which', *raw])} FROM {prefix}_cut"),
+        (f"{prefix}_cast", f"SELECT {_comma([keep, 'which', *kept_raw, *values])} FROM {prefix}_raw"),
+        (
+            f"{prefix}_sound",
+            f"SELECT {_comma([keep, 'which', *(f'c_{name}' for name in names)])}, {_sound(shapes)} AS sound FROM {prefix}_cast",
+        ),
+    ]
+
+
+def _which(shapes: Sequence[Shape], subject: str) -> str:
+    """The number of the first shape that is found, counted from 1."""
+    tests = []
+    for number, shape in enumerate(shapes, 1):
+        found = f"regexp_matches({subject}, {quoted(shape.pattern)})"
+        if shape.starts:
+            found = f"unicode({subject}) IN ({_comma(str(ord(letter)) for letter in shape.starts)}) AND {found}"
+        tests.append(f"WHEN {found} THEN {number}")
+    return f"CASE {' '.join(tests)} END"
+
+
+def _groups(shape: Shape) -> list[str]:
+    """The groups of a shape in their order; first ``_whole``, the match itself, where a take wants the rest."""
+    index = compiled(shape.pattern).groupindex
+    wanted = [name for name, _ in sorted(index.items(), key=lambda item: item[1])]
+    return ["_whole", *wanted] if any(take.source == "rest" for take in shape.takes) else wanted
+
+
+def _cut(shape: Shape, subject: str) -> str:
+    names = _groups(shape)
+    pattern = f"^({shape.pattern.removeprefix('^')})" if names[0] == "_whole" else shape.pattern
+    return f"regexp_extract({subject}, {quoted(pattern)}, [{_comma(quoted(name) for name in names)}])"
+
+
+def _raw(shapes: Sequence[Shape], name: str, subject: str) -> str:
+    """The raw field of that name over all shapes, null where it is missing."""
+    if name == "text":
+        return f"nullif({subject}, '')"
+    cases = []
+    for number, shape in enumerate(shapes, 1):
+        if name == "rest" and "_whole" in _groups(shape):
+            cases.append(f"WHEN {number} THEN nullif(substr({subject}, length(s{number}._whole) + 1), '')")
+        elif name in _groups(shape):
+            cases.append(f"WHEN {number} THEN nullif(s{number}.{name}, '')")
+    return f"CASE which {' '.join(cases)} END"
+
+
+def _columns(shapes: Sequence[Shape]) -> list[str]:
+    """The columns that any of the shapes fills, scratch ones too."""
+    return list(dict.fromkeys(name for shape in shapes for name in (*(take.column for take in shape.takes), *shape.constants)))
+
+
+def _renamed(names: Sequence[str]) -> list[str]:
+    return [f"c_{name} AS k_{name}" for name in names]
+
+
+def _value(shapes: Sequence[Shape], column: str) -> str:
+    """The value of a column: one cast for all shapes that take it alike."""
+    groups: dict[str, list[int]] = {}
+    for number, shape in enumerate(shapes, 1):
+        if column in shape.constants:
+            constant = shape.constants[column]
+            groups.setdefault(quoted(constant) if isinstance(constant, str) else str(constant), []).append(number)
+            continue
+        for take in shape.takes:
+            if take.column == column:
+                groups.setdefault(take.cast.sql.replace("{x}", f"r_{take.source}"), []).append(number)
+    return f"CASE {' '.join(f'WHEN {_among(numbers)} THEN {value}' for value, numbers in groups.items())} END"
+
+
+def _sound(shapes: Sequence[Shape]) -> str:
+    """True where every raw field that is there, and whose value is not optional, could be cast."""
+    groups: dict[tuple[str, str], list[int]] = {}
+    for number, shape in enumerate(shapes, 1):
+        for take in shape.takes:
+            if _may_fail(take) and take.column not in shape.constants:
+                groups.setdefault((take.source, take.column), []).append(number)
+    tests = [
+        f"(r_{source} IS NULL OR c_{column} IS NOT NULL OR NOT coalesce({_among(numbers)}, false))"
+        for (source, column), numbers in groups.items()
+    ]
+    return " AND ".join(tests) or "true"
+
+
+def _may_fail(take: Take) -> bool:
+    return not take.optional and take.cast is not TEXT
+
+
+def _among(numbers: Sequence[int]) -> str:
+    return f"which = {numbers[0]}" if len(numbers) == 1 else f"which IN ({_comma(map(str, numbers))})"
+
+
+def _comma(parts: Iterable[str]) -> str:
+    return ", ".join(parts)

@@ -1,0 +1,77 @@
+"""What the text layout is declared with: shapes, and looks into what they found.
+
+A pattern has only named groups; a group that is empty or took no part is a missing value. Takes fill columns from groups, from ``text`` (the record) or from
+``rest`` (what follows the match); constants fill others. Columns that begin with an underscore are scratch for looks and are not answered, apart
+from ``_naive``.
+
+Patterns are read alike by Python ``re.ASCII`` and RE2, so they hold no look-around, no back-reference and neither ``\\s``, ``\\S`` nor ``(?i:``, which
+mean different things to the two; ``^`` is the start of the text, and ``$`` stands only where a line feed before it makes no difference. Python's engine
+goes back and RE2 does not, so no two neighbouring repetitions may fit the same text: that keeps the exact reader linear.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from kyumei.layouts.casts import Take
+
+HEADLINE = 4000
+"""Characters of a first line that looks read."""
+_COLOUR = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+@dataclass(frozen=True)
+class Shape:
+    """One way to write a record, or a part of one.
+
+    ``starts`` are characters with one of which every text begins that the pattern fits, to pass over the others quickly; empty when it may be any.
+    """
+
+    name: str
+    pattern: str
+    takes: tuple[Take, ...] = ()
+    constants: Mapping[str, str | int] = field(default_factory=dict)
+    starts: str = ""
+
+
+@dataclass(frozen=True)
+class Look:
+    """A second look into a text column: the first of the shapes that is found there fills columns that are still null.
+
+    ``worth`` is a pattern found in every text that one of the shapes fits; without it nothing more is tried. A look reads the first line only,
+    or with ``whole`` all of them.
+    """
+
+    column: str
+    worth: str
+    shapes: tuple[Shape, ...]
+    whole: bool = False
+
+
+@cache
+def compiled(pattern: str) -> re.Pattern[str]:
+    """The pattern as Python reads it."""
+    return re.compile(pattern, re.ASCII)
+
+
+def without_colour(text: str) -> str:
+    """The text without the escape sequences that colour a terminal."""
+    return _COLOUR.sub("", text) if "\x1b" in text else text
+
+
+def first_shape(shapes: Sequence[Shape], text: str) -> tuple[Shape, re.Match[str]] | None:
+    """The first of the shapes that the text has, and where it was found."""
+    lead = text[:1]
+    for shape in shapes:
+        if not shape.starts or (lead and lead in shape.starts):
+            pattern = compiled(shape.pattern)
+            match = pattern.match(text) if shape.pattern.startswith("^") else pattern.search(text)
+            if match:
+                return shape, match
+    return None

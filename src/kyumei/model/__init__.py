@@ -1,0 +1,1 @@
+"""The types that all rooms share: frozen values, no input or output."""

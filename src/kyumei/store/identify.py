@@ -1,0 +1,127 @@
+"""Tells what a file holds from its first bytes, a look at its middle and end, and its name."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from kyumei import discover
+from kyumei.layouts.casts import offset_of
+from kyumei.store.lines import decode
+from kyumei.store.unwrap import strip_export_time
+
+if TYPE_CHECKING:
+    from kyumei.store.settings import Settings
+
+SAMPLE_LINES = 400
+"""Lines looked at in the head of a file; a rarer format in it is met when a line of it fails to be read."""
+LOG_ANSWERS = frozenset({"filter-log-events", "get-log-events", "get-query-results", "lookup-events"})
+"""AWS answers that hold log events: they are unwrapped, not kept as resources."""
+ENVELOPES = ("Records", "Events", "events", "logEvents", "awslogs", "results", "SampledRequests")
+_OFFSET = re.compile(r"[0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]{1,9})? ?([+-][0-9]{2}:?[0-9]{2})\b", re.ASCII)
+_SNAPSHOT = re.compile(r"(?:^|/)aws/(?:[^/]+/){1,3}[a-z0-9-]+(?:\.[^/]*)?\.json(?:\.gz|\.zst)?$")
+_BINARY = 0.3
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a part of a file is.
+
+    ``shape`` is ``lines`` (one record a line, or several lines a record), ``export`` (lines with CloudWatch's time before each event),
+    ``document`` (JSON that is not one object a line), ``snapshot`` (an AWS answer that describes resources), ``binary`` or ``empty``.
+    ``formats`` are those that claimed sampled records, the most frequent first; ``offsets`` are zones seen in the sample.
+    """
+
+    shape: str
+    formats: tuple[str, ...] = ()
+    offsets: frozenset[timedelta] = frozenset()
+
+
+def identify(name: str, head: bytes, others: tuple[bytes, ...], settings: Settings) -> Identity:
+    """What the part called ``name`` is, from its first bytes and pieces of its middle and end."""
+    if not head.strip(b"\xef\xbb\xbf \t\r\n"):
+        return Identity("empty")
+    told = settings.format(name)
+    if told is None and _looks_binary(head):
+        return Identity("binary")
+    text = decode(head.removeprefix(b"\xef\xbb\xbf"))
+    offsets = frozenset(offset_of(found) for found in _OFFSET.findall(text[:200_000]))
+    if _SNAPSHOT.search(name) and text.lstrip()[:1] in {"{", "["}:
+        operation = name.rsplit("/", 1)[1].split(".", 1)[0]
+        return Identity("document" if operation in LOG_ANSWERS else "snapshot", (), offsets)
+    lines = _sample(text, others)
+    if told is None and _is_document(text):
+        return Identity("document", (), offsets)
+    if told is not None:
+        return Identity("lines", (told,), offsets)
+    claims = _claims(lines, name)
+    stripped = [found[1] for line in lines if (found := strip_export_time(line))]
+    if len(stripped) * 2 > len(lines):
+        inner = _claims(stripped, name)
+        if sum(inner.values()) > sum(claims.values()):
+            return Identity("export", _ordered(inner), offsets)
+    return Identity("lines", _ordered(claims), offsets)
+
+
+def claim(text: str, name: str) -> str | None:
+    """The format that claims one record, or null. No two formats claim the same record; the first in the alphabet would win."""
+    return next((format_.name for format_ in discover.formats().values() if format_.sniff(text, name)), None)
+
+
+def _claims(lines: list[str], name: str) -> Counter[str]:
+    return Counter(found for line in lines if (found := claim(line, name)))
+
+
+def _ordered(claims: Counter[str]) -> tuple[str, ...]:
+    return tuple(name for name, _ in claims.most_common())
+
+
+def _sample(text: str, others: tuple[bytes, ...]) -> list[str]:
+    """Lines of the head, then whole lines from the pieces of middle and end."""
+    lines = [line.removesuffix("\r") for line in text.split("\n")[:SAMPLE_LINES]]
+    for piece in others:
+        lines += [line.removesuffix("\r") for line in decode(piece).split("\n")[1:-1][:50]]
+    return [line for line in lines if line.strip()]
+
+
+def _is_document(text: str) -> bool:
+    """Whether the text is JSON, but not one object a line."""
+    start = text.lstrip()
+    if start[:1] not in {"{", "["}:
+        return False
+    first = start.split("\n", 1)[0].strip()
+    try:
+        value = json.loads(first)
+    except (ValueError, RecursionError):
+        return _opens_json(start)
+    if isinstance(value, list):
+        return True
+    return isinstance(value, dict) and any(isinstance(value.get(key), list | dict) for key in ENVELOPES)
+
+
+def _opens_json(start: str) -> bool:
+    """Whether a text whose first line is no JSON value opens one over several lines, or glues objects together."""
+    if start.startswith("["):
+        return re.match(r'\[\s*[\[{"\]]', start) is not None and re.match(r"\[[0-9A-Z]", start) is None
+    return re.match(r'\{\s*("(?:[^"\\]|\\.){0,200}"\s*:|\})', start) is not None and not _line_of_objects(start)
+
+
+def _line_of_objects(start: str) -> bool:
+    """Whether most of the first lines are objects of their own, so that only the first one is damaged."""
+    lines = [line for line in start.split("\n")[1:20] if line.strip()]
+    whole = sum(1 for line in lines if line.startswith("{") and line.rstrip().endswith("}"))
+    return whole * 2 > len(lines) > 0
+
+
+def _looks_binary(head: bytes) -> bool:
+    """Whether the bytes are no text: too many control characters, or too little that is UTF-8. NUL runs alone do not make a log binary."""
+    sample = head[:65536].replace(b"\0", b"")
+    if len(sample) < len(head[:65536]) * 0.1:
+        return True
+    control = sum(sample.count(bytes([code])) for code in range(1, 32) if code not in {7, 8, 9, 10, 12, 13, 27})
+    invalid = len(sample) - len(sample.decode("utf-8", "ignore").encode())
+    return control + invalid > len(sample) * _BINARY

@@ -1,0 +1,333 @@
+"""Brings the lines that matter into the database: all of a small case, those of a window from a large one.
+
+Large plain, gzip and zstd files go through DuckDB's line reader at memory speed and are passed over by substring (see ``stamps`` of a layout);
+everything else, and every file that reader would misread (carriage returns, bytes that are not UTF-8, a broken end), goes through
+Python's own splitter, which is slower and always right.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import UTC, timedelta
+from itertools import chain
+from typing import TYPE_CHECKING
+
+import duckdb
+import zstandard
+
+from kyumei import discover
+from kyumei.errors import ConfigError
+from kyumei.layouts.casts import quoted
+from kyumei.store.identify import Identity, identify
+from kyumei.store.lines import MAX_LINE, batches, decode
+from kyumei.store.unpack import BROKEN, CHUNK, Unpacked, members
+from kyumei.store.unwrap import Broken, records, strip_export_time
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from kyumei.contracts import Format, Layout
+    from kyumei.model.artifact import Artifact
+    from kyumei.model.window import Window
+    from kyumei.store.settings import Settings
+
+BULK_FROM = 1024 * 1024
+"""Bytes of a file from which starting DuckDB's reader pays."""
+MAX_DOCUMENT = 512 * 1024 * 1024
+"""Characters of one JSON document that are held in memory."""
+FAR = timedelta(hours=26)
+"""Further than the widest zone (UTC+14) and half a day of disorder."""
+YEARLESS = 2
+HEAD = 256 * 1024
+PIECE = 32 * 1024
+
+
+@dataclass
+class Part:
+    """A file, or one member of an archive, and what became of it."""
+
+    artifact: Artifact
+    identity: Identity
+    format: str | None = None
+    others: tuple[str, ...] = ()
+    lines: int = 0
+    whole: bool = True
+    passed_over: bool = False
+    """Whether the file was not opened because its times lie far from the window."""
+    layout: Layout | None = None
+    """A layout made from a format string that the user told; null for the format's own."""
+    trouble: str = ""
+    document: str = ""
+    """The text of a snapshot, parsed later as one document."""
+    long: dict[int, int] = field(default_factory=dict)
+
+
+def pick_all(
+    con: duckdb.DuckDBPyConnection,
+    artifacts: Iterable[Artifact],
+    settings: Settings,
+    window: Window | None,
+    offsets: Callable[[Identity], tuple[timedelta, ...]],
+) -> list[Part]:
+    """Bring the lines of every artifact into ``_lines``; one Part for each file or archive member, numbered anew from 1."""
+    found: list[Part] = []
+    for artifact in artifacts:
+        if artifact.trouble:
+            found.append(Part(replace(artifact, number=len(found) + 1), Identity("empty"), trouble=artifact.trouble))
+            continue
+        for member, compression, stream in members(artifact):
+            name = f"{artifact.name}!{_label(member)}" if member else artifact.name
+            numbered = replace(artifact, number=len(found) + 1, name=name, member=member, compression=compression)
+            found.append(_pick(con, numbered, stream, settings, window, offsets))
+    return found
+
+
+def _custom(text: str) -> Layout:
+    """The layout of an nginx log_format that the user told."""
+    make = discover.formats()["nginx_access"].custom
+    if make is None:
+        message = "nginx_access takes no log_format"
+        raise ConfigError(message, "leave [log_format] out of case.toml")
+    return make(text)
+
+
+def far_from(window: Window, part: Part, head: bytes, pieces: tuple[bytes, ...]) -> bool:
+    """Whether a plain file's first, middle and last records all lie on one side of the window, a day or more away.
+
+    Such a file is not opened further. Logs are written in order; a day is far beyond any disorder of a writer.
+    """
+    if part.format is None or len(pieces) < len(("middle", "end")):
+        return False
+    layout = part.layout or discover.formats()[part.format].layout
+    sides: set[str] = set()
+    for piece in (head[:PIECE], *pieces):
+        times = [row["time"] for line in decode(piece).split("\n")[1:40] if isinstance(row := layout.read(line), dict) and row["_naive"] < YEARLESS]
+        known = [time.replace(tzinfo=UTC) for time in times if time is not None]
+        if not known:
+            return False
+        for time in (min(known), max(known)):
+            sides.add("before" if time < window.start - FAR else "after" if time > window.end + FAR else "near")
+    return len(sides) == 1 and "near" not in sides
+
+
+def _label(member: str) -> str:
+    """A member's name as a label: forward slashes, no way up."""
+    steps = [step for step in member.replace("\\", "/").split("/") if step not in {"", ".", ".."}]
+    return "/".join(steps) or "member"
+
+
+def _pick(  # noqa: PLR0913 - the six things that a pick depends on
+    con: duckdb.DuckDBPyConnection,
+    artifact: Artifact,
+    stream: Unpacked,
+    settings: Settings,
+    window: Window | None,
+    offsets: Callable[[Identity], tuple[timedelta, ...]],
+) -> Part:
+    chunks = stream.chunks()
+    head = b"" if stream.trouble else next(chunks, b"")
+    if artifact.compression.endswith("parquet"):
+        return Part(artifact, Identity("binary"), trouble="Parquet is not read yet")
+    identity = identify(artifact.name, head[:HEAD] if len(head) > HEAD else head, _pieces(artifact), settings)
+    part = Part(artifact, identity, trouble=stream.trouble)
+    if identity.formats:
+        part.format, part.others = identity.formats[0], identity.formats[1:]
+    if identity.shape in {"binary", "empty"}:
+        part.trouble = part.trouble or ("holds no text" if identity.shape == "binary" else "")
+        return part
+    told = settings.log_format(artifact.name)
+    if told is not None:
+        part.format, part.layout = "nginx_access", _custom(told)
+    rest = chain([head], chunks)
+    if identity.shape in {"document", "snapshot"}:
+        _pick_document(con, part, rest)
+    else:
+        prefixes = _prefixes(part, window, offsets(identity))
+        part.whole = not prefixes
+        if prefixes and window is not None and far_from(window, part, head[:HEAD], _pieces(artifact)):
+            part.passed_over = True
+            return part
+        bulk = artifact.size >= BULK_FROM and identity.shape == "lines" and artifact.compression in {"", "gzip", "zstd"} and not artifact.member
+        if not (bulk and _pick_bulk(con, part, prefixes)):
+            _pick_exact(con, part, rest, prefixes)
+    part.trouble = part.trouble or stream.trouble
+    return part
+
+
+def _pieces(artifact: Artifact) -> tuple[bytes, ...]:
+    """A piece of the middle and one of the end of a plain file; nothing of others, which cannot be entered there."""
+    if artifact.compression or artifact.member or artifact.size <= HEAD:
+        return ()
+    try:
+        with artifact.path.open("rb") as raw:
+            raw.seek(artifact.size // 2)
+            middle = raw.read(PIECE)
+            raw.seek(max(0, artifact.size - PIECE))
+            return middle, raw.read(PIECE)
+    except OSError:
+        return ()
+
+
+def _prefixes(part: Part, window: Window | None, offsets: tuple[timedelta, ...]) -> tuple[str, ...]:
+    """Substrings that a line of the window holds, over all formats of the part; empty means that every line is taken."""
+    if window is None or part.format is None:
+        return ()
+    found: dict[str, None] = {}
+    for name in (part.format, *part.others):
+        stamps = discover.formats()[name].layout.stamps(window, offsets)
+        if not stamps:
+            return ()
+        found.update(dict.fromkeys(stamps))
+    return tuple(found)
+
+
+def heads(part: Part) -> str | None:
+    """One pattern for the first line of a record in any of the part's formats; null when every line is a record."""
+    patterns = [discover.formats()[name].layout.head for name in (part.format, *part.others) if name]
+    known = [pattern for pattern in patterns if pattern]
+    if not known:
+        return None
+    return "|".join(f"(?:{pattern})" for pattern in dict.fromkeys([*known, *(["\\{"] if len(known) < len(patterns) else [])]))
+
+
+def _has_carriage_return(artifact: Artifact) -> bool:
+    """Whether a file holds a carriage return, at which DuckDB's reader would end a line; a broken stream counts as one."""
+    openers = {"": open, "gzip": gzip.open, "zstd": lambda path, _: zstandard.open(path, "rb")}
+    try:
+        with openers[artifact.compression](artifact.path, "rb") as raw:  # type: ignore[operator]
+            while piece := raw.read(CHUNK):
+                if b"\r" in piece:
+                    return True
+    except BROKEN:
+        return True
+    return False
+
+
+def _pick_bulk(con: duckdb.DuckDBPyConnection, part: Part, prefixes: tuple[str, ...]) -> bool:
+    """Pick by DuckDB's line reader; false, and nothing taken, when the file is not for it."""
+    number = part.artifact.number
+    reader = (
+        f"read_csv({quoted(str(part.artifact.path))}, delim='\\x01', quote='', escape='', header=false, auto_detect=false, "
+        f"columns={{'line':'VARCHAR'}}, strict_mode=false, max_line_size={MAX_LINE}, compression={quoted(part.artifact.compression or 'none')})"
+    )
+    numbered = f"SELECT row_number() OVER () AS n, coalesce(line, '') AS line FROM {reader}"
+    hit = " OR ".join(f"contains(line, {quoted(prefix)})" for prefix in prefixes)
+    head = heads(part)
+    if not prefixes:
+        picked = numbered
+    elif head is None:
+        picked = f"SELECT n, line FROM ({numbered}) WHERE {hit}"
+    else:
+        # A line belongs to the record begun by the last head above it: it is taken when that head is also the last one that was hit.
+        running = "OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)"
+        begins = f"regexp_matches(line, {quoted('^(?:' + head + ')')})"
+        marked = (
+            f"SELECT n, line, max(n) FILTER (WHERE {begins}) {running} AS last_head, "
+            f"max(n) FILTER (WHERE ({hit}) AND {begins}) {running} AS last_hit FROM ({numbered})"
+        )
+        picked = f"SELECT n, line FROM ({marked}) WHERE last_hit = last_head OR {hit}"
+    with ThreadPoolExecutor(1) as pool:
+        checked = pool.submit(_has_carriage_return, part.artifact)
+        try:
+            con.execute(f"INSERT INTO _lines SELECT {number}, n, line, NULL FROM ({picked})")
+        except duckdb.Error:
+            con.execute("DELETE FROM _lines WHERE _artifact = ?", [number])
+            return False
+        if checked.result():
+            con.execute("DELETE FROM _lines WHERE _artifact = ?", [number])
+            return False
+    return True
+
+
+def _pick_exact(con: duckdb.DuckDBPyConnection, part: Part, chunks: Iterable[bytes], prefixes: tuple[str, ...]) -> None:
+    """Pick by Python's splitter: always right, whatever the bytes are."""
+    head = heads(part)
+    begins = re.compile(head, re.ASCII).match if head else None
+    taking = False
+    for batch in batches(chunks):
+        part.long.update(batch.long)
+        numbers: list[int] = []
+        texts: list[str] = []
+        times: list[int | None] = []
+        for number, line in enumerate(batch.lines, start=batch.first):
+            text, time_ms = line, None
+            if part.identity.shape == "export" and (stripped := strip_export_time(line)):
+                time_ms, text = stripped
+            if prefixes:
+                if begins is None or begins(text) or time_ms is not None:
+                    taking = any(prefix in line for prefix in prefixes)
+                if not taking and number not in batch.long:
+                    continue
+            numbers.append(number)
+            texts.append(text)
+            times.append(time_ms)
+        insert_lines(con, part.artifact.number, numbers, texts, times)
+
+
+def insert_lines(con: duckdb.DuckDBPyConnection, artifact: int, numbers: list[int], texts: list[str], times: list[int | None]) -> None:
+    """Append lines of one artifact to ``_lines``; times are those of an envelope, in milliseconds since 1970, or null."""
+    if not numbers:
+        return
+    con.execute(
+        "INSERT INTO _lines SELECT ?, unnest(?::BIGINT[]), unnest(?::VARCHAR[]), unnest(?::BIGINT[])",
+        [artifact, numbers, [_sound(text) for text in texts], times],
+    )
+
+
+def _sound(text: str) -> str:
+    """Text that can be stored: a lone surrogate (from a JSON escape) is written out."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+
+
+def _pick_document(con: duckdb.DuckDBPyConnection, part: Part, chunks: Iterable[bytes]) -> None:
+    """Unwrap a JSON document into its records; a snapshot is kept whole for its own reader."""
+    text = _whole(part, chunks)
+    if part.identity.shape == "snapshot":
+        part.document = text
+        return
+    numbers: list[int] = []
+    texts: list[str] = []
+    times: list[int | None] = []
+    claims: dict[str, int] = {}
+    hint = part.artifact.name
+    for record in records(text, hint):
+        if isinstance(record, Broken):
+            part.trouble = part.trouble or f"line {record.line}: {record.why}"
+            numbers.append(record.line)
+            texts.append(record.text)
+            times.append(None)
+            continue
+        numbers.append(record.line)
+        texts.append(record.text)
+        times.append(record.time_ms)
+        if len(numbers) <= SAMPLED_RECORDS and (name := claim_record(record.text, hint, record.group)):
+            claims[name] = claims.get(name, 0) + 1
+    insert_lines(con, part.artifact.number, numbers, texts, times)
+    ordered = sorted(claims, key=lambda name: -claims[name])
+    if ordered:
+        part.format, part.others = ordered[0], tuple(ordered[1:])
+
+
+SAMPLED_RECORDS = 1000
+
+
+def claim_record(text: str, name: str, group: str) -> str | None:
+    """The format that claims an event of a log group; the group's name helps as a file's name does."""
+    leaves: Iterator[Format] = iter(discover.formats().values())
+    first = text.split("\n", 1)[0]
+    return next((leaf.name for leaf in leaves if leaf.sniff(text, group or name) or (first != text and leaf.sniff(first, group or name))), None)
+
+
+def _whole(part: Part, chunks: Iterable[bytes]) -> str:
+    """All text of a document, up to MAX_DOCUMENT bytes."""
+    pieces: list[bytes] = []
+    size = 0
+    for chunk in chunks:
+        size += len(chunk)
+        pieces.append(chunk)
+        if size > MAX_DOCUMENT:
+            part.trouble = f"only the first {MAX_DOCUMENT} bytes of the JSON document were read"
+            break
+    return b"".join(pieces).removeprefix(b"\xef\xbb\xbf").decode("utf-8", "backslashreplace")
