@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from incidents.folder import generate
 from incidents.plan import Plan
+from incidents.scenarios import SCENARIOS, example
 from incidents.truth import Cited, Truth
 
-__all__ = ["Cited", "Plan", "Truth", "generate"]
+__all__ = ["SCENARIOS", "Cited", "Plan", "Truth", "example", "generate"]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from base64 import b64encode
 from typing import TYPE_CHECKING, Any
 
+from incidents.people import nouns
 from incidents.plan import uuid
-from incidents.site import NEW_OFFICE, OLD_OFFICE
-from incidents.verdicts import ALLOWING, BAD_INPUTS, CORE, GROUPS, rule_of_group
+from incidents.site import OLD_OFFICE
+from incidents.verdicts import ALLOWING, CORE, GROUPS, rule_of_group
 
 if TYPE_CHECKING:
-    from incidents.plan import Plan
+    from incidents.plan import Fate, Plan
     from incidents.site import Site
 
 LABEL_NAMESPACE = "awswaf:123456789012:webacl:{name}:"
@@ -103,12 +104,13 @@ def _path(path: str, constraint: str = "STARTS_WITH") -> dict[str, Any]:
 
 def _counting(site: Site) -> dict[str, Any]:
     rule = _rule(site.counting, _bytes("1", {"SingleHeader": {"Name": "x-legacy-client"}}, "EXACTLY"), {"Count": {}})
-    return {**rule, "RuleLabels": [{"Name": site.counting}]}
+    visible = rule.pop("VisibilityConfig")  # stands last
+    return {**rule, "RuleLabels": [{"Name": site.counting}], "VisibilityConfig": visible}
 
 
 def _allowing(site: Site) -> dict[str, Any]:
     """Where the default is to block: the office, and the paths that are known; the reported one was forgotten."""
-    known = [f"{site.prefix}/{name}" for name in "dashboard search log help contact old orders invoices customers".split()]
+    known = [f"{site.prefix}/{name}" for name in ("dashboard", "search", "login", "help", "contact", "old", *nouns(site))]
     statements = [_path(path) for path in ("/static/", "/favicon.ico", "/internal/", *known)]
     statements += [_path(f"{site.prefix}/", "EXACTLY"), {"IPSetReferenceStatement": {"ARN": site.office_set_arn}}]
     return _rule(ALLOWING, {"OrStatement": {"Statements": statements}}, {"Allow": {}})
@@ -121,23 +123,19 @@ def _outside_office(site: Site) -> dict[str, Any]:
 
 def _guilty(site: Site) -> dict[str, Any] | None:
     """The rule that ends the reported request, unless it is a managed one or none."""
-    match site.fate:
-        case "custom_rule":
-            return _rule(site.guilty, _outside_office(site), {"Block": {}})
-        case "rate":
-            rate = {"Limit": site.rate_limit, "EvaluationWindowSec": 300, "AggregateKeyType": "IP"}
-            return _rule(site.guilty, {"RateBasedStatement": rate}, {"Block": {}})
-        case "ip_set":
-            return _rule(site.guilty, {"IPSetReferenceStatement": {"ARN": site.office_set_arn}}, {"Block": {}})
-        case "geo":
-            return _rule(site.guilty, {"GeoMatchStatement": {"CountryCodes": ["KP", "VN", "BR"]}}, {"Block": {}})
-        case "captcha":
-            return _rule(site.guilty, _path(site.path), {"Captcha": {}})
-        case "challenge":
-            return _rule(site.guilty, _path(site.path), {"Challenge": {}})
-        case "custom_response":
-            return _rule(site.guilty, _outside_office(site), {"Block": {"CustomResponse": {"ResponseCode": site.status}}})
-        case "oversize":
-            return _rule(site.guilty, _bytes("<script", {"Body": {"OversizeHandling": "MATCH"}}, "CONTAINS", "LOWERCASE"), {"Block": {}})
-        case _:
-            return None
+    block: dict[str, Any] = {"Block": {}}
+    listed = {"IPSetReferenceStatement": {"ARN": site.office_set_arn}}
+    rate = {"RateBasedStatement": {"Limit": site.rate_limit, "EvaluationWindowSec": 300, "AggregateKeyType": "IP"}}
+    body = _bytes("<script", {"Body": {"OversizeHandling": "MATCH"}}, "CONTAINS", "LOWERCASE")
+    own_status = {"Block": {"CustomResponse": {"ResponseCode": site.status}}}
+    rules: dict[Fate, tuple[dict[str, Any], dict[str, Any]]] = {
+        "custom_rule": (_outside_office(site), block),
+        "rate": (rate, block),
+        "ip_set": (listed, block),
+        "geo": ({"GeoMatchStatement": {"CountryCodes": ["KP", "VN", "BR"]}}, block),
+        "captcha": (_path(site.path), {"Captcha": {}}),
+        "challenge": (_path(site.path), {"Challenge": {}}),
+        "custom_response": (_outside_office(site), own_status),
+        "oversize": (body, block),
+    }
+    return _rule(site.guilty, *rules[site.fate]) if site.fate in rules else None

@@ -25,13 +25,15 @@ def answer_files(site: Site, plan: Plan) -> list[Written]:
         "wafv2/get-web-acl.json": web_acl(site, plan),
         "wafv2/get-ip-set.json": ip_set(site, plan),
         f"wafv2/list-resources-for-web-acl.{site.web_acl}.json": {"ResourceArns": [site.balancer_arn]},
-        "wafv2/get-logging-configuration.json": _logging(site),
+        "wafv2/get-logging-configuration.json": _logging(site, plan),
         "elbv2/describe-load-balancers.json": {"LoadBalancers": [_balancer(site)]},
         f"elbv2/describe-load-balancer-attributes.{site.balancer}.json": _attributes(site, plan),
         "elbv2/describe-listeners.json": {"Listeners": [_listener(site)]},
         f"elbv2/describe-rules.{site.balancer}.json": {"Rules": _rules(site)},
         "elbv2/describe-target-groups.json": {"TargetGroups": [_target_group(site, plan)]},
-        f"elbv2/describe-target-health.{site.target_group}.json": {"TargetHealthDescriptions": [_health(site, host) for host in site.hosts]},
+        f"elbv2/describe-target-health.{site.target_group}.json": {
+            "TargetHealthDescriptions": [_health(site, host) for host in site.hosts]
+        },
         "ec2/describe-network-interfaces.json": {
             "NetworkInterfaces": [
                 *(_node_interface(site, plan, node) for node in site.nodes),
@@ -47,11 +49,13 @@ def answer_files(site: Site, plan: Plan) -> list[Written]:
     return files
 
 
-def _logging(site: Site) -> dict[str, Any]:
+def _logging(site: Site, plan: Plan) -> dict[str, Any]:
+    group = f"arn:aws:logs:{site.region}:{ACCOUNT}:log-group:{site.log_group}"
+    bucket = f"arn:aws:s3:::{site.log_group}"
     return {
         "LoggingConfiguration": {
             "ResourceArn": site.web_acl_arn,
-            "LogDestinationConfigs": [f"arn:aws:logs:{site.region}:{ACCOUNT}:log-group:{site.log_group}"],
+            "LogDestinationConfigs": [bucket if plan.wrapping == "s3" else group],
             "ManagedByFirewallManager": False,
             "LogType": "WAF_LOGS",
             "LogScope": "CUSTOMER",
@@ -134,7 +138,13 @@ def _listener(site: Site) -> dict[str, Any]:
 
 def _rules(site: Site) -> list[dict[str, Any]]:
     arn = _listener_arn(site).replace(":listener/", ":listener-rule/")
-    default = {"RuleArn": f"{arn}/00aa11bb22cc33dd", "Priority": "default", "Conditions": [], "Actions": [_forward(site)], "IsDefault": True}
+    default = {
+        "RuleArn": f"{arn}/00aa11bb22cc33dd",
+        "Priority": "default",
+        "Conditions": [],
+        "Actions": [_forward(site)],
+        "IsDefault": True,
+    }
     if site.fate != "balancer_fixed":
         return [default]
     fixed = {
@@ -190,18 +200,19 @@ def _mac(plan: Plan, what: str) -> str:
     return "06:" + ":".join(digits[index : index + 2] for index in range(0, 10, 2))
 
 
-def _interface(site: Site, plan: Plan, interface: str, address: str, zone: str, own: dict[str, Any]) -> dict[str, Any]:
+def _interface(site: Site, plan: Plan, place: Host | Node, own: dict[str, Any]) -> dict[str, Any]:
     """One network interface; ``own`` holds what the balancer's and the instances' have different."""
+    address = place.address
     return {
         **own["association"],
         "Attachment": own["attachment"],
-        "AvailabilityZone": zone,
+        "AvailabilityZone": own["zone"],
         "Description": own["description"],
         "Groups": [{"GroupId": SECURITY_GROUP, "GroupName": f"{site.app}-{own['kind']}"}],
         "InterfaceType": "interface",
         "Ipv6Addresses": [],
-        "MacAddress": _mac(plan, interface),
-        "NetworkInterfaceId": interface,
+        "MacAddress": _mac(plan, place.interface),
+        "NetworkInterfaceId": place.interface,
         "OwnerId": ACCOUNT,
         "PrivateDnsName": _private_name(site, address),
         "PrivateIpAddress": address,
@@ -222,6 +233,7 @@ def _node_interface(site: Site, plan: Plan, node: Node) -> dict[str, Any]:
     public = f"ec2-{node.public.replace('.', '-')}.{site.region}.compute.amazonaws.com"
     own = {
         "kind": "balancer",
+        "zone": node.zone,
         "description": f"ELB app/{site.balancer}/{site.balancer_id}",
         "association": {"Association": {"IpOwnerId": "amazon-elb", "PublicDnsName": public, "PublicIp": node.public}},
         "attachment": {
@@ -233,12 +245,13 @@ def _node_interface(site: Site, plan: Plan, node: Node) -> dict[str, Any]:
         },
         "subnet": _subnet("a", site.nodes.index(node)),
     }
-    return _interface(site, plan, node.interface, node.address, node.zone, own)
+    return _interface(site, plan, node, own)
 
 
 def _host_interface(site: Site, plan: Plan, host: Host, index: int) -> dict[str, Any]:
     own = {
         "kind": "web",
+        "zone": site.nodes[index % len(site.nodes)].zone,
         "description": "",
         "association": {},
         "attachment": {
@@ -253,7 +266,7 @@ def _host_interface(site: Site, plan: Plan, host: Host, index: int) -> dict[str,
         },
         "subnet": _subnet("b", index),
     }
-    return _interface(site, plan, host.interface, host.address, site.nodes[index % len(site.nodes)].zone, own)
+    return _interface(site, plan, host, own)
 
 
 def _reservation(site: Site, plan: Plan, host: Host, index: int) -> dict[str, Any]:
@@ -297,4 +310,9 @@ def _reservation(site: Site, plan: Plan, host: Host, index: int) -> dict[str, An
         "VpcId": VPC,
         "PrivateIpAddress": host.address,
     }
-    return {"ReservationId": f"r-{draw(plan, f'reservation {index}').getrandbits(68):017x}", "OwnerId": ACCOUNT, "Groups": [], "Instances": [instance]}
+    return {
+        "ReservationId": f"r-{draw(plan, f'reservation {index}').getrandbits(68):017x}",
+        "OwnerId": ACCOUNT,
+        "Groups": [],
+        "Instances": [instance],
+    }

@@ -119,7 +119,12 @@ def _jobs(site: Site, chance: Random) -> list[Entry]:
         found.append(Entry(at, _line(site, at, "INFO", "jobs", text)))
         if chance.random() < 0.08:  # noqa: PLR2004
             slow = at + timedelta(seconds=chance.uniform(5, 60))
-            found.append(Entry(slow, _line(site, slow, "WARNING", "db", f"slow query {chance.randint(1100, 5200)}ms: SELECT ... FROM {site.app}_history")))
+            found.append(
+                Entry(
+                    slow,
+                    _line(site, slow, "WARNING", "db", f"slow query {chance.randint(1100, 5200)}ms: SELECT ... FROM {site.app}_history"),
+                )
+            )
         at += timedelta(minutes=chance.uniform(6, 16))
     return [entry for entry in found if entry.at < site.end]
 

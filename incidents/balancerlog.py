@@ -51,7 +51,6 @@ def _times(one: Request) -> list[str]:
 
 def fields(site: Site, one: Request) -> list[str]:
     """All 33 fields of a row."""
-    browser = one.agent.startswith("Mozilla/5.0 (") and "compatible" not in one.agent
     inside = one.reached("nginx")
     target = f"{site.hosts[one.host].address}:80" if inside else "-"
     status = str(one.status) if inside else "-"
@@ -60,7 +59,7 @@ def fields(site: Site, one: Request) -> list[str]:
     certificate = f"arn:aws:acm:{site.region}:{ACCOUNT}:certificate/{site.web_acl_id[::-1][:8]}-5b1c-4d0e-9a4f-{site.balancer_id[:12]}"
     connection = sha256(f"{one.client}{one.port}".encode()).hexdigest()[:32]
     return [
-        "h2" if browser else "https",
+        "h2" if one.browser else "https",
         _instant(one.ended),
         f"app/{site.balancer}/{site.balancer_id}",
         f"[{one.client}]:{one.port}" if ":" in one.client else f"{one.client}:{one.port}",
@@ -70,7 +69,7 @@ def fields(site: Site, one: Request) -> list[str]:
         status,
         str(one.received),
         str(one.sent + 280),
-        f'"{one.method} https://{site.domain}:443{one.target} HTTP/{"2.0" if browser else "1.1"}"',
+        f'"{one.method} https://{site.domain}:443{one.target} HTTP/{"2.0" if one.browser else "1.1"}"',
         f'"{one.agent}"',
         "TLS_AES_128_GCM_SHA256",
         "TLSv1.3",

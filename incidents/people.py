@@ -20,7 +20,10 @@ BROWSERS = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36 Edg/131.0.0.0",
     "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.2 Safari/605.1.15",
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:134.0) Gecko/20100101 Firefox/134.0",
-    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_2 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.2 Mobile/15E148 Safari/604.1",
+    (
+        "Mozilla/5.0 (iPhone; CPU iPhone OS 18_2 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
+        "Version/18.2 Mobile/15E148 Safari/604.1"
+    ),
     "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/132.0.0.0 Mobile Safari/537.36",
 )
 PHONE_APP = "okhttp/4.12.0"
@@ -78,7 +81,9 @@ def crowd(plan: Plan) -> list[Person]:
     """A few dozen other people, some of them in either office, some on IPv6, a few crawlers."""
     chance = draw(plan, "crowd")
     people = [_person(chance, str(ip_network(chance.choice(CROWD))[chance.randint(1, 60)])) for _ in range(26)]
-    people += [_person(chance, f"2001:db8:{chance.randint(1, 6):x}:{chance.getrandbits(12):x}::{chance.getrandbits(12):x}") for _ in range(4)]
+    people += [
+        _person(chance, f"2001:db8:{chance.randint(1, 6):x}:{chance.getrandbits(12):x}::{chance.getrandbits(12):x}") for _ in range(4)
+    ]
     people += [_person(chance, str(OLD_OFFICE[chance.randint(1, 60)])) for _ in range(4)]
     people += [_person(chance, str(NEW_OFFICE[61 + index])) for index in range(2)]
     people += [Person(str(ip_network("192.0.2.192/26")[3 + index]), "US", agent, "") for index, agent in enumerate(CRAWLERS)]
@@ -91,10 +96,15 @@ def _person(chance: Random, client: str) -> Person:
     return Person(client, country, chance.choice(BROWSERS), user)
 
 
+def nouns(site: Site) -> tuple[str, ...]:
+    """What the application deals with."""
+    return NOUNS.get(site.app, ("items", "groups", "records"))
+
+
 def pages(site: Site) -> tuple[Page, ...]:
     """What there is to look at; none of it lies under the reported path."""
     base = site.prefix
-    first, second, third = NOUNS.get(site.app, ("items", "groups", "records"))
+    first, second, third = nouns(site)
     return (
         Page("GET", f"{base}/", "", 200, 0.05, 6120, static=False, weight=8),
         Page("GET", f"{base}/dashboard", "", 200, 0.12, 14210, static=False, weight=14),

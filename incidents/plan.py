@@ -84,7 +84,7 @@ class Plan:
 
 def draw(plan: Plan, what: str) -> Random:
     """The stream of chance for one matter of the plan; fixing one matter leaves all others as they were."""
-    return Random(f"{plan.seed}/{what}")
+    return Random(f"{plan.variant}/{plan.seed}/{what}")
 
 
 def pick(plan: Plan, what: str, options: Sequence[Choice]) -> Choice:

@@ -77,6 +77,11 @@ class Request:
         """Path and query string, as in a request line."""
         return f"{self.path}?{self.query}" if self.query else self.path
 
+    @property
+    def browser(self) -> bool:
+        """Whether a person's browser sent it: those speak HTTP/2 and write header names in small letters."""
+        return self.agent.startswith("Mozilla/5.0 (") and "compatible" not in self.agent
+
     def reached(self, hop: Hop) -> bool:
         """Whether the component saw the request."""
         order: tuple[Hop, ...] = ("waf", "alb", "nginx", "app")

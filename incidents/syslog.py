@@ -41,13 +41,13 @@ def _line(site: Site, host: Host, at: datetime, tag: str, text: str) -> str:
 
 
 def _access(site: Site, one: Request) -> str:
-    """gunicorn's access line; its only client is nginx on the same host."""
+    """Gunicorn's access line; its only client is nginx on the same host."""
     when = clf_time((one.ended - timedelta(milliseconds=1)).astimezone(site.app_zone))
     return f'127.0.0.1 - - [{when}] "{one.method} {one.target} HTTP/1.0" {one.status} {one.sent} "{one.referer or "-"}" "{one.agent}"'
 
 
 def _gunicorn(site: Site, host: Host, chance: Random, master: int, workers: Sequence[int]) -> list[Entry]:
-    """gunicorn's own lines, with an inner time in the application's zone: workers that come and go after their share of requests."""
+    """Gunicorn's own lines, with an inner time in the application's zone: workers that come and go after their share of requests."""
     found, at = [], site.start + timedelta(minutes=chance.uniform(1, 30))
 
     def say(at: datetime, process: int, text: str) -> Entry:
@@ -62,42 +62,46 @@ def _gunicorn(site: Site, host: Host, chance: Random, master: int, workers: Sequ
         if chance.random() < 0.2:  # noqa: PLR2004
             found.append(say(at + timedelta(seconds=2), master, "Handling signal: winch"))
         at += timedelta(minutes=chance.uniform(12, 55))
-    found.append(say(site.moment - timedelta(seconds=chance.randint(40, 65)), chance.choice(workers), "Closing connection."))
     return found
 
 
 def _noise(site: Site, host: Host, chance: Random) -> list[Entry]:
     """cron, systemd, sshd, kernel, and the like."""
-    found: list[Entry] = []
+    said = [*_cron(site, chance), *_others(site, host, chance)]
+    return [Entry(at, _line(site, host, at, tag, text)) for at, tag, text in said if site.start <= at < site.end]
 
-    def say(at: datetime, tag: str, text: str) -> None:
-        found.append(Entry(at, _line(site, host, at, tag, text)))
 
-    at = site.start.replace(minute=0, second=1, microsecond=12_000)
+def _cron(site: Site, chance: Random) -> list[tuple[datetime, str, str]]:
+    """What cron starts: a sample of the system's load every ten minutes, and the hourly work."""
+    said, at = [], site.start.replace(minute=0, second=1, microsecond=12_000)
+    jobs = dict.fromkeys(range(5, 60, 10), "(root) CMD (command -v debian-sa1 > /dev/null && debian-sa1 1 1)")
+    jobs[17] = "(root) CMD (   cd / && run-parts --report /etc/cron.hourly)"
     while at < site.end:
-        process = chance.randint(9000, 30_000)
-        if at >= site.start and at.minute % 10 == 5:  # noqa: PLR2004
-            say(at, f"CRON[{process}]", "(root) CMD (command -v debian-sa1 > /dev/null && debian-sa1 1 1)")
-        if at >= site.start and at.minute == 17:  # noqa: PLR2004
-            say(at, f"CRON[{process}]", "(root) CMD (   cd / && run-parts --report /etc/cron.hourly)")
+        if at.minute in jobs:
+            said.append((at, f"CRON[{chance.randint(9000, 30_000)}]", jobs[at.minute]))
         at += timedelta(minutes=1)
-    moments = iter(sorted(site.start + (site.end - site.start) * chance.random() for _ in range(int((site.end - site.start).seconds / 700))))
-    for at in moments:
+    return said
+
+
+def _others(site: Site, host: Host, chance: Random) -> list[tuple[datetime, str, str]]:
+    """What other programs say, every dozen minutes or so."""
+    length = site.end - site.start
+    said = []
+    for at in sorted(site.start + length * chance.random() for _ in range(int(length.total_seconds() / 700))):
         process = chance.randint(9000, 30_000)
-        kind = chance.choice(("sshd", "systemd", "kernel", "agent", "dhclient", "sysstat"))
-        if kind == "sshd":
-            say(at, f"sshd[{process}]", f"Connection closed by invalid user admin 192.0.2.{chance.randint(2, 250)} port {process} [preauth]")
-        elif kind == "systemd":
-            say(at, "systemd[1]", f"Started Session {process % 900} of user ubuntu.")
-            say(at + timedelta(seconds=chance.randint(20, 200)), "systemd[1]", f"session-{process % 900}.scope: Deactivated successfully.")
-        elif kind == "kernel":
-            since = (at - site.start).total_seconds() + 1_203_114
-            say(at, "kernel", f"[{since:.6f}] TCP: request_sock_TCP: Possible SYN flooding on port 8000. Sending cookies.  Check SNMP counters.")
-        elif kind == "agent":
-            say(at, f"amazon-ssm-agent.amazon-ssm-agent[{600 + process % 50}]", f"{at:%Y-%m-%d %H:%M:%S.0000} INFO [HealthCheck] HealthCheck reporting agent health.")
-        elif kind == "dhclient":
-            say(at, f"dhclient[{580 + process % 20}]", f"DHCPACK of {host.address} from 10.0.0.1 (xid=0x{chance.getrandbits(32):08x})")
-        else:
-            say(at, "systemd[1]", "Starting system activity accounting tool...")
-            say(at + timedelta(milliseconds=30), "systemd[1]", "sysstat-collect.service: Deactivated successfully.")
-    return [entry for entry in found if site.start <= entry.at < site.end]
+        uptime = (at - site.start).total_seconds() + 1_203_114
+        agent = f"{at:%Y-%m-%d %H:%M:%S}.0000 INFO [HealthCheck] HealthCheck reporting agent health."
+        flood = "TCP: request_sock_TCP: Possible SYN flooding on port 8000. Sending cookies.  Check SNMP counters."
+        probe = f"Connection closed by invalid user admin 192.0.2.{chance.randint(2, 250)} port {process} [preauth]"
+        sayings = (
+            (f"sshd[{process}]", probe),
+            ("systemd[1]", f"Started Session {process % 900} of user ubuntu."),
+            ("systemd[1]", f"session-{process % 900}.scope: Deactivated successfully."),
+            ("kernel", f"[{uptime:.6f}] {flood}"),
+            (f"amazon-ssm-agent.amazon-ssm-agent[{600 + process % 50}]", agent),
+            (f"dhclient[{580 + process % 20}]", f"DHCPACK of {host.address} from 10.0.0.1 (xid=0x{chance.getrandbits(32):08x})"),
+            ("systemd[1]", "Starting system activity accounting tool..."),
+            ("systemd[1]", "sysstat-collect.service: Deactivated successfully."),
+        )
+        said.append((at, *chance.choice(sayings)))
+    return said

@@ -43,7 +43,7 @@ def traffic(site: Site, plan: Plan) -> list[Request]:
     return sorted((one for one in requests if site.start <= one.arrived < site.end), key=lambda one: (one.arrived, one.trace))
 
 
-def request(site: Site, chance: Random, at: datetime, who: Person, page: Page, decision: Decision | None = None) -> Request:
+def request(site: Site, chance: Random, at: datetime, who: Person, page: Page) -> Request:
     """A request that passes and is answered as the page says."""
     number = str(chance.randint(1, 4200))
     at = at.replace(microsecond=chance.randrange(1000) * 1000 + chance.randrange(1000))
@@ -61,7 +61,7 @@ def request(site: Site, chance: Random, at: datetime, who: Person, page: Page, d
         sent=int(page.size * chance.uniform(0.9, 1.1)) if page.size > 2000 else page.size,  # noqa: PLR2004 - small answers do not vary
         received=chance.randint(420, 980) + (chance.randint(80, 900) if page.method == "POST" else 0),
         answered_by="nginx" if page.static else "app",
-        decision=decision or verdicts.passing(site),
+        decision=verdicts.passing(site),
         node=chance.randrange(len(site.nodes)),
         host=chance.randrange(len(site.hosts)),
         port=chance.randint(20000, 64999),
@@ -84,7 +84,8 @@ def failed(one: Request, status: int, hop: Hop, trouble: Trouble, role: Role = "
 def _people(site: Site, plan: Plan) -> list[Request]:
     chance, everybody, all_pages = draw(plan, "people"), crowd(plan), pages(site)
     zone = ZoneInfo(plan.reporter_zone)
-    found, at = [], site.start
+    found: list[Request] = []
+    at = site.start
     while True:
         at += timedelta(seconds=chance.expovariate(plan.requests_per_hour / 3600))
         if at >= site.end:
@@ -93,8 +94,8 @@ def _people(site: Site, plan: Plan) -> list[Request]:
             continue
         page = chance.choices(all_pages, [page.weight for page in all_pages])[0]
         kind = chance.random()
-        decision = verdicts.counted(site) if kind < 0.03 else verdicts.counted_inside(site) if kind < 0.04 else None  # noqa: PLR2004
-        one = request(site, chance, at, chance.choice(everybody), page, decision)
+        decision = verdicts.counted(site) if kind < 0.03 else verdicts.counted_inside(site) if kind < 0.04 else verdicts.passing(site)  # noqa: PLR2004
+        one = replace(request(site, chance, at, chance.choice(everybody), page), decision=decision)
         if not page.static and kind > 0.985:  # noqa: PLR2004
             one = failed(replace(one, path=f"{site.prefix}/old/{chance.randint(10, 99)}", query=""), 404, "app", "not_found", "")
         found.append(one)
@@ -167,8 +168,8 @@ def _decoys(site: Site, plan: Plan) -> list[Request]:
         failed(request(site, chance, at(95), chance.choice(people), form), 400, "app", "bad_request"),
         failed(request(site, chance, at(-3675), chance.choice(people), status), 403, "nginx", "deny"),
         failed(request(site, chance, at(-1500), chance.choice(people), logo), 404, "nginx", "missing_file"),
-        replace(request(site, chance, at(-31), chance.choice(people), some, verdicts.counted(site)), role="decoy"),
-        replace(request(site, chance, at(140), chance.choice(people), some, verdicts.counted_inside(site)), role="decoy"),
+        replace(request(site, chance, at(-31), chance.choice(people), some), decision=verdicts.counted(site), role="decoy"),
+        replace(request(site, chance, at(140), chance.choice(people), some), decision=verdicts.counted_inside(site), role="decoy"),
     ]
     if site.fate != "fine":
         crash = request(site, chance, at(-5400), chance.choice(people), pages(site)[7])
@@ -231,6 +232,5 @@ def _old_office(site: Site, plan: Plan) -> list[Request]:
     page = Page(site.method, site.path, "", 200, 0.09, 9100, static=False, weight=0)
     people = [Person(str(OLD_OFFICE[index]), "JP", agent, f"u10{index}") for index in (7, 12)]
     return [
-        request(site, chance, site.moment + timedelta(minutes=minutes), chance.choice(people), page)
-        for minutes in (-52, -25, -6, 4, 33)
+        request(site, chance, site.moment + timedelta(minutes=minutes), chance.choice(people), page) for minutes in (-52, -25, -6, 4, 33)
     ]

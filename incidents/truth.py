@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from incidents.entry import Written
-    from incidents.plan import Fate, Plan
+    from incidents.plan import Fate, Plan, Wording
     from incidents.request import Request
     from incidents.site import Site
 
@@ -43,6 +43,9 @@ CODES: dict[Fate, tuple[str, ...]] = {
     "fine": (),
 }
 """Ids of the failure knowledge base: the first finding carries one of these."""
+
+LOGS = {"waf": ("waf",), "alb": ("alb",), "nginx": ("nginx",), "app": ("app", "syslog")}
+"""Which logs a component writes."""
 
 ZONE_WORDS = {"Asia/Tokyo": "JST", "UTC": "UTC"}
 
@@ -96,7 +99,8 @@ def truth_of(site: Site, plan: Plan, requests: Sequence[Request], files: Mapping
     by_waf = nearest.answered_by == "waf"
     cited = _answering_lines(files, nearest)
     every = {line for group in files.values() for line in _lines(group, tries)}
-    hops = [hop for hop in ("waf", "alb", "nginx", "app") if _present(files, hop)]
+    hops = [hop for hop in ("waf", "alb", "nginx", "app") if any(files.get(log) for log in LOGS[hop])]
+    wrote = [hop for hop in hops if any(_lines(files.get(log, ()), [nearest]) for log in LOGS[hop])]
     return Truth(
         variant=plan.variant,
         sentence=sentence(site, plan),
@@ -115,18 +119,9 @@ def truth_of(site: Site, plan: Plan, requests: Sequence[Request], files: Mapping
         cited=cited if verdict == "cause_found" else (),
         also=tuple(sorted(every - set(cited), key=lambda line: (line.file, line.line))),
         missing=missing,
-        silent=tuple(hop for hop in hops if not _sees(nearest, hop)),
-        seen=tuple(hop for hop in hops if _sees(nearest, hop)),
+        silent=tuple(hop for hop in hops if hop not in wrote and hop not in {"waf", "alb"}),
+        seen=tuple(wrote),
     )
-
-
-def _present(files: Mapping[str, Sequence[Written]], hop: str) -> bool:
-    return any(files.get(log) for log in (("app", "syslog") if hop == "app" else (hop,)))
-
-
-def _sees(one: Request, hop: str) -> bool:
-    """WAF and the balancer write of every request that came to them, whoever answered it."""
-    return hop in {"waf", "alb"} or one.reached("nginx" if hop == "nginx" else "app")
 
 
 def _lines(group: Sequence[Written], requests: Sequence[Request]) -> list[Cited]:
@@ -136,8 +131,7 @@ def _lines(group: Sequence[Written], requests: Sequence[Request]) -> list[Cited]
 
 def _answering_lines(files: Mapping[str, Sequence[Written]], one: Request) -> tuple[Cited, ...]:
     """The lines of the component that made the answer: for nginx access and error line, for the application what it logged first."""
-    logs = {"waf": ("waf",), "alb": ("alb",), "nginx": ("nginx",), "app": ("app",)}[one.answered_by]
-    found = [line for log in logs for line in _lines(files.get(log, ()), [one])]
+    found = _lines(files.get(one.answered_by, ()), [one])
     return tuple(found[:1]) if one.answered_by == "app" else tuple(found)
 
 
@@ -168,18 +162,17 @@ def sentence(site: Site, plan: Plan) -> str:
     local = site.moment.astimezone(ZoneInfo(plan.reporter_zone))
     zone = ZONE_WORDS.get(plan.reporter_zone, plan.reporter_zone)
     status = site.status
-    wording = plan.wording or draw(plan, "wording").choice(("path", "iso", "utc", "japanese", "client"))
-    match wording:
-        case "plain":
-            words = {403: " Forbidden in the browser", 405: " Method Not Allowed", 404: " Not Found in the browser"}.get(status, "")
-            return f"{status}{words} on {local:%Y-%m-%d} around {local:%H:%M} {zone}"
-        case "path":
-            return f"{status} on {site.method} {site.path} at {local:%Y-%m-%d %H:%M} {zone}"
-        case "iso":
-            return f"{site.method} {site.path} answered {status} around {local.isoformat(timespec='minutes')}"
-        case "utc":
-            return f"at about {site.moment:%Y-%m-%d %H:%M} UTC we got {status} on {site.method} {site.path}"
-        case "japanese":
-            return f"{local.year}年{local.month}月{local.day}日 {local.hour}時{local.minute}分頃 ({zone}) {site.path} で {status} になりました"
-        case "client":
-            return f"{status} on {site.method} {site.path} at {local:%Y-%m-%d %H:%M} {zone} from {site.reporter}"
+    wordings: tuple[Wording, ...] = ("path", "iso", "utc", "japanese", "client")
+    words = {403: " Forbidden in the browser", 405: " Method Not Allowed", 404: " Not Found in the browser"}.get(status, "")
+    when, request = f"{local:%Y-%m-%d %H:%M} {zone}", f"{site.method} {site.path}"
+    japanese = f"{local.year}年{local.month}月{local.day}日 {local.hour}時{local.minute}分頃"
+    sentences: dict[Wording, str] = {
+        "plain": f"{status}{words} on {local:%Y-%m-%d} around {local:%H:%M} {zone}",
+        "path": f"{status} on {request} at {when}",
+        "iso": f"{request} answered {status} around {local.isoformat(timespec='minutes')}",
+        "utc": f"at about {site.moment:%Y-%m-%d %H:%M} UTC we got {status} on {request}",
+        "japanese": f"{japanese} ({zone}) {site.path} で {status} になりました",
+        "client": f"{status} on {request} at {when} from {site.reporter}",
+    }
+    wording: Wording = plan.wording if plan.wording is not None else draw(plan, "wording").choice(wordings)
+    return sentences[wording]

@@ -9,6 +9,7 @@ from incidents.request import Decision
 if TYPE_CHECKING:
     from random import Random
 
+    from incidents.plan import Fate
     from incidents.site import Site
 
 CORE, REPUTATION = "AWSManagedRulesCommonRuleSet", "AWSManagedRulesAmazonIpReputationList"
@@ -84,29 +85,19 @@ def scanner(chance: Random) -> tuple[str, str, Decision | None]:
 
 
 def on_reported(site: Site) -> Decision:
-    """The decision on the reported request."""
-    match site.fate:
-        case "custom_rule":
-            return Decision("BLOCK", site.guilty)
-        case "managed_size":
-            return managed(CORE, "SizeRestrictions_BODY")
-        case "managed_xss":
-            return managed(CORE, "CrossSiteScripting_BODY", ("<", "script"))
-        case "rate":
-            return Decision("BLOCK", site.guilty, "RATE_BASED")
-        case "ip_set" | "geo":
-            return Decision("BLOCK", site.guilty)
-        case "default_action":
-            return Decision("BLOCK")
-        case "captcha":
-            return Decision("CAPTCHA", site.guilty, response=405, failure="TOKEN_MISSING")
-        case "challenge":
-            return Decision("CHALLENGE", site.guilty, response=202, failure="TOKEN_MISSING")
-        case "custom_response":
-            return Decision("BLOCK", site.guilty, response=site.status)
-        case "oversize":
-            return Decision("BLOCK", site.guilty, oversize=("REQUEST_BODY",))
-        case "app_counted":
-            return counted(site)
-        case _:
-            return passing(site)
+    """The decision on the reported request; it passes where another component is the cause."""
+    decisions: dict[Fate, Decision] = {
+        "custom_rule": Decision("BLOCK", site.guilty),
+        "managed_size": managed(CORE, "SizeRestrictions_BODY"),
+        "managed_xss": managed(CORE, "CrossSiteScripting_BODY", ("<", "script")),
+        "rate": Decision("BLOCK", site.guilty, "RATE_BASED"),
+        "ip_set": Decision("BLOCK", site.guilty),
+        "geo": Decision("BLOCK", site.guilty),
+        "default_action": Decision("BLOCK"),
+        "captcha": Decision("CAPTCHA", site.guilty, response=405, failure="TOKEN_MISSING"),
+        "challenge": Decision("CHALLENGE", site.guilty, response=202, failure="TOKEN_MISSING"),
+        "custom_response": Decision("BLOCK", site.guilty, response=site.status),
+        "oversize": Decision("BLOCK", site.guilty, oversize=("REQUEST_BODY",)),
+        "app_counted": counted(site),
+    }
+    return decisions.get(site.fate, passing(site))

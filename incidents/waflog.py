@@ -6,7 +6,6 @@ Source: AWS WAF developer guide, "Log fields"; Amazon CloudWatch Logs API refere
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import md5, sha256
 from typing import TYPE_CHECKING, Any
@@ -72,7 +71,7 @@ def row(site: Site, one: Request) -> dict[str, Any]:
             "headers": headers(site, one),
             "uri": one.path,
             "args": one.query,
-            "httpVersion": "HTTP/2.0" if one.agent.startswith("Mozilla/5.0 (") and "compatible" not in one.agent else "HTTP/1.1",
+            "httpVersion": "HTTP/2.0" if one.browser else "HTTP/1.1",
             "httpMethod": one.method,
             "requestId": one.trace,
         },
@@ -92,12 +91,11 @@ def row(site: Site, one: Request) -> dict[str, Any]:
 
 def headers(site: Site, one: Request) -> list[dict[str, str]]:
     """The headers in the client's own order and case."""
-    browser = one.agent.startswith("Mozilla/5.0 (") and "compatible" not in one.agent
-    pairs = [("host" if browser else "Host", site.domain)]
+    pairs = [("host" if one.browser else "Host", site.domain)]
     if one.method == "POST":
         pairs += [("content-length", str(one.received - 400)), ("content-type", _content_type(one))]
-    pairs += [("user-agent" if browser else "User-Agent", one.agent)]
-    if browser:
+    pairs += [("user-agent" if one.browser else "User-Agent", one.agent)]
+    if one.browser:
         accept = "text/css,*/*;q=0.1" if one.path.endswith(".css") else "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
         pairs += [("accept", accept), ("accept-language", "ja,en-US;q=0.7,en;q=0.3"), ("accept-encoding", "gzip, deflate, br")]
     else:
@@ -121,7 +119,7 @@ def _details(decision: Decision) -> list[dict[str, Any]]:
 
 def _groups(site: Site, decision: Decision) -> list[dict[str, Any]]:
     """The rule groups that were asked until one ended the request; none where a rule before them did."""
-    if decision.action != "ALLOW" and not decision.group and (site.guilty_first or decision.rule_type == "RATE_BASED"):
+    if site.guilty and decision.rule == site.guilty and (site.guilty_first or site.fate == "rate"):
         return []
     asked = GROUPS[: GROUPS.index(decision.group) + 1] if decision.group else GROUPS
     found = []
@@ -163,8 +161,9 @@ def _milliseconds(at: datetime) -> int:
     return (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
 
 
-def _event_id(text: str) -> str:
-    return f"{38_000_000_000_000_000 + int(sha256(text.encode()).hexdigest()[:13], 16)}" + f"{int(sha256(text.encode()).hexdigest(), 16):039d}"[:39]
+def _event_id(at: int, text: str) -> str:
+    """An id as CloudWatch Logs gives it: the time in milliseconds, then 144 bits."""
+    return str((at << 144) + int(sha256(text.encode()).hexdigest()[:35], 16))
 
 
 def _stream(site: Site, one: Request) -> str:
@@ -191,7 +190,7 @@ def _filter_log_events(site: Site, entries: Sequence[Entry]) -> Written:
                 "timestamp": at,
                 "message": entry.text,
                 "ingestionTime": at + _delay(one),
-                "eventId": _event_id(entry.text),
+                "eventId": _event_id(at, entry.text),
             }
         )
     text = json.dumps({"events": events, "searchedLogStreams": []}, indent=4, ensure_ascii=False) + "\n"
@@ -229,16 +228,17 @@ def _subscription(site: Site, entries: Sequence[Entry]) -> list[Written]:
         marks += [(entry.request, number) for entry in held if entry.request is not None]
         lines.append(_envelope(site, stream, held))
     name = f"waf/{site.log_group}-1-{site.moment:%Y-%m-%d-%H}-00-00.gz"
-    return [replace(Written(name, packed(name, "\n".join(lines) + "\n")), marks=tuple(marks))]
+    return [Written(name, packed(name, "\n".join(lines) + "\n"), tuple(marks))]
 
 
 def _envelope(site: Site, stream: str, held: Sequence[Entry]) -> str:
+    stamped = [(_milliseconds(entry.at), entry.text) for entry in held]
     envelope = {
         "messageType": "DATA_MESSAGE",
         "owner": ACCOUNT,
         "logGroup": site.log_group,
         "logStream": stream,
         "subscriptionFilters": ["to-archive"],
-        "logEvents": [{"id": _event_id(entry.text), "timestamp": _milliseconds(entry.at), "message": entry.text} for entry in held],
+        "logEvents": [{"id": _event_id(at, text), "timestamp": at, "message": text} for at, text in stamped],
     }
     return json.dumps(envelope, separators=(",", ":"))

@@ -83,7 +83,9 @@ def _errors(site: Site, plan: Plan, host: int, seen: Sequence[Request], cuts: Se
             text = head + TROUBLES[one.trouble].format(app=site.app, path=one.path) + tail(one) + host_part
             found.append(Entry(one.arrived + timedelta(milliseconds=1), stamp(one.arrived, "error") + text, one))
         elif one.sent > 18_500 and one.answered_by == "app":  # noqa: PLR2004 - more than the buffers hold
-            text = f"an upstream response is buffered to a temporary file /var/cache/nginx/proxy_temp/{connection % 10}/00/{connection:010d}"
+            text = (
+                f"an upstream response is buffered to a temporary file /var/cache/nginx/proxy_temp/{connection % 10}/00/{connection:010d}"
+            )
             upstream = f', upstream: "http://127.0.0.1:8000{one.target}"'
             line = stamp(one.arrived, "warn") + head + text + " while reading upstream" + tail(one) + upstream + host_part
             found.append(Entry(one.arrived + timedelta(milliseconds=2), line))

@@ -74,7 +74,9 @@ def unread(path: str | Path, *, cache: Path | None = None) -> list[dict[str, Any
     """Every line that could not be read: file, line, text and why."""
     case = _open(Path(path), None, None, None, cache)
     try:
-        return case.rows("SELECT a.name AS file, u._line AS line, u.text, u.why FROM unread u JOIN artifacts a ON a.artifact = u._artifact ORDER BY 1, 2")
+        return case.rows(
+            "SELECT a.name AS file, u._line AS line, u.text, u.why FROM unread u JOIN artifacts a ON a.artifact = u._artifact ORDER BY 1, 2"
+        )
     finally:
         case.con.close()
 
@@ -115,7 +117,9 @@ _SEEN: dict[Path, set[timedelta]] = {}
 
 
 def _refuse_empty(case: Case, root: Path) -> None:
-    count, troubled, first = case.con.execute("SELECT count(*), count(*) FILTER (WHERE trouble <> ''), any_value(trouble) FILTER (WHERE trouble <> '') FROM artifacts").fetchone() or (0, 0, "")
+    count, troubled, first = case.con.execute(
+        "SELECT count(*), count(*) FILTER (WHERE trouble <> ''), any_value(trouble) FILTER (WHERE trouble <> '') FROM artifacts"
+    ).fetchone() or (0, 0, "")
     if count == 0:
         message = f"the folder holds no files: {root}"
         raise PathError(message, "put log files there, or give the folder that holds them")
@@ -126,7 +130,7 @@ def _refuse_empty(case: Case, root: Path) -> None:
 
 def _table(case: Case, name: str) -> dict[str, Any] | None:
     files, rows, start, end, inner = case.con.execute(
-        f"SELECT count(DISTINCT _artifact) FILTER (WHERE _via IS NULL), count(*) FILTER (WHERE _via IS NULL), min(time), max(time), count(*) FILTER (WHERE _via IS NOT NULL) FROM \"{name}\""
+        f'SELECT count(DISTINCT _artifact) FILTER (WHERE _via IS NULL), count(*) FILTER (WHERE _via IS NULL), min(time), max(time), count(*) FILTER (WHERE _via IS NOT NULL) FROM "{name}"'
     ).fetchone() or (0, 0, None, None, 0)
     own = "SELECT artifact FROM artifacts WHERE format = ?"
     lost = case.value(f"SELECT count(*) FROM unread WHERE _artifact IN ({own})", [name])
@@ -151,4 +155,14 @@ def _unclaimed(case: Case) -> dict[str, Any] | None:
     ).fetchone() or (0, 0)
     if not files:
         return None
-    return {"table": None, "files": files, "rows": 0, "unread": lines, "lines": lines, "start": None, "end": None, "zone": None, "zone_inferred": False}
+    return {
+        "table": None,
+        "files": files,
+        "rows": 0,
+        "unread": lines,
+        "lines": lines,
+        "start": None,
+        "end": None,
+        "zone": None,
+        "zone_inferred": False,
+    }

@@ -71,7 +71,8 @@ WAF_LINE = json.dumps(
 ALB_LINE = (
     "h2 2025-02-06T05:32:10.131000Z app/shop/50dc6c495c0c9188 203.0.113.9:51234 - 0.001 -1 -1 403 - 812 318 "
     '"GET https://shop.example.com:443/app/admin HTTP/2.0" "Mozilla/5.0 (Windows NT 10.0)" ECDHE-RSA-AES128-GCM-SHA256 TLSv1.2 '
-    '- "Root=1-67a4499a-3f1d2c4b5a69788796a5b4c3" "shop.example.com" "session-reused" 10 2025-02-06T05:32:10.119000Z "waf" "-" "-" "-" "-" "-" "-"'
+    '- "Root=1-67a4499a-3f1d2c4b5a69788796a5b4c3" "shop.example.com" "session-reused" 10 2025-02-06T05:32:10.119000Z '
+    '"waf" "-" "-" "-" "-" "-" "-"'
 )
 NGINX_LINE = '10.0.1.23 - - [06/Feb/2025:14:32:04 +0900] "GET /api/ping HTTP/1.1" 200 2 "-" "ELB-HealthChecker/2.0"'
 SCOPE_DOWN = """aws wafv2 update-web-acl --name shop-edge --scope REGIONAL --id 1f0c2d3e-4b5a-6978-8796-a5b4c3d2e1f0 \\
@@ -79,12 +80,25 @@ SCOPE_DOWN = """aws wafv2 update-web-acl --name shop-edge --scope REGIONAL --id 
     --query LockToken --output text)" --default-action Allow={} \\
   --visibility-config SampledRequestsEnabled=true,CloudWatchMetricsEnabled=true,MetricName=shop-edge --rules file://rules.json"""
 RULE_JSON = json.dumps(
-    {"Name": "admin-path-allow-list", "Priority": 1, "Action": {"Block": {}}, "Statement": {"NotStatement": {"Statement": {"IPSetReferenceStatement": {"ARN": "arn:aws:wafv2:ap-northeast-1:123456789012:regional/ipset/office/0a1b2c3d"}}}}},
+    {
+        "Name": "admin-path-allow-list",
+        "Priority": 1,
+        "Action": {"Block": {}},
+        "Statement": {
+            "NotStatement": {
+                "Statement": {
+                    "IPSetReferenceStatement": {"ARN": "arn:aws:wafv2:ap-northeast-1:123456789012:regional/ipset/office/0a1b2c3d"}
+                }
+            }
+        },
+    },
     indent=2,
 )
 
 WAF_CITATION = Citation("waf/aws-waf-logs-shop/2025/02/06/05/export.json.gz", 1717, WAF_LINE)
-ALB_CITATION = Citation("alb/123456789012_elasticloadbalancing_ap-northeast-1_app.shop.50dc6c495c0c9188_20250206T0535Z_198.51.100.7_2kq1.log.gz", 88, ALB_LINE)
+ALB_CITATION = Citation(
+    "alb/123456789012_elasticloadbalancing_ap-northeast-1_app.shop.50dc6c495c0c9188_20250206T0535Z_198.51.100.7_2kq1.log.gz", 88, ALB_LINE
+)
 ACL_CITATION = Citation(
     "aws/wafv2/get-web-acl.shop-edge.json",
     12,
@@ -99,9 +113,24 @@ CAUSE = Finding(
     certainty=Certainty.PROVEN,
     subject={"rule_id": "admin-path-allow-list", "web_acl": "shop-edge"},
     chain=(
-        Evidence("The load balancer wrote 403 for GET /app/admin, sent it to no target, and its last action was waf.", (ALB_CITATION,), "SELECT * FROM alb_access WHERE status = 403", 1),
-        Evidence("nginx was writing at that moment and never saw the request.", (Citation("nginx/access.log", 4021, NGINX_LINE),), "SELECT count(*) FROM nginx_access WHERE path = '/app/admin'", 12),
-        Evidence("AWS WAF blocked it: action BLOCK by the rule admin-path-allow-list.", (WAF_CITATION,), "SELECT * FROM waf WHERE action = 'BLOCK'", 3),
+        Evidence(
+            "The load balancer wrote 403 for GET /app/admin, sent it to no target, and its last action was waf.",
+            (ALB_CITATION,),
+            "SELECT * FROM alb_access WHERE status = 403",
+            1,
+        ),
+        Evidence(
+            "nginx was writing at that moment and never saw the request.",
+            (Citation("nginx/access.log", 4021, NGINX_LINE),),
+            "SELECT count(*) FROM nginx_access WHERE path = '/app/admin'",
+            12,
+        ),
+        Evidence(
+            "AWS WAF blocked it: action BLOCK by the rule admin-path-allow-list.",
+            (WAF_CITATION,),
+            "SELECT * FROM waf WHERE action = 'BLOCK'",
+            3,
+        ),
         Evidence("The web ACL holds that rule, and it blocks.", (ACL_CITATION,), "", 1),
     ),
     remedy=(
@@ -110,18 +139,34 @@ CAUSE = Finding(
             (SCOPE_DOWN, RULE_JSON),
             "3 of 3 blocked requests of the last day would pass; 41 blocked requests from 17 other clients would still be blocked.",
         ),
-        Remedy("Until then, count instead of block.", ("aws wafv2 get-web-acl --name shop-edge --scope REGIONAL --id 1f0c2d3e",), "44 requests would pass."),
+        Remedy(
+            "Until then, count instead of block.",
+            ("aws wafv2 get-web-acl --name shop-edge --scope REGIONAL --id 1f0c2d3e",),
+            "44 requests would pass.",
+        ),
     ),
-    check=(Check("Ask for the page again; the WAF log then shows ALLOW.", "curl -sS -o /dev/null -w '%{http_code}\\n' https://shop.example.com/app/admin"),),
+    check=(
+        Check(
+            "Ask for the page again; the WAF log then shows ALLOW.",
+            "curl -sS -o /dev/null -w '%{http_code}\\n' https://shop.example.com/app/admin",
+        ),
+    ),
     onset=datetime(2025, 2, 6, 5, 12, 41, tzinfo=UTC),
     explains=3,
-    message="The page was refused by our firewall before it reached the application. Your account is fine. We are changing the rule and will tell you when you can try again.",
+    message="The page was refused by our firewall before it reached the application. Your account is fine. "
+    "We are changing the rule and will tell you when you can try again.",
 )
 
 HOPS = (
     Hop("waf", "yes", answered=True, why="its log holds the request, action BLOCK", citations=(WAF_CITATION,), name="shop-edge"),
     Hop("alb", "yes", answered=False, why="it relayed the answer of WAF and chose no target", citations=(ALB_CITATION,), name="app/shop"),
-    Hop("nginx", "no", answered=False, why="its log covers 14:31:58 to 14:32:31 without it", citations=(Citation("nginx/access.log", 4021, NGINX_LINE),)),
+    Hop(
+        "nginx",
+        "no",
+        answered=False,
+        why="its log covers 14:31:58 to 14:32:31 without it",
+        citations=(Citation("nginx/access.log", 4021, NGINX_LINE),),
+    ),
     Hop("gunicorn", "blind", answered=None, why="its access log is off"),
     Hop("app", "no", answered=False, why="its log covers the moment without it"),
 )
@@ -132,7 +177,11 @@ RICH = Investigation(
     sentence="AWS WAF answered the 403: the rule admin-path-allow-list of the web ACL shop-edge blocked GET /app/admin from 203.0.113.9.",
     findings=(CAUSE,),
     ruled_out=(
-        RuledOut("EDGE-060", "nginx did not make this 403: its log covers the moment and has no 403.", (Citation("nginx/access.log", 4021, NGINX_LINE),)),
+        RuledOut(
+            "EDGE-060",
+            "nginx did not make this 403: its log covers the moment and has no 403.",
+            (Citation("nginx/access.log", 4021, NGINX_LINE),),
+        ),
         RuledOut("EDGE-075", "the application did not make it: the request never reached it."),
     ),
     hops=HOPS,
@@ -164,7 +213,12 @@ CANNOT_TELL = Investigation(
     hops=(replace(HOPS[0], saw_it="blind", answered=None, why="no WAF log in this case", citations=()), *HOPS[1:3]),
     coverage=RICH.coverage[:1],
     gaps=(
-        Gap("the WAF log (aws-waf-logs-…) of 05:22 to 05:43 UTC", "which rule blocked the request", "aws wafv2 get-logging-configuration --resource-arn arn:aws:wafv2:ap-northeast-1:123456789012:regional/webacl/shop-edge/1f0c2d3e"),
+        Gap(
+            "the WAF log (aws-waf-logs-…) of 05:22 to 05:43 UTC",
+            "which rule blocked the request",
+            "aws wafv2 get-logging-configuration --resource-arn "
+            "arn:aws:wafv2:ap-northeast-1:123456789012:regional/webacl/shop-edge/1f0c2d3e",
+        ),
     ),
     message="We see that the page was refused, and are fetching one more log to say why.",
     case="examples/waf-403-without-waf",

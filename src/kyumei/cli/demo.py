@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from datetime import UTC, datetime
 
-from kyumei.cli.investigate import Cache, Html, Json, Markdown, Verbose
+from kyumei.cli.options import Cache, Html, Json, Markdown, Verbose  # noqa: TC001 - Typer reads them at run time
 from kyumei.cli.output import deliver, plan
 from kyumei.cli.progress import progress
 
@@ -23,7 +23,10 @@ def demo(
     cache: Cache = None,
     verbose: Verbose = False,  # noqa: ARG001, FBT002 - main looks for it when something goes wrong
 ) -> int:
-    """Investigate the packaged example: a 403 that no application log knows of. Writes no file unless --html."""
+    """Investigate the example of the package.
+
+    A 403 that no log of the application knows of. Writes no report to a file unless --html says so.
+    """
     outputs = plan(as_json=as_json, as_markdown=as_markdown, html=html, output=None)
     from kyumei import api  # noqa: PLC0415 - the engine is loaded only where it is used
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kyumei.cli.investigate import Json, Verbose
 from kyumei.cli.listing import named, print_json, print_rows
+from kyumei.cli.options import Json, Verbose  # noqa: TC001 - Typer reads them at run time
 
 if TYPE_CHECKING:
     from kyumei.contracts import Format
@@ -21,7 +21,7 @@ def formats(
     as_json: Json = False,  # noqa: FBT002 - a switch of the command line
     verbose: Verbose = False,  # noqa: ARG001, FBT002 - main looks for it when something goes wrong
 ) -> int:
-    """List the log formats that are read, or show one with its columns."""
+    """List the log formats, or show one."""
     from kyumei import discover  # noqa: PLC0415 - the shelf is opened only where it is used
 
     shelf = discover.formats()

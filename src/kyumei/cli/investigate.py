@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path  # noqa: TC003 - Typer reads the annotations at run time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kyumei.cli.options import Cache, File, Folder, Html, Json, Markdown, Verbose  # noqa: TC001 - Typer reads them at run time
 from kyumei.cli.output import deliver, plan
 from kyumei.cli.progress import progress
 from kyumei.errors import InputError
@@ -22,22 +22,14 @@ EPILOG = (
     "\b\nExit codes: 0 nothing wrong found, or it cannot be told; 1 a cause was found; 2 wrong input; 3 unreachable"
 )
 
-Folder = Annotated[str, typer.Argument(metavar="PATH", help="A folder of logs and AWS answers, or one log file.", show_default=False)]
-Html = Annotated[str | None, typer.Option("--html", metavar="FILE", help="Also write the report as one self-contained HTML file.")]
-Json = Annotated[bool, typer.Option("--json", help="Print the report as JSON.")]
-Markdown = Annotated[bool, typer.Option("--markdown", help="Print the report as Markdown.")]
-File = Annotated[
-    str | None,
-    typer.Option("--output", "-o", metavar="FILE", help="Write the report to FILE; .json, .md and .html choose the form. - is standard output."),
-]
-Cache = Annotated[Path | None, typer.Option("--cache", metavar="DIR", help="Keep what is derived here instead of in the user's cache folder.")]
-Verbose = Annotated[bool, typer.Option("--verbose", help="Show where an internal error happened.")]
 Now = Annotated[str | None, typer.Option("--now", metavar="TIME", help="The present, for words like “today”: 2025-02-06T06:00:00Z.")]
 
 
 def investigate(  # noqa: PLR0913 - one parameter an option
     path: Folder,
-    symptom: Annotated[str | None, typer.Option("--symptom", metavar="TEXT", help="What somebody saw, in their own words, with when.")] = None,
+    symptom: Annotated[
+        str | None, typer.Option("--symptom", metavar="TEXT", help="What somebody saw, in their own words, with when.")
+    ] = None,
     status: Annotated[str | None, typer.Option("--status", metavar="CODE", help="The HTTP status: 403, or 5xx.")] = None,
     method: Annotated[str | None, typer.Option("--method", metavar="METHOD", help="The HTTP method.")] = None,
     url_path: Annotated[str | None, typer.Option("--path", metavar="PATH", help="The path of the URL.")] = None,
@@ -54,7 +46,10 @@ def investigate(  # noqa: PLR0913 - one parameter an option
     now: Now = None,
     verbose: Verbose = False,  # noqa: ARG001, FBT002 - main looks for it when something goes wrong
 ) -> int:
-    """Find out why a request failed, from the logs and AWS answers in a folder."""
+    """Find out why a request failed.
+
+    Reads the logs and the stored AWS answers of a folder; changes nothing in it.
+    """
     outputs = plan(as_json=as_json, as_markdown=as_markdown, html=html, output=output)
     present = moment(now)
     told = {"status": status, "method": method, "path": url_path, "host": host, "at": at, "client": client, "request_id": request_id}

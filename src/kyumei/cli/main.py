@@ -1,7 +1,7 @@
 """The command ``kyumei``: its verbs, and how it ends.
 
-Data goes to standard output, talk to standard error. Every error that is not a fault of ours is one line and a hint. Nothing heavy is imported
-before a verb needs it, so that help is there at once.
+Data goes to standard output, talk to standard error. Every error that is not a fault of ours is one line and a hint. Nothing heavy is
+imported before a verb needs it, so that help is there at once.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def _version(asked: bool) -> None:  # noqa: FBT001 - Typer calls it with the val
 
 @app.callback()
 def _options(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")] = False,  # noqa: ARG001, FBT002 - an eager option acts by its callback
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")] = False,  # noqa: FBT002 - an eager option acts by its callback
 ) -> None:
     """Take the options that stand before a verb."""
 
@@ -75,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
-    except Exception as error:  # the last door: whatever went wrong inside us, the user gets one line and no traceback
+    except Exception as error:  # noqa: BLE001 - the last door: whatever went wrong inside us, the user gets one line
         return _fault(error, given)
     return code
 

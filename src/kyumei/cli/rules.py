@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kyumei.cli.investigate import Json, Verbose
 from kyumei.cli.listing import first_sentence, named, print_json, print_rows
+from kyumei.cli.options import Json, Verbose  # noqa: TC001 - Typer reads them at run time
 
 if TYPE_CHECKING:
     from kyumei.contracts import Rule
@@ -23,7 +23,7 @@ def rules(
     as_json: Json = False,  # noqa: FBT002 - a switch of the command line
     verbose: Verbose = False,  # noqa: ARG001, FBT002 - main looks for it when something goes wrong
 ) -> int:
-    """List the causes that can be found, or show one."""
+    """List the causes that can be found."""
     from kyumei import discover  # noqa: PLC0415 - the shelf is opened only where it is used
 
     shelf = discover.rules()
@@ -33,7 +33,9 @@ def rules(
     elif name:
         _show(chosen[0])
     else:
-        print_rows(("THE CAUSE WAS", "NEEDS", "IN WORDS"), [(rule.name, ", ".join(rule.needs), first_sentence(_doc(rule))) for rule in chosen])
+        print_rows(
+            ("THE CAUSE WAS", "NEEDS", "IN WORDS"), [(rule.name, ", ".join(rule.needs), first_sentence(_doc(rule))) for rule in chosen]
+        )
     return 0
 
 

@@ -52,7 +52,9 @@ class _Log:
 
 def settle(con: duckdb.DuckDBPyConnection, settings: Settings, moment: datetime | None) -> None:
     """Shift every row without a zone to UTC, in place, and note in ``_clocks`` how each zone is known."""
-    con.execute("CREATE TABLE _clocks (artifact INTEGER, table_name VARCHAR, via VARCHAR, zone VARCHAR, seconds INTEGER, source VARCHAR, why VARCHAR)")
+    con.execute(
+        "CREATE TABLE _clocks (artifact INTEGER, table_name VARCHAR, via VARCHAR, zone VARCHAR, seconds INTEGER, source VARCHAR, why VARCHAR)"
+    )
     tables = [leaf.name for leaf in discover.formats().values() if leaf.name != "resource_snapshot"]
     _date(con, tables, moment)
     _gather(con)
@@ -189,7 +191,9 @@ def _apply(con: duckdb.DuckDBPyConnection, log: _Log, clock: Clock) -> None:
     else:
         shifted = f"(time AT TIME ZONE {quoted(clock.zone)}) AT TIME ZONE 'UTC'"
     con.execute(f'UPDATE "{log.table}" SET time = {shifted} WHERE {log.where}')
-    con.execute("INSERT INTO _clocks VALUES (?, ?, ?, ?, ?, ?, ?)", [log.artifact, log.table, log.via, clock.zone, seconds, clock.source, clock.why])
+    con.execute(
+        "INSERT INTO _clocks VALUES (?, ?, ?, ?, ?, ?, ?)", [log.artifact, log.table, log.via, clock.zone, seconds, clock.source, clock.why]
+    )
     if clock.source != "assumed":
         via = "IS NULL" if log.via is None else f"= {quoted(log.via)}"
         where = f"artifact = {log.artifact} AND table_name = {quoted(log.table)} AND via {via}"

@@ -63,8 +63,12 @@ def coverage(case: Case, window: Window | None) -> list[LogCoverage]:
     for leaf in discover.formats().values():
         if leaf.name == "resource_snapshot":
             continue
-        hop = "CASE WHEN coalesce(server, '') <> '' THEN 'server' ELSE 'app' END" if leaf.name == "app_log" else quoted(leaf.hop or leaf.name)
-        files = case.rows(f'SELECT _artifact AS artifact, a.name, {hop} AS hop FROM "{leaf.name}" t JOIN artifacts a ON a.artifact = t._artifact GROUP BY ALL ORDER BY 2, 3')
+        hop = (
+            "CASE WHEN coalesce(server, '') <> '' THEN 'server' ELSE 'app' END" if leaf.name == "app_log" else quoted(leaf.hop or leaf.name)
+        )
+        files = case.rows(
+            f'SELECT _artifact AS artifact, a.name, {hop} AS hop FROM "{leaf.name}" t JOIN artifacts a ON a.artifact = t._artifact GROUP BY ALL ORDER BY 2, 3'
+        )
         logs: dict[tuple[str, str], list[int]] = {}
         for file in files:
             logs.setdefault((writer(file["name"], leaf.name), file["hop"]), []).append(file["artifact"])
@@ -74,7 +78,11 @@ def coverage(case: Case, window: Window | None) -> list[LogCoverage]:
 
 def _one(case: Case, table: str, hop: str, log: str, artifacts: tuple[int, ...], hop_sql: str, window: Window | None) -> LogCoverage:  # noqa: PLR0913 - one log is told by these
     where = f"_artifact IN ({','.join(map(str, artifacts))}) AND time IS NOT NULL AND {hop_sql} = {quoted(hop)}"
-    count, start, end = case.con.execute(f'SELECT count(*), min(time), max(time) FROM "{table}" WHERE {where}').fetchone() or (0, None, None)
+    count, start, end = case.con.execute(f'SELECT count(*), min(time), max(time) FROM "{table}" WHERE {where}').fetchone() or (
+        0,
+        None,
+        None,
+    )
     if start is None or end is None:
         return LogCoverage(table, hop, log, artifacts, count, None, None, covers=False, why="none of its rows has a time")
     start, end = start.replace(tzinfo=UTC), end.replace(tzinfo=UTC)
@@ -94,7 +102,8 @@ def _judge(case: Case, table: str, where: str, window: Window, start: datetime, 
         return False, "it starts after the moment"
     naive = [moment.astimezone(UTC).replace(tzinfo=None) for moment in (window.start, window.end)]
     before, after, inside = case.con.execute(
-        f'SELECT max(time) FILTER (WHERE time < $1), min(time) FILTER (WHERE time >= $2), count(*) FILTER (WHERE time >= $1 AND time < $2) FROM "{table}" WHERE {where}', naive
+        f'SELECT max(time) FILTER (WHERE time < $1), min(time) FILTER (WHERE time >= $2), count(*) FILTER (WHERE time >= $1 AND time < $2) FROM "{table}" WHERE {where}',
+        naive,
     ).fetchone() or (None, None, 0)
     if before is None or after is None:
         return False, f"it has no record {'before' if before is None else 'after'} the moment"
@@ -102,7 +111,9 @@ def _judge(case: Case, table: str, where: str, window: Window, start: datetime, 
         f'SELECT quantile_cont(gap, 0.95) FROM (SELECT epoch(time - lag(time) OVER (ORDER BY time)) AS gap FROM "{table}" WHERE {where}) WHERE gap IS NOT NULL'
     )
     edges = f"SELECT time FROM \"{table}\" WHERE {where} AND time >= '{before}' AND time <= '{after}'"
-    hole = case.rows(f"SELECT time - lag(time) OVER (ORDER BY time) AS gap, lag(time) OVER (ORDER BY time) AS since, time AS until FROM ({edges}) ORDER BY gap DESC NULLS LAST LIMIT 1")
+    hole = case.rows(
+        f"SELECT time - lag(time) OVER (ORDER BY time) AS gap, lag(time) OVER (ORDER BY time) AS since, time AS until FROM ({edges}) ORDER BY gap DESC NULLS LAST LIMIT 1"
+    )
     longest = hole[0]["gap"] if hole and hole[0]["gap"] is not None else timedelta(0)
     allowed = min(max(PATIENCE, timedelta(seconds=USUAL * (usual or 0))), SPARSE)
     if longest > allowed:

@@ -113,25 +113,41 @@ def _from_traces(case: Case) -> list[tuple[str, str, str]]:
         found.append(("waf", "", "the load balancer's rows hold the action waf"))
     for name in ("waf", "source_name"):
         if name == "waf" and case.value("SELECT count(*) FROM waf WHERE source_name = 'ALB'"):
-            found.append(("alb", str(case.value("SELECT any_value(elb) FROM waf WHERE source_name = 'ALB'") or ""), "WAF's rows name it as what they protect"))
+            found.append(
+                (
+                    "alb",
+                    str(case.value("SELECT any_value(elb) FROM waf WHERE source_name = 'ALB'") or ""),
+                    "WAF's rows name it as what they protect",
+                )
+            )
         elif case.value("SELECT count(*) FROM waf WHERE source_name = 'CF'"):
             found.append(("cloudfront", "", "WAF's rows name it as what they protect"))
     if case.value("SELECT count(*) FROM nginx_access WHERE user_agent LIKE 'ELB-HealthChecker%'"):
         found.append(("alb", "", "nginx answers ELB-HealthChecker"))
-    clients = case.rows("SELECT client_ip, count(*) AS n FROM nginx_access WHERE client_ip IS NOT NULL GROUP BY 1 ORDER BY 2 DESC LIMIT 200")
+    clients = case.rows(
+        "SELECT client_ip, count(*) AS n FROM nginx_access WHERE client_ip IS NOT NULL GROUP BY 1 ORDER BY 2 DESC LIMIT 200"
+    )
     private = sum(row["n"] for row in clients if is_private(row["client_ip"]))
     if clients and private * 10 >= 9 * sum(row["n"] for row in clients):
         found.append(("balancer", "", "nearly all clients that nginx sees have private addresses"))
     return found
 
 
-def table(known: Sequence[Known], covering: Mapping[str, bool], reasons: Mapping[str, str], failure: Failure | None, cited: Mapping[str, tuple[Citation, ...]]) -> tuple[Hop, ...]:
+def table(
+    known: Sequence[Known],
+    covering: Mapping[str, bool],
+    reasons: Mapping[str, str],
+    failure: Failure | None,
+    cited: Mapping[str, tuple[Citation, ...]],
+) -> tuple[Hop, ...]:
     """The hop table: for each hop whether it saw the failing requests, whether it answered, and why we say so."""
     found: list[Hop] = []
     for one in known:
         name = f"{TITLES[one.hop]}{f' {one.name}' if one.name else ''}"
         if not one.logged:
-            passed = failure is not None and position(failure.hop if failure.hop in ORDER else "app") > position("alb" if one.hop == "balancer" else one.hop)
+            passed = failure is not None and position(failure.hop if failure.hop in ORDER else "app") > position(
+                "alb" if one.hop == "balancer" else one.hop
+            )
             found.append(Hop(one.hop, "blind", False if passed else None, f"no log of it is in the case; {one.how}", name=name))
             continue
         if failure is None:
@@ -142,10 +158,23 @@ def table(known: Sequence[Known], covering: Mapping[str, bool], reasons: Mapping
         seen = failure.sightings.get(one.hop, ())
         answered = one.hop == failure.hop or (failure.hop == "app" and one.hop == "server" and "app" not in failure.sightings)
         if seen:
-            why = f"it has {len(seen)} record{'s' if len(seen) > 1 else ''} of the failing requests" + (" and made the answer" if answered else "")
+            why = f"it has {len(seen)} record{'s' if len(seen) > 1 else ''} of the failing requests" + (
+                " and made the answer" if answered else ""
+            )
             found.append(Hop(one.hop, "yes", answered if failure.hop != "unknown" else None, why, cited.get(one.hop, ()), name))
         elif covering.get(one.hop) and one.hop not in failure.blind:
-            found.append(Hop(one.hop, "no", answered, "its log covers the moment and does not have the request", cited.get(one.hop, ()), name))
+            found.append(
+                Hop(one.hop, "no", answered, "its log covers the moment and does not have the request", cited.get(one.hop, ()), name)
+            )
         else:
-            found.append(Hop(one.hop, "blind", None if not answered else True, reasons.get(one.hop, "it cannot be told apart there"), cited.get(one.hop, ()), name))
+            found.append(
+                Hop(
+                    one.hop,
+                    "blind",
+                    None if not answered else True,
+                    reasons.get(one.hop, "it cannot be told apart there"),
+                    cited.get(one.hop, ()),
+                    name,
+                )
+            )
     return tuple(found)

@@ -107,7 +107,9 @@ def is_private(address: str | None) -> bool:
     return (found.is_private and not documentation) or found in _SHARED
 
 
-_DOCUMENTATION = [ipaddress.ip_network(text) for text in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32", "198.18.0.0/15")]
+_DOCUMENTATION = [
+    ipaddress.ip_network(text) for text in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32", "198.18.0.0/15")
+]
 _SHARED = ipaddress.ip_network("100.64.0.0/10")
 
 
@@ -117,9 +119,7 @@ def exchanges(case: Case, symptom: Symptom, window: Window) -> tuple[list[Exchan
     start, end = (moment.replace(tzinfo=None) for moment in (window.start, window.end))
     middle = (symptom.moment or window.middle).replace(tzinfo=None)
     base = "SELECT * FROM sightings WHERE time >= ? AND started < ?"
-    wanted = case.rows(
-        f"{base} AND {conditions} ORDER BY abs(epoch(time - ?::TIMESTAMP)) LIMIT {MOST}", [start, end, *parameters, middle]
-    )
+    wanted = case.rows(f"{base} AND {conditions} ORDER BY abs(epoch(time - ?::TIMESTAMP)) LIMIT {MOST}", [start, end, *parameters, middle])
     wanted = [row for row in wanted if matches(symptom, row)]
     if not wanted:
         return [], 0
@@ -182,7 +182,17 @@ def _attach(hop: str, rows: Sequence[Row], found: list[Exchange]) -> list[Row]:
         for order, one in enumerate(by_key.get((row["method"], row["path"]), [])):
             quality = _fits(hop, row, one)
             if quality is not None:
-                pairs.append((0 if quality == BY_CLIENT else 1, abs((row["time"] - one.innermost["time"]).total_seconds()), index, order, row, one, quality))
+                pairs.append(
+                    (
+                        0 if quality == BY_CLIENT else 1,
+                        abs((row["time"] - one.innermost["time"]).total_seconds()),
+                        index,
+                        order,
+                        row,
+                        one,
+                        quality,
+                    )
+                )
     taken: set[int] = set()
     for _, _, index, _, row, one, quality in sorted(pairs, key=lambda pair: pair[:4]):
         if index not in taken and hop not in one.sightings:
@@ -208,7 +218,9 @@ def _fits(hop: str, row: Row, one: Exchange) -> str | None:
     if not (earliest - SLACK <= row["time"] and row["started"] <= latest + SLACK and row["time"] <= latest + lasting):
         return None
     clients = {outer["client_ip"]} - {None}
-    theirs = {address for address in [row["client_ip"], *(row["forwarded_for"] or "").replace(",", " ").split()] if address and address != "-"}
+    theirs = {
+        address for address in [row["client_ip"], *(row["forwarded_for"] or "").replace(",", " ").split()] if address and address != "-"
+    }
     real = {address for address in theirs if not is_private(address)}
     if clients & theirs:
         return BY_CLIENT

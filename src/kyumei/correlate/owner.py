@@ -11,7 +11,6 @@ from kyumei.correlate.sightings import position
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from kyumei.correlate.coverage import LogCoverage
     from kyumei.correlate.journey import Exchange
     from kyumei.store.case import Case
 
@@ -47,7 +46,11 @@ def owner(one: Exchange, covering: Mapping[str, bool], errors: Sequence[Row]) ->
             return Owner("alb", "the load balancer's record names no target status", record=balancer)
     inner = one.innermost
     if inner["hop"] in APPLICATIONS:
-        return Owner("app", f"the {'application server' if inner['hop'] == 'server' else 'application'} recorded the request with this status", record=inner)
+        return Owner(
+            "app",
+            f"the {'application server' if inner['hop'] == 'server' else 'application'} recorded the request with this status",
+            record=inner,
+        )
     if inner["hop"] in WEB_SERVERS:
         return _web_server(inner, covering, errors)
     if inner["hop"] == "alb":
@@ -86,7 +89,9 @@ def _same_request(row: Row, line: Row) -> bool:
 
 def _behind_balancer(inner: Row, covering: Mapping[str, bool]) -> Owner:
     if inner["own"] is None:
-        return Owner("unknown", "the target is a Lambda function, whose status the load balancer does not separate from its own", record=inner)
+        return Owner(
+            "unknown", "the target is a Lambda function, whose status the load balancer does not separate from its own", record=inner
+        )
     logs = [hop for hop in (*WEB_SERVERS, *APPLICATIONS) if hop in covering]
     seen = " and ".join(logs)
     missing = f"and the logs of {seen} do not have the request" if logs else "and no log of the target is here"

@@ -58,10 +58,24 @@ ANSWERING = {
         "CASE WHEN request_seconds < 86400 THEN time - to_microseconds((request_seconds * 1000000)::BIGINT) ELSE time END",
     ),
     "app_log": Answering("CASE WHEN coalesce(server, '') <> '' THEN 'server' ELSE 'app' END", "status", "true"),
-    "json_lines": Answering("CASE WHEN program = 'nginx' THEN 'nginx' ELSE 'app' END", "status", "CASE WHEN program = 'nginx' THEN NULL ELSE true END"),
+    "json_lines": Answering(
+        "CASE WHEN program = 'nginx' THEN 'nginx' ELSE 'app' END", "status", "CASE WHEN program = 'nginx' THEN NULL ELSE true END"
+    ),
 }
 
-_OPTIONAL = ("client_ip", "method", "host", "path", "query", "user_agent", "request_id", "trace_id", "forwarded_for", "target_ip", "actions")
+_OPTIONAL = (
+    "client_ip",
+    "method",
+    "host",
+    "path",
+    "query",
+    "user_agent",
+    "request_id",
+    "trace_id",
+    "forwarded_for",
+    "target_ip",
+    "actions",
+)
 
 
 def create(con: duckdb.DuckDBPyConnection) -> None:

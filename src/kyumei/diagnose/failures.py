@@ -29,7 +29,10 @@ SCANNER = re.compile(
     r"Go-http-client|libwww-perl|curl/|Wget/|^-?$",
     re.IGNORECASE,
 )
-PROBED = re.compile(r"wp-login|wp-admin|xmlrpc\.php|phpmyadmin|/\.env|/\.git|/cgi-bin/|/etc/passwd|\.\./|/actuator|/boaform|/vendor/phpunit|\.php$|/HNAP1", re.IGNORECASE)
+PROBED = re.compile(
+    r"wp-login|wp-admin|xmlrpc\.php|phpmyadmin|/\.env|/\.git|/cgi-bin/|/etc/passwd|\.\./|/actuator|/boaform|/vendor/phpunit|\.php$|/HNAP1",
+    re.IGNORECASE,
+)
 """Paths that the internet asks every server for."""
 
 
@@ -104,7 +107,9 @@ def _full(case: Case, row: Row) -> Row | None:
     return next((full for full in found if full["time"] == row["time"] and full.get("path") == row["path"]), found[0] if found else None)
 
 
-def _behind(case: Case, hop: str, members: list[tuple[Exchange, Owner]], covering: Mapping[str, bool], known: Sequence[Known]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _behind(
+    case: Case, hop: str, members: list[tuple[Exchange, Owner]], covering: Mapping[str, bool], known: Sequence[Known]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Hops further in that have no record of the requests: those whose silence means something, and those that cannot say."""
     silent: list[str] = []
     blind: list[str] = []
@@ -135,9 +140,7 @@ def _stray(case: Case, hop: str, one: Exchange) -> bool:
         addresses = {other["client_ip"], *(other["forwarded_for"] or "").replace(",", " ").split()} - {None, "-", ""}
         if row["trace_id"] and other["trace_id"]:
             strays += row["trace_id"] == other["trace_id"]
-        elif row["client_ip"] in addresses:
-            strays += 1
-        elif all(is_private(address) for address in addresses):
+        elif row["client_ip"] in addresses or all(is_private(address) for address in addresses):
             strays += 1
     return strays > (allowed or 0)
 
@@ -167,6 +170,7 @@ def _known_client(case: Case, rows: Sequence[Row]) -> bool:
         return True
     return bool(
         case.value(
-            "SELECT count(*) FROM sightings WHERE list_contains(?::VARCHAR[], client_ip) AND ((hop = 'waf' AND NOT own) OR status < 400) LIMIT 1", [clients]
+            "SELECT count(*) FROM sightings WHERE list_contains(?::VARCHAR[], client_ip) AND ((hop = 'waf' AND NOT own) OR status < 400) LIMIT 1",
+            [clients],
         )
     )

@@ -35,7 +35,11 @@ HOW["balancer"] = HOW["alb"]
 
 def gap(hop: str, decides: str, name: str = "") -> Gap:
     """The gap of a hop whose log is missing or does not cover the moment."""
-    return Gap(f"{LOG_OF.get(hop, TITLES.get(hop, hop) + ' log')}{f' of {name}' if name else ''}", decides, HOW.get(hop, "copy the log into the folder"))
+    return Gap(
+        f"{LOG_OF.get(hop, TITLES.get(hop, hop) + ' log')}{f' of {name}' if name else ''}",
+        decides,
+        HOW.get(hop, "copy the log into the folder"),
+    )
 
 
 def deciding(failure: Failure | None, known: Sequence[Known], covering: Mapping[str, bool], reasons: Mapping[str, str]) -> list[Gap]:
@@ -48,7 +52,13 @@ def deciding(failure: Failure | None, known: Sequence[Known], covering: Mapping[
         if not one.logged:
             found.append(gap(one.hop, f"whether {TITLES[one.hop]} made the answer, and by which rule", one.name))
         elif not covering.get(one.hop):
-            found.append(gap(one.hop, f"what {TITLES[one.hop]} did with the request: the log that is here does not cover the moment ({reasons.get(one.hop, '')})", one.name))
+            found.append(
+                gap(
+                    one.hop,
+                    f"what {TITLES[one.hop]} did with the request: the log that is here does not cover the moment ({reasons.get(one.hop, '')})",
+                    one.name,
+                )
+            )
     if failure is not None and failure.hop in {"unknown", "target"}:
         found = [one for one in found if "made the answer" not in one.would_decide] or found
         if not any(one.hop in {"server", "app"} and one.logged for one in known):

@@ -61,10 +61,14 @@ def investigate(case: Case, symptom: Symptom) -> Investigation:
     findings, ruled_out, gaps = _opinions(case, symptom, seen)
     verdict = _verdict(findings, seen, case, symptom)
     if verdict is not Verdict.CAUSE_FOUND:
-        gaps = _merged([*gaps, *(deciding(failures[0] if failures else None, known, covering, reasons) if verdict is Verdict.CANNOT_TELL else [])])
+        gaps = _merged(
+            [*gaps, *(deciding(failures[0] if failures else None, known, covering, reasons) if verdict is Verdict.CANNOT_TELL else [])]
+        )
     ruled_out = [*ruled_out, *look_alikes(case, symptom, window, failures)]
     main = failures[0] if failures else None
-    files = case.rows("SELECT a.name, count(*) AS n FROM unread u JOIN artifacts a ON a.artifact = u._artifact GROUP BY 1 ORDER BY 2 DESC, 1")
+    files = case.rows(
+        "SELECT a.name, count(*) AS n FROM unread u JOIN artifacts a ON a.artifact = u._artifact GROUP BY 1 ORDER BY 2 DESC, 1"
+    )
     answer = Investigation(
         symptom=symptom,
         verdict=verdict,
@@ -81,7 +85,9 @@ def investigate(case: Case, symptom: Symptom) -> Investigation:
         case=case.root.name,
     )
     said, message = sentence(answer, main)
-    return replace(answer, sentence=said, message=findings[0].message if verdict is Verdict.CAUSE_FOUND and findings[0].message else message)
+    return replace(
+        answer, sentence=said, message=findings[0].message if verdict is Verdict.CAUSE_FOUND and findings[0].message else message
+    )
 
 
 def _whole(case: Case) -> Window:
@@ -130,7 +136,11 @@ def _capped(finding: Finding, failure: Failure, symptom: Symptom, seen: _Seen) -
 
 def _verdict(findings: Sequence[Finding], seen: _Seen, case: Case, symptom: Symptom) -> Verdict:
     """Cause found, healthy, or cannot tell: see the terms in the docstring of ``Verdict``."""
-    if findings and findings[0].certainty in {Certainty.PROVEN, Certainty.LIKELY} and (not seen.failures or seen.failures[0].hop != "unknown"):
+    if (
+        findings
+        and findings[0].certainty in {Certainty.PROVEN, Certainty.LIKELY}
+        and (not seen.failures or seen.failures[0].hop != "unknown")
+    ):
         return Verdict.CAUSE_FOUND
     if seen.failures:
         return Verdict.CANNOT_TELL
@@ -162,7 +172,8 @@ def _all_arrived(seen: _Seen, case: Case, symptom: Symptom, hop: str) -> bool:
     path = "AND rtrim(path, '/') = rtrim(?, '/')" if symptom.path else ""
     parameters = [symptom.path] if symptom.path else []
     passed = case.rows(
-        f"SELECT method, path, count(*) AS n FROM sightings WHERE hop = 'waf' AND NOT own AND time >= ? AND time < ? {path} GROUP BY ALL", [start, end, *parameters]
+        f"SELECT method, path, count(*) AS n FROM sightings WHERE hop = 'waf' AND NOT own AND time >= ? AND time < ? {path} GROUP BY ALL",
+        [start, end, *parameters],
     )
     arrived = {
         (row["method"], row["path"]): row["n"]
@@ -196,13 +207,27 @@ def _notes(case: Case, symptom: Symptom, seen: _Seen) -> list[str]:
     ):
         names = ", ".join(row["names"][:3]) + (f" and {len(row['names']) - 3} more" if len(row["names"]) > 3 else "")
         notes.append(f"clock of {names}: {row['zone']}, {'assumed' if row['source'] == 'assumed' else 'inferred'}: {row['why']}")
-    notes += [f"{row['name']}: {row['trouble']}" for row in case.rows("SELECT name, trouble FROM artifacts WHERE trouble <> '' ORDER BY name LIMIT 20")]
+    notes += [
+        f"{row['name']}: {row['trouble']}"
+        for row in case.rows("SELECT name, trouble FROM artifacts WHERE trouble <> '' ORDER BY name LIMIT 20")
+    ]
     passed = case.value("SELECT count(*) FROM artifacts WHERE passed_over OR NOT whole")
     if passed:
-        notes.append(f"{passed} large file{'s were' if passed > 1 else ' was'} read only around the moment; lines outside it were passed over")
+        notes.append(
+            f"{passed} large file{'s were' if passed > 1 else ' was'} read only around the moment; lines outside it were passed over"
+        )
     if len(seen.failures) > MOST_FAILURES:
-        notes.append(f"{len(seen.failures) - MOST_FAILURES} further groups of failing requests fit the symptom and were not examined; state the path or the client")
+        notes.append(
+            f"{len(seen.failures) - MOST_FAILURES} further groups of failing requests fit the symptom and were not examined; state the path or the client"
+        )
     data = case.con.execute("SELECT min(time), max(time) FROM sightings").fetchone()
-    if symptom.window and data and data[0] is not None and not symptom.window.overlaps(data[0].replace(tzinfo=UTC), data[1].replace(tzinfo=UTC)):
-        notes.append(f"the logs run from {data[0]:%Y-%m-%d %H:%M} to {data[1]:%Y-%m-%d %H:%M} UTC and do not hold the stated moment: is the date, the year or the zone right?")
+    if (
+        symptom.window
+        and data
+        and data[0] is not None
+        and not symptom.window.overlaps(data[0].replace(tzinfo=UTC), data[1].replace(tzinfo=UTC))
+    ):
+        notes.append(
+            f"the logs run from {data[0]:%Y-%m-%d %H:%M} to {data[1]:%Y-%m-%d %H:%M} UTC and do not hold the stated moment: is the date, the year or the zone right?"
+        )
     return notes

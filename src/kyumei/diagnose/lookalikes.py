@@ -24,7 +24,9 @@ CODE_OF = {"waf": "EDGE-022", "alb": "EDGE-009", "nginx": "EDGE-137", "server": 
 def look_alikes(case: Case, symptom: Symptom, window: Window, failures: Sequence[Failure]) -> list[RuledOut]:
     """Failures that a reader of the same logs would stumble over, each with why it is not what the person saw."""
     start, end = (moment.replace(tzinfo=None) for moment in (window.start, window.end))
-    taken = {(row["table_name"], row["_artifact"], row["_line"]) for failure in failures for seen in failure.sightings.values() for row in seen}
+    taken = {
+        (row["table_name"], row["_artifact"], row["_line"]) for failure in failures for seen in failure.sightings.values() for row in seen
+    }
     found: list[RuledOut] = []
     status = symptom.status
     if status is not None:
@@ -39,7 +41,9 @@ def look_alikes(case: Case, symptom: Symptom, window: Window, failures: Sequence
         )
         found += [_other_status(case, row, status) for row in _first_of_each(rows)]
     if symptom.path or symptom.client:
-        rows = case.rows("SELECT * FROM sightings WHERE status = ? AND time >= ? AND started < ? ORDER BY time LIMIT 500", [status or 403, start, end])
+        rows = case.rows(
+            "SELECT * FROM sightings WHERE status = ? AND time >= ? AND started < ? ORDER BY time LIMIT 500", [status or 403, start, end]
+        )
         rows = [row for row in rows if (row["table_name"], row["_artifact"], row["_line"]) not in taken]
         found += [_other_request(case, row) for row in _first_of_each(rows)]
     return found + _counted(case, start, end)
@@ -58,17 +62,25 @@ def _what(row: dict[str, Any]) -> str:
 
 
 def _other_time(case: Case, row: dict[str, Any], window: Window) -> RuledOut:
-    apart = abs((row["time"] - (window.start if row["time"] < window.start.replace(tzinfo=None) else window.end).replace(tzinfo=None)).total_seconds())
+    apart = abs(
+        (
+            row["time"] - (window.start if row["time"] < window.start.replace(tzinfo=None) else window.end).replace(tzinfo=None)
+        ).total_seconds()
+    )
     how = f"{apart / 3600:.1f} hours" if apart >= 5400 else f"{max(1, round(apart / 60))} minutes"
     return RuledOut(CODE_OF.get(row["hop"], "EDGE-001"), f"{_what(row)}, {how} off the moment", (cite(case, row),))
 
 
 def _other_status(case: Case, row: dict[str, Any], status: int) -> RuledOut:
-    return RuledOut(CODE_OF.get(row["hop"], "EDGE-001"), f"{_what(row)}: another failure, not the {status} that was reported", (cite(case, row),))
+    return RuledOut(
+        CODE_OF.get(row["hop"], "EDGE-001"), f"{_what(row)}: another failure, not the {status} that was reported", (cite(case, row),)
+    )
 
 
 def _other_request(case: Case, row: dict[str, Any]) -> RuledOut:
-    return RuledOut(CODE_OF.get(row["hop"], "EDGE-001"), f"{_what(row)}: the same status, but another request than the one reported", (cite(case, row),))
+    return RuledOut(
+        CODE_OF.get(row["hop"], "EDGE-001"), f"{_what(row)}: the same status, but another request than the one reported", (cite(case, row),)
+    )
 
 
 def _counted(case: Case, start: object, end: object) -> list[RuledOut]:
@@ -79,6 +91,10 @@ def _counted(case: Case, start: object, end: object) -> list[RuledOut]:
         [start, end, SHOWN],
     )
     return [
-        RuledOut("EDGE-022", f"WAF rule {row['rule']} matched {row['n']} request{'s' if row['n'] > 1 else ''} in the window and only counted; it stops nothing", (cite(case, row),))
+        RuledOut(
+            "EDGE-022",
+            f"WAF rule {row['rule']} matched {row['n']} request{'s' if row['n'] > 1 else ''} in the window and only counted; it stops nothing",
+            (cite(case, row),),
+        )
         for row in rows
     ]

@@ -1,7 +1,7 @@
 """Date and time words: every place in a text where a day, a clock, a zone or a duration is said.
 
 This is the first half of reading a time: it finds the words, and ``spoken_windows`` joins them and says which span of time they mean.
-The text is expected as ``understand`` prepares it: NFKC, every dash a hyphen, one space at most, NUL over what has been read already.
+The text is expected as ``understand`` prepares it: NFKC, every dash a hyphen, one space at most, NUL over what has been read.
 All patterns are ASCII, so that ``14:32頃`` ends where a person sees the end. None can backtrack over more than a few characters.
 """
 
@@ -100,9 +100,7 @@ DAY_WORDS: dict[str, tuple[int, str]] = {
 _JAPANESE_HALF = {"前": "a", "後": "p"}
 PARTS = {"朝": "morning", "午前中": "morning", "午後": "afternoon", "夕方": "evening", "夜": "night", "深夜": "night"}
 
-_MONTH = (
-    r"(jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"
-)
+_MONTH = r"(jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"
 _NUMBER = r"(\d{1,4}|an?|one|two|(?:a )?couple of|three|four|five|ten|half an)"
 _UNIT = r"(s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?)\b"
 _HALF = r"([ap])\.? ?m\b\.?"
@@ -113,7 +111,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 
 
 CTIME = _compiled(rf"\b({_MONTH} \d{{1,2}}) (\d{{1,2}}:\d\d(?::\d\d)?)( [A-Z]{{3,4}})? (\d{{4}})\b")
-"""``Feb 6 14:32:10 JST 2025``, as ``date`` prints it: the year comes last."""
+"""``Feb 6 14:32:10 JST 2025``, as ``date`` prints it: the year comes last. Put right by ``r"\1 \5 \3\4"``, which keeps the length."""
 
 
 def impossible(said: str, what: str) -> SymptomError:
@@ -155,9 +153,9 @@ def _numeric_date(found: re.Match[str]) -> Told | None:
     """``6/2/2025`` or ``2/6 14:32``: which number is the month must be plain, else it is asked for."""
     first, mark, second = int(found[1]), found[2], int(found[3])
     year = int(found[4]) if found[4] else None
-    if mark == "." or first > 12 >= second:
+    if mark == "." or first > len(MONTHS) >= second:
         return _day(found, year, second, first)
-    if second > 12 or first == second or JAPANESE.search(found.string):
+    if second > len(MONTHS) or first == second or JAPANESE.search(found.string):
         return _day(found, year, first, second)
     said = found[0].strip()
     message = f"the date {said!r} is ambiguous: {first:02d} or {second:02d} may be the month"
@@ -214,7 +212,7 @@ def _day_word(found: re.Match[str]) -> Told | None:
 def _weekday(found: re.Match[str]) -> Told | None:
     kanji = found[2] or found[3]
     number = "月火水木金土日".index(kanji) if kanji else DAYS.index(found[1][:3].lower())
-    if found[1] and len(found[1]) <= 5 and not found[1][0].isupper():
+    if found[1] and not found[1].lower().endswith("day") and not found[1][0].isupper():
         return None  # "sat" and "sun" are words
     return Told(found.start(), found.end(), found[0], weekday=number)
 
@@ -245,7 +243,7 @@ def _colon_clock(found: re.Match[str]) -> Told | None:
     if zone.startswith("-") and not found["second"] and not glued_to_a_date and found["gap"] == "":
         as_clock = re.fullmatch(r"-(\d\d):(\d\d)", zone)
         later = as_clock and (int(as_clock[1]), int(as_clock[2])) > (int(found["hour"]), int(found["minute"]))
-        if len(zone) == 3 or later:
+        if later or not as_clock and len(zone) == len("-15"):
             zone = ""
     if zone[:1] in {"+", "-"} and offset_from(zone) is None:
         zone = ""
@@ -273,7 +271,9 @@ def _japanese_clock(found: re.Match[str]) -> Told | None:
 
 def _epoch(found: re.Match[str]) -> Told | None:
     """Seconds or milliseconds since 1970; a number that is called an id, an order, a user is none."""
-    if re.search(r"(?:\bid|order|user|account|ticket|case|number|no\.?|#)s? ?[:=#]? ?$", found.string[: found.start()][-14:], re.IGNORECASE):
+    if re.search(
+        r"(?:\bid|order|user|account|ticket|case|number|no\.?|#)s? ?[:=#]? ?$", found.string[: found.start()][-14:], re.IGNORECASE
+    ):
         return None
     fraction = (found[2] or found[3] or "").ljust(6, "0")
     moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=int(found[1]), microseconds=int(fraction))
@@ -283,7 +283,10 @@ def _epoch(found: re.Match[str]) -> Told | None:
 JAPANESE = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
 _CLOCK_TAIL = r"(?=(?: ?\([月火水木金土日]\))? ?(?:に|の|、|,|at|around|about|~)? ?(?:午前|午後|[AP]M)? ?\d{1,2}[:時])"
 READERS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Told | None]], ...] = (
-    (_compiled(rf"(?<![\w/])(\d{{1,2}})/({'|'.join(MONTHS)})/(\d{{4}})(?::(\d\d):(\d\d):(\d\d)(?: ?([+-]\d{{4}}))?)?(?!\d)"), _clf_date),
+    (
+        _compiled(rf"(?<![\w/])(\d{{1,2}})/({'|'.join(MONTHS)})/(\d{{4}})(?::(\d\d):(\d\d):(\d\d)(?: ?([+-]\d{{4}}))?)?(?!\d)"),
+        _clf_date,
+    ),
     (_compiled(r"(?<![\w.:/-])(\d{4})([-/.])(\d{1,2})\2(\d{1,2})(?![\d/]|[.-]\d)(?:T(?=\d))?"), _iso_date),
     (_compiled(r"(?<![\w.:/-])(20\d\d)([01]\d)([0-3]\d)(?:T(\d\d)(\d\d)(\d\d)?(Z|[+-]\d{4})?)?(?![\w.:])"), _compact_date),
     (_compiled(r"(?<![\w.:/-])(\d{1,2})([-/.])(\d{1,2})\2(\d{4})(?![\w/]|[.-]\d)"), _numeric_date),
@@ -298,7 +301,10 @@ READERS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Told | None]], .
     (_compiled(r"(?:過去|直近|ここ) ?(\d{1,4}) ?(秒|分|時間|日)間?"), _recent),
     (_compiled(r"(\d{1,4}) ?(秒(?=間)|分(?=間)|時(?=間))間(?!.?.?前)"), _length),
     (_compiled(r"()(?:([月火水木金土日])曜日?|\(([月火水木金土日])\))"), _weekday),
-    (_compiled(r"\b(mon(?:day)?|tue(?:s(?:day)?)?|wed(?:nesday)?|thu(?:r?s?(?:day)?)|fri(?:day)?|sat(?:urday)?|sun(?:day)?)\b()()"), _weekday),
+    (
+        _compiled(r"\b(mon(?:day)?|tue(?:s(?:day)?)?|wed(?:nesday)?|thu(?:r?s?(?:day)?)|fri(?:day)?|sat(?:urday)?|sun(?:day)?)\b()()"),
+        _weekday,
+    ),
     (
         _compiled(
             r"(?:(?:午(?P<half>[前後])|(?P<part>朝|深夜|夜|夕方))の? ?)?(?<![\d.:])(?P<hour>\d{1,2})時(?!間)"
@@ -317,12 +323,16 @@ READERS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Told | None]], .
     (
         _compiled(
             r"(?:\b(?:12 )?(?P<word>noon|midnight)\b|(?<![\w.:/])(?P<hour>\d{1,2})(?:"
-            rf"h(?P<minute>\d\d)\b| ?o'?clock\b| ?(?P<half>[ap])\.? ?m\b\.?|(?= ?(?:-|~|to|and) ?\d{{1,2}}(?::\d\d)? ?(?P<later>[ap])\.?m\b)))"
+            r"h(?P<minute>\d\d)\b| ?o'?clock\b| ?(?P<half>[ap])\.? ?m\b\.?"
+            r"|(?= ?(?:-|~|to|and) ?\d{1,2}(?::\d\d)? ?(?P<later>[ap])\.?m\b)))"
         ),
         _hour_clock,
     ),
     (re.compile(r"正午"), lambda found: Told(found.start(), found.end(), found[0], clock=Clock(12, unit=None))),
-    (_compiled(r"(?:(?<!good )\b(?:early |late |in the |at )?(morning|afternoon|evening|night)\b|午前中|午後|朝|夕方|深夜|夜(?!間))"), _part),
+    (
+        _compiled(r"(?:(?<!good )\b(?:early |late |in the |at )?(morning|afternoon|evening|night)\b|午前中|午後|朝|夕方|深夜|夜(?!間))"),
+        _part,
+    ),
     (_compiled(r"(?<![\w.:/-])@?(1\d{9})(?:(\d{3})|\.(\d{1,6}))?(?![\w:/-]|\.\d)"), _epoch),
 )
 _AGO = (
@@ -353,6 +363,14 @@ def _ago(found: re.Match[str], now: datetime) -> Told:
     return Told(found.start(), found.end(), found[0], instant=now.astimezone(UTC) - span, slack=slack)
 
 
+def _just_now(found: re.Match[str], now: datetime) -> Told:
+    return Told(found.start(), found.end(), found[0], instant=now.astimezone(UTC), slack=timedelta(minutes=10))
+
+
+def _zone(found: re.Match[str]) -> Told:
+    return Told(found.start(), found.end(), found[0], zone=found[0])
+
+
 def _zone_after(text: str, end: int) -> Told | None:
     """The zone right behind a time, where short and lower-case abbreviations are plain too: ``14:32 jst``, ``2 pm PT``."""
     found = _ZONE_AFTER.match(text, end)
@@ -369,32 +387,27 @@ def _zone_after(text: str, end: int) -> Told | None:
 def spoken(text: str, now: datetime) -> list[Told]:
     """Every word of time in the text, in its order. Impossible days and clocks are refused with SymptomError."""
     told: list[Told] = []
-    rest = CTIME.sub(r"\1 \5 \3\4", text)
 
-    def keep(one: Told) -> None:
-        nonlocal rest
-        told.append(one)
-        rest = blank(rest, one.start, one.end)
-
-    for found in _ZONE_OFFSET.finditer(rest):
-        if offset_from(found[0]) is not None:  # else the end of a span: 14:00 UTC-14:30
-            keep(Told(found.start(), found.end(), found[0], zone=found[0]))
-    for pattern in _AGO:
-        for found in pattern.finditer(rest):
-            keep(_ago(found, now))
-    for found in _JUST_NOW.finditer(rest):
-        keep(Told(found.start(), found.end(), found[0], instant=now.astimezone(UTC), slack=timedelta(minutes=10)))
-    for pattern, read in READERS:
+    def take(pattern: re.Pattern[str], read: Callable[[re.Match[str]], Told | None]) -> None:
+        nonlocal text
         position = 0
-        while match := pattern.search(rest, position):
-            one = read(match)
-            position = one.end if one else match.end()
+        while found := pattern.search(text, position):
+            one = read(found)
+            position = one.end if one else found.end()
             if one:
-                keep(one)
-    for one in [one for one in told if one.clock and not one.zone]:
-        if zone := _zone_after(rest, one.end):
-            keep(zone)
+                told.append(one)
+                text = blank(text, one.start, one.end)
+
+    take(_ZONE_OFFSET, lambda found: _zone(found) if offset_from(found[0]) is not None else None)  # not the end of 14:00 UTC-14:30
+    for pattern in _AGO:
+        take(pattern, lambda found: _ago(found, now))
+    take(_JUST_NOW, lambda found: _just_now(found, now))
+    for pattern, read in READERS:
+        take(pattern, read)
+    for clock in [one for one in told if one.clock and not one.zone]:
+        if zone := _zone_after(text, clock.end):
+            told.append(zone)
+            text = blank(text, zone.start, zone.end)
     for pattern in _ZONE_ANYWHERE:
-        for found in pattern.finditer(rest):
-            keep(Told(found.start(), found.end(), found[0], zone=found[0]))
+        take(pattern, _zone)
     return sorted(told, key=lambda one: one.start)

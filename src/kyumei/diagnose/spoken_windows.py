@@ -1,52 +1,32 @@
 """From date and time words to the span of time that they mean.
 
-The second half of reading a time: words that belong together are joined to points ("2025-02-06", "14:32", "JST" are one), what stands before
-and behind them says how they are meant ("around", "since", "between ... and", "頃", "から"), and the zone makes instants of them.
+The last part of reading a time: ``spoken_times`` has found the words and ``spoken_points`` has joined them; here the zone makes instants
+of them, what was not said is inferred (and noted), and the window is as wide as the words allow.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
 
-from kyumei.diagnose.spoken_times import READ, Day, Told, blank, spoken
+from kyumei.diagnose.spoken_points import Point, joined
+from kyumei.diagnose.spoken_times import CTIME, Day, Told, blank, spoken
 from kyumei.diagnose.spoken_zones import AMBIGUOUS, ASK, Zone, in_utc, zone_named
 from kyumei.errors import SymptomError
 from kyumei.model.window import Window, iso
 
 TOLERANCE = timedelta(minutes=2)
-"""Around a stated minute or second. People read clocks that are off by a little and look up after the page has failed, and a server writes its
-line when the request ends, which for a time-out is a minute after it began."""
+"""Around a stated minute or second. People read clocks that are off by a little and look up after the page has failed, and a server
+writes its line when the request ends, which for a time-out is a minute after it began."""
 AROUND = timedelta(minutes=10)
 """What "around" and "頃" allow on each side, and what an hour without minutes ("2 pm") means."""
 SHORTLY = timedelta(minutes=15)
 """How far "shortly after" and "shortly before" reach."""
 
+WHOLE_DAY = ", the whole day"
 PART_HOURS = {"morning": (0, 12), "afternoon": (12, 18), "evening": (17, 24), "night": (18, 30)}
 """From the hour to the hour of the day, when no clock was stated; a night ends in the morning."""
-
-_LEAD = {
-    **dict.fromkeys(("around", "about", "approximately", "approx", "roughly", "circa", "ca", "near", "nearly", "almost", "~", "≈", "約", "およそ"), "around"),
-    **dict.fromkeys(("since", "from", "starting", "started", "began", "beginning", "onwards"), "since"),
-    **dict.fromkeys(("until", "till", "til", "by", "ended", "stopped"), "until"),
-    **dict.fromkeys(("shortly", "just", "soon", "right", "bit", "little", "immediately"), "shortly"),
-    "between": "between",
-    "after": "after",
-    "before": "before",
-}
-_TAIL = {
-    **dict.fromkeys(("頃", "ごろ", "ころ", "くらい", "ぐらい", "あたり", "付近", "前後", "or so", "ish", "-ish"), "around"),
-    **dict.fromkeys(("から", "以降", "以後", "より", "onwards", "onward", "or later"), "since"),
-    **dict.fromkeys(("まで", "以前"), "until"),
-    **dict.fromkeys(("すぎ", "過ぎ", "直後"), "shortly after"),
-    **dict.fromkeys(("前", "まえ", "直前"), "shortly before"),
-}
-_TAILS = re.compile(r" ?(" + "|".join(sorted(_TAIL, key=len, reverse=True)) + r")(?![a-z])")
-_FILLER = {"at", "on", "the", "of", "in", "time", "day", "date", "local", "a", "some", "exactly", "again", "today's", "の", "に", "は", ",", "(", ")", "[", "]", ":", "@", "t", "、"}
-_CONNECT = {"to", "till", "til", "until", "through", "thru", "-", "~", "〜", "→", "から", "and", "up", "…"}
-_TOKEN = re.compile(r"[A-Za-z']+|から|まで|およそ|[^\s\w]|[^\x00-\x7f]")
-_WORKED = re.compile(r"\b(?:worked|working|works|fine|ok|okay|healthy|normal)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -58,17 +38,6 @@ class Spoken:
     zone: str | None
     says: str
     notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Point:
-    """Joined words: one day, clock or instant, and how it is meant."""
-
-    told: Told
-    words: tuple[Told, ...]
-    marks: frozenset[str] = frozenset()
-    linked: bool = False
-    """Whether it is the end of a span that the point before it starts."""
 
 
 @dataclass(frozen=True)
@@ -100,14 +69,16 @@ def read_time(text: str, now: datetime, default_zone: str | None, zone_option: s
 
     SymptomError where a day or a clock is impossible, the zone is ambiguous, or a zone is needed and none is known.
     """
-    told = spoken(text, now)
-    points = _joined(text, told)
-    if not points:
-        return None, text
+    text = CTIME.sub(r"\1 \5 \3\4", text)
     try:
-        answer = _meaning(points, Setting(now, default_zone, zone_option, next((one.zone for one in told if one.zone), "")))
+        told = spoken(text, now)
+        points = joined(text, told)
+        if not points:
+            return None, text
+        stated = next((one.zone for one in told if one.zone), "")
+        answer = _meaning(points, Setting(now, default_zone, zone_option, stated))
     except OverflowError:
-        message = f"the time {points[0].told.said!r} is out of range"
+        message = f"a time in {text[:60]!r} lies outside of what a calendar holds"
         raise SymptomError(message, "write it as 2025-02-06 14:32 JST") from None
     for one in told:
         if one.zone or one.part or any(one in point.words for point in points):
@@ -115,103 +86,9 @@ def read_time(text: str, now: datetime, default_zone: str | None, zone_option: s
     return answer, text
 
 
-def _connects(gap: str, words: frozenset[str], *, opened: bool) -> bool:
-    """Whether the text between two points only leads from the one to the other ("14:00 to 14:30")."""
-    tokens = [token.lower() for token in _TOKEN.findall(gap.replace(READ, " "))]
-    links = [token for token in tokens if token in _CONNECT]
-    if "and" in links and not opened:
-        return False
-    return bool(links) and all(token in words or token in _LEAD for token in tokens)
-
-
-def _joined(text: str, told: list[Told]) -> list[Point]:
-    """The words joined to points: each takes at most one day, one weekday, one part of the day, one clock, one zone and one length."""
-    points: list[Point] = []
-    known = frozenset(_FILLER | _CONNECT)
-    opened = False
-    for one in told:
-        floor = points[-1].words[-1].end if points else 0
-        lead = _lead_marks(text, one.start, floor)
-        opened = opened or "between" in lead
-        last = points[-1] if points else None
-        gap = text[floor : one.start]
-        joins = last is not None and _fits(last.told, one)
-        linked = False
-        if last is not None and (one.clock or one.day or one.weekday is not None):
-            two_days_or_clocks = bool(last.told.clock) or not one.clock or "から" in gap
-            linked = two_days_or_clocks and _connects(gap, known, opened=opened or "since" in last.marks)
-        if one.clock is None and one.day is None and linked and last is not None and last.told.clock is None and last.told.day:
-            linked = False  # a weekday behind its date
-        tail = _tail_marks(text, one.end)
-        if last is not None and joins and not linked:
-            points[-1] = replace(last, told=_merged(last.told, one), words=(*last.words, one), marks=last.marks | lead | tail)
-        else:
-            points.append(Point(one, (one,), lead | tail, linked=linked))
-    return [point for point in points if _is_time(point.told)]
-
-
-def _fits(point: Told, one: Told) -> bool:
-    """Whether the word says something that the point lacks. An instant takes nothing but a length."""
-    if point.instant or point.recent or one.instant or one.recent:
-        return one.length is not None and point.length is None
-    return not (
-        (one.day and point.day)
-        or (one.weekday is not None and point.weekday is not None)
-        or (one.clock and point.clock)
-        or (one.zone and point.zone and one.start - point.end > len(" ("))
-        or (one.length is not None and point.length is not None)
-    )
-
-
-def _merged(point: Told, one: Told) -> Told:
-    return replace(
-        point,
-        end=one.end,
-        said=f"{point.said} {one.said}",
-        day=point.day or one.day,
-        weekday=point.weekday if point.weekday is not None else one.weekday,
-        part=point.part or one.part,
-        clock=point.clock or one.clock,
-        zone=point.zone or one.zone,
-        length=point.length or one.length,
-    )
-
-
-def _is_time(told: Told) -> bool:
-    """A zone, a length or "in the morning" alone states no time."""
-    return bool(told.day or told.clock or told.instant or told.recent) or told.weekday is not None
-
-
-def _lead_marks(text: str, start: int, floor: int) -> frozenset[str]:
-    """What the words right before say ("shortly after", "since about"), read backwards up to the first other word."""
-    marks: set[str] = set()
-    before = text[max(floor, start - 60) : start]
-    for token in reversed(_TOKEN.findall(before.rpartition(READ)[2])):
-        word = token.lower()
-        if word in _LEAD and not (word == "~" and marks):
-            marks.add(_LEAD[word])
-        elif word not in _FILLER:
-            break
-    for side in ("after", "before"):
-        if side in marks:
-            marks.discard(side)
-            marks.add(f"shortly {side}" if "shortly" in marks else {"after": "since", "before": "before"}[side])
-    if marks & {"until", "before"} and _WORKED.search(before):
-        return frozenset({"worked"})  # "it worked until 14:32": the failure began there
-    return frozenset(marks - {"shortly"})
-
-
-def _tail_marks(text: str, end: int) -> frozenset[str]:
-    marks: set[str] = set()
-    while found := _TAILS.match(text, end):
-        marks.add(_TAIL[found[1]])
-        end = found.end()
-    return frozenset(marks)
-
-
 def _meaning(points: list[Point], setting: Setting) -> Spoken:
     """The first span that the points form, else what the first point with a clock means alone."""
-    for first, second in zip(points, points[1:], strict=False):
+    for first, second in pairwise(points):
         closes = second.marks & {"until", "before"} and first.marks & {"since", "between"}
         if second.linked or closes:
             return _with_future(_between(first, second, setting), setting)
@@ -315,7 +192,7 @@ def _resolved(point: Point, setting: Setting) -> Span:
         midnight = datetime.combine(day, time())
         start, kept, odd = in_utc(midnight + timedelta(hours=first), zone)
         end = in_utc(midnight + timedelta(hours=last), zone)[0]
-        says = f"{day} {name}, " + (f"the {told.part}" if told.part else "the whole day")
+        says = f"{day} {name}" + (f", the {told.part}" if told.part else WHOLE_DAY)
         return Span(start, end, says, shown or kept, day, timedelta(0), (*notes, *dated, *odd))
     wall = datetime.combine(day, clock)
     start, kept, odd = in_utc(wall, zone)
@@ -351,16 +228,17 @@ def _alone(point: Point, setting: Setting) -> Spoken:
         known = setting.option or setting.stated or setting.default
         now = setting.now.astimezone(UTC)
         window = Window(now - told.recent, now)
-        return Spoken(window, None, zone_named(known).name if known else None, f"{told.said.strip()}, until {iso(now.replace(microsecond=0))}")
+        says = f"{told.said.strip()}, until {iso(now.replace(microsecond=0))}"
+        return Spoken(window, None, zone_named(known).name if known else None, says)
     span = _resolved(point, setting)
-    moment = span.start if told.clock or told.instant else None
+    moment = span.start if told.instant or (told.clock and told.clock.unit != timedelta(hours=1)) else None
     wide = AROUND if "around" in marks else timedelta(0)
     if marks & {"since", "worked"}:
         end, until = _open_end(point, span, setting)
         notes = span.notes
         if "worked" in marks:
             notes = (*notes, f"It worked until {span.says}: the failure is taken to begin there.")
-        return Spoken(Window(span.start - wide, end), None, span.zone, f"since {span.says}, until {until}", notes)
+        return Spoken(Window(span.start - wide, end), None, span.zone, f"since {span.says.removesuffix(WHOLE_DAY)}, until {until}", notes)
     if marks & {"until", "before"}:
         word = "until" if "until" in marks else "before"
         end = span.end if "until" in marks else span.start
@@ -375,7 +253,9 @@ def _alone(point: Point, setting: Setting) -> Spoken:
     elif not moment:
         before = after = timedelta(0)
     if told.length:
-        return Spoken(Window(span.start - before, span.start + told.length + after), moment, span.zone, f"{span.says}{how}, for {told.length}", span.notes)
+        window = Window(span.start, span.start + told.length).widened(before, after)
+        lasted = f", for {told.length.total_seconds() / 60:g} minutes"
+        return Spoken(window, moment, span.zone, span.says + how + lasted, span.notes)
     return Spoken(Window(span.start, span.end).widened(before, after), moment, span.zone, span.says + how, span.notes)
 
 
@@ -413,7 +293,13 @@ def _between(first: Point, second: Point, setting: Setting) -> Spoken:
     finish += AROUND if "around" in second.marks else timedelta(0)
     begin = start.start - (AROUND if "around" in first.marks else timedelta(0))
     notes = tuple(dict.fromkeys((*start.notes, *(end.notes if not follows else ()))))
-    return Spoken(Window(begin, finish), None, start.zone or end.zone, f"{start.says} to {end.says}", notes)
+    return Spoken(
+        Window(begin, finish),
+        None,
+        start.zone or end.zone,
+        f"{start.says.removesuffix(WHOLE_DAY)} to {end.says.removesuffix(WHOLE_DAY)}",
+        notes,
+    )
 
 
 def _with_half(a: Told, b: Told, half: str) -> Told:

@@ -1,7 +1,7 @@
 """Which zone a person means: abbreviations, IANA names, offsets, and the abbreviations that mean two things.
 
-An abbreviation states an offset ("PST" is UTC-8 in July as well); an IANA name states the rules of a place. Where one abbreviation is in use
-in several places it is refused, and the message names the places: a wrong guess would look for the failure hours away.
+An abbreviation states an offset ("PST" is UTC-8 in July as well); an IANA name states the rules of a place. Where one abbreviation is in
+use in several places it is refused, and the message names the places: a wrong guess would look for the failure hours away.
 The offsets and places are those of the IANA time zone database.
 """
 
@@ -78,6 +78,7 @@ PLACES = {
     "tokyo time": "Asia/Tokyo",
     "日本標準時": "Asia/Tokyo",
     "日本時間": "Asia/Tokyo",
+    "東京時間": "Asia/Tokyo",
     "協定世界時": "UTC",
     "coordinated universal time": "UTC",
     "eastern time": "America/New_York",
@@ -103,13 +104,12 @@ AMBIGUOUS: dict[str, tuple[str, ...]] = {
 }
 """Abbreviations that are refused, with the places that use them (Shanghai or Chicago or Havana for CST)."""
 
-COMMON = set(
-    "UTC GMT JST KST HKT SGT MSK CET CEST EET EEST EST EDT CST CDT MST MDT PST PDT IST BST AEST AEDT NZST NZDT".split()  # noqa: SIM905 - read as a list of words
-)
+COMMON = set("UTC GMT JST KST HKT SGT MSK CET CEST EET EEST EST EDT CST CDT MST MDT PST PDT IST BST AEST AEDT NZST NZDT".split())
 """Abbreviations that stand for a zone wherever they are in a text; the rest are words as well ("EAT", "WEST") and must follow a time."""
 
 NORTH_AMERICAN = {"EST", "EDT", "CDT", "MST", "PST"}
-"""Also in use elsewhere (EST in Australia, CDT in Cuba, MST in Malaysia, PST in the Philippines), but commonly American: taken so, with a note."""
+"""Also in use elsewhere (EST in Australia, CDT in Cuba, MST in Malaysia, PST in the Philippines), but commonly American: taken so, and
+noted."""
 
 _AREAS = "Africa|America|Antarctica|Arctic|Asia|Atlantic|Australia|Europe|Indian|Pacific|Etc|US"
 IANA = rf"(?:{_AREAS})/[A-Z][A-Za-z0-9_+-]{{1,30}}(?:/[A-Z][A-Za-z_-]{{1,30}})?"
@@ -205,9 +205,10 @@ def in_utc(wall: datetime, zone: Zone) -> tuple[datetime, str, tuple[str, ...]]:
     second = wall.replace(tzinfo=rules, fold=1).astimezone(UTC)
     stated = f"{wall:%Y-%m-%d %H:%M}"
     if moment.astimezone(rules).replace(tzinfo=None) != wall:
-        return moment, zone.name, (f"{stated} does not exist in {zone.name}: the clocks were put forward; read as {moment:%Y-%m-%d %H:%MZ}.",)
+        note = f"{stated} does not exist in {zone.name}: the clocks were put forward; read as {moment:%Y-%m-%d %H:%MZ}."
+        return moment, zone.name, (note,)
     if second != moment:
-        note = f"{stated} happens twice in {zone.name}: read as the first, {moment:%H:%MZ}; state the offset for the second, {second:%H:%MZ}."
+        note = f"{stated} happens twice in {zone.name}: read as the first, {moment:%H:%MZ}; the second is {second:%H:%MZ}."
         return moment, zone.name, (note,)
     return moment, zone.name, ()
 

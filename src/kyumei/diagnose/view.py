@@ -57,7 +57,8 @@ class CaseView:
         key = (service, operation)
         if key not in self._snapshots:
             rows = self.case.rows(
-                "SELECT _artifact, _line, document FROM resource_snapshot WHERE service = ? AND operation = ? ORDER BY _artifact, _line", key
+                "SELECT _artifact, _line, document FROM resource_snapshot WHERE service = ? AND operation = ? ORDER BY _artifact, _line",
+                key,
             )
             self._snapshots[key] = [(json.loads(row["document"]), cite(self.case, row)) for row in rows]
         return self._snapshots[key]

@@ -1,0 +1,1 @@
+"""The shelf of formats: bytes to rows; a module is a table."""

@@ -60,9 +60,7 @@ FACILITY, SEVERITY = _named(FACILITIES, divided=True), _named(SEVERITIES, divide
 MESSAGE = Cast(
     "message with rsyslog's escapes",
     lambda raw: raw.removeprefix("\ufeff").replace("#012", "\n").replace("#011", "\t"),
-    "replace(replace(ltrim_bom({x}), '#012', chr(10)), '#011', chr(9))".replace(
-        "ltrim_bom({x})", "CASE WHEN starts_with({x}, chr(65279)) THEN substr({x}, 2) ELSE {x} END"
-    ),
+    "replace(replace(CASE WHEN starts_with({x}, chr(65279)) THEN substr({x}, 2) ELSE {x} END, '#012', chr(10)), '#011', chr(9))",
 )
 _ELEMENT = re.compile(r"\[([^ \]=\"]+)((?:[^\]\"]|\"(?:[^\"\\]|\\.)*\")*)\]", re.DOTALL)
 _PARAMETER = re.compile(r" *([^ \]=\"]+)= *\"((?:[^\"\\]|\\.)*)\"", re.DOTALL)
@@ -88,32 +86,77 @@ STRUCTURED = Cast("structured data", structured, "NULL::VARCHAR")
 
 _PRIORITY = "(?:(?:[0-9]{1,6} )?<(?P<pri>[0-9]{1,5})>)?"
 _ISO = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}:?[0-9]{2})"
-_OLD = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) {1,2}[0-9]{1,2} [0-9]{2}:[0-9]{2}:[0-9]{2}"
-_FRACTION = r"(?:\.[0-9]{1,9})?"
-_HOST = r"[^ \n\t\[\]]+"
-_TAG = r"(?P<program>[^ \n\t\[\]:(]+(?:\([^ \n\t\[\]:()]*\))?)(?:\[(?P<pid>[^ \n\]]*)\])?:"
-_QUOTED = r'"(?:[^"\\]|\\(?s:.))*"'
-_DATA = rf'(?:-|(?P<data>(?:\[(?:[^\]"]|{_QUOTED})*\])+))'
+_OLD = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) {1,2}[0-9]{1,2} [0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?"
+# A host may hold colons (IPv6), but does not end in one: that would be a tag.
+_HOST = r"(?P<host>[^ \n\t\[\]]*[^ \n\t\[\]:])"
+_TAG = r"(?P<program>[^ \n\t\[\]:(]+(?:\([^ \n\t\[\]:()]*\))?)(?:\[(?P<pid>[^ \n\]]*)\])?:(?: |$)"
+_DATA = r"""(?:-|(?P<data>(?:\[(?:[^\]"]|"(?:[^"\\]|\\(?s:.))*")*\])+))"""
 
 _PRI = (Take("facility", "pri", FACILITY), Take("severity", "pri", SEVERITY, optional=True))
-_MODERN = (Take("time", "time", ISO_TIME), Take("_naive", "time", ISO_NAIVE))
-_TIMES = {"iso": (_ISO, _MODERN, {}), "rfc 3164": (_OLD + _FRACTION, (Take("time", "time", SYSLOG_TIME),), {"_naive": YEARLESS_TIME})}
-_NAMES = (Take("host", "host", TEXT), Take("program", "program", TEXT), Take("pid", "pid", INTEGER))
+_HOST_TAKE = Take("host", "host", TEXT)
+_TAG_TAKES = (Take("program", "program", TEXT), Take("pid", "pid", INTEGER))
 _CONTENT = Take("message", "rest", MESSAGE)
 
 
-def _classic(clock: str) -> tuple[Shape, ...]:
-    """The shapes with a tag and a colon, or without, for one way to write the time."""
-    time, takes, constants = _TIMES[clock]
-    opening = rf"^{_PRIORITY}(?P<time>{time}) "
-    common = (*_PRI, *takes, _CONTENT)
-    return (
-        Shape(f"{clock}, repeated", rf"{opening}(?:(?P<host>{_HOST}):? )?(?:--- )?(?P<message>last message repeated [0-9]+ times(?: ---)?)$",
-              (*_PRI, *takes, Take("host", "host", HOST), Take("message", "message", TEXT)), constants),
-        Shape(f"{clock}, host and tag", rf"{opening}(?P<host>{_HOST}) {_TAG} ?", (*common, *_NAMES), constants),
-        Shape(f"{clock}, tag", rf"{opening}{_TAG} ?", (*common, *_NAMES[1:]), constants),
-        Shape(f"{clock}, host", rf"{opening}(?P<host>{_HOST}) ", (*common, _NAMES[0]), constants),
+def _modern(version: str) -> Shape:
+    """RFC 5424, the version as the pattern says."""
+    ends = r"(?:-|(?P<host>[^ \n]+)) (?:-|(?P<program>[^ \n]+)) (?:-|(?P<pid>[^ \n]+)) (?:-|(?P<message_id>[^ \n]+)) "
+    return Shape(
+        "rfc 5424",
+        rf"^{_PRIORITY}{version}(?:-|(?P<time>{_ISO})) {ends}{_DATA}(?: |$)",
+        (
+            *(*_PRI, Take("time", "time", ISO_TIME), Take("_naive", "time", ISO_NAIVE), _HOST_TAKE, *_TAG_TAKES, _CONTENT),
+            Take("message_id", "message_id", TEXT),
+            Take("structured", "data", STRUCTURED),
+        ),
     )
 
 
-HOST = Cast("host before a colon", lambda raw: raw.removesuffix(":"), "rtrim({x}, ':')")
+def _classic(name: str, time: str, takes: tuple[Take, ...], constants: dict[str, int]) -> tuple[Shape, ...]:
+    """A time, then a host and a tag, or only one of them."""
+    opening = rf"^{_PRIORITY}(?P<time>{time}) "
+    common = (*_PRI, *takes)
+    repeated = rf"{opening}(?:--- |{_HOST}:? )?(?P<message>last message repeated [0-9]+ times)(?: ---)?$"
+    return (
+        Shape(f"{name}, repeated", repeated, (*common, _HOST_TAKE, Take("message", "message", TEXT)), constants),
+        Shape(f"{name}, host and tag", rf"{opening}{_HOST} {_TAG}", (*common, _HOST_TAKE, *_TAG_TAKES, _CONTENT), constants),
+        Shape(f"{name}, tag", rf"{opening}{_TAG}", (*common, *_TAG_TAKES, _CONTENT), constants),
+        Shape(f"{name}, host", rf"{opening}{_HOST} ", (*common, _HOST_TAKE, _CONTENT), constants),
+    )
+
+
+_NEW = _classic("iso", _ISO, (Take("time", "time", ISO_TIME), Take("_naive", "time", ISO_NAIVE)), {})
+SHAPES = (
+    *_classic("rfc 3164", _OLD, (Take("time", "time", SYSLOG_TIME),), {"_naive": YEARLESS_TIME}),
+    _modern("[0-9]{1,3} "),
+    *_NEW[:-1],
+    _modern(""),
+    _NEW[-1],
+)
+
+LAYOUT = Text(
+    columns=TABLE.columns,
+    shapes=SHAPES,
+    written=(stamps.SYSLOG, stamps.ISO),
+    head=r"[^ \t]",
+)
+_LEVELS = "TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|ERR|CRITICAL|CRIT|FATAL|SEVERE|ALERT|EMERG|PANIC"
+_CERTAIN = re.compile(
+    rf"(?:[0-9]{{1,6}} )?<[0-9]{{1,5}}>(?:{_OLD} |[0-9]{{1,3}} (?:{_ISO}|-) |{_ISO} )|{_OLD} |[0-9]{{1,3}} {_ISO} [^ ]+ [^ ]+ [^ ]+ [^ ]+ [-\[]"
+    rf"|{_ISO} (?!(?i:{_LEVELS}) )[^ \[\]\t\n]*[^ :\[\]\t\n] (?!(?i:{_LEVELS})\b)[^ \t\n\[\]:]+(?:\[[0-9]+\])?:(?: |\Z)",
+    re.ASCII,
+)
+
+
+def sniff(text: str, name: str) -> bool:  # noqa: ARG001 - every sniff takes the name
+    """Whether a record opens with a priority, with a date of RFC 3164, or with an ISO time, a host and a tag."""
+    return _CERTAIN.match(text.partition("\n")[0]) is not None
+
+
+FORMAT = Format(
+    name="syslog",
+    table=TABLE,
+    layout=LAYOUT,
+    sniff=sniff,
+    reference="https://www.rfc-editor.org/rfc/rfc5424",
+)

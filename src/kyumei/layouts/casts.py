@@ -182,7 +182,7 @@ ISO_UTC = guarded(
     "iso time with a zone",
     _iso_utc,
     rf"{_YEAR}-[0-9][0-9]-[0-9][0-9]T{_CLOCK}(?:\.[0-9]{{1,6}})?Z",
-    "TRY_CAST(rtrim({x}, 'Z') AS TIMESTAMP)",
+    "TRY_CAST({x} AS TIMESTAMP)",
 )
 CLF_TIME = guarded(
     "common log time",

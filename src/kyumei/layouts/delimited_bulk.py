@@ -1,8 +1,9 @@
 r"""The bulk reader of a delimited layout: one SELECT for DuckDB, generated from the declaration.
 
-One pattern a variant decides whether a line is plain: no backslash but in ``\x``, quotes only around fields, one space between, every field of
-the shape that its cast knows. Such a line is cut by ``string_split`` at the quotes and, between them, at the spaces, which is several times
-faster than groups of a regular expression. Lines that are not plain are left to the exact reader.
+A line is cut by ``string_split`` at its quotes and, between them, at its spaces, which is several times faster than the groups of a regular
+expression. One pattern a variant decides whether this is right: it is held against the bones of the line, which is the line with its quoted
+fields emptied, for they make up most of it. A line that matches has quotes only around fields, one space between, and every field of the
+shape that its cast knows. With a backslash other than ``\x``, or not matching, it is left to the exact reader.
 """
 
 from __future__ import annotations
@@ -12,15 +13,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from kyumei.layouts.casts import TEXT, quoted
-from kyumei.layouts.delimited_fields import Field, Style, Variant
+from kyumei.layouts.delimited_fields import Field, Style, Tail, Variant
 
 if TYPE_CHECKING:
     from kyumei.layouts.casts import Take
     from kyumei.layouts.delimited import Delimited
 
-_QUOTED_TEXT = r'(?:[^"\\]|\\x)*'
 _KEY = r"[A-Za-z_][A-Za-z0-9_.-]*="
 _KEPT = "_artifact, _line, _variant"
+_NO_ESCAPE = r"(NOT contains(text, '\') OR NOT regexp_matches(text, '\\(?:[^x]|$)'))"
 
 
 @dataclass(frozen=True)
@@ -41,15 +42,19 @@ class _Plain:
 def select(layout: Delimited, source: str) -> str:
     """The SELECT of ``contracts.Layout.bulk``."""
     plains = [plain for variant in layout.variants if variant.bulk for plain in _plains(variant)]
-    cases = " ".join(f"WHEN regexp_full_match(text, {quoted(_line_pattern(layout, plain))}) THEN {n}" for n, plain in enumerate(plains, 1))
-    cut = f"SELECT _artifact, _line, CASE {cases} END AS _variant, string_split(text, '\"') AS q FROM {source}"
-    stretches = sorted({1, *range(1, 2 * max(plain.quotes for plain in plains) + 2, 2)})
-    split = f"SELECT {_KEPT}, q, " + ", ".join(f"string_split(q[{n}], ' ') AS s{n}" for n in stretches) + f" FROM ({cut})"
+    cut = f"SELECT _artifact, _line, {_NO_ESCAPE} AS _clear, string_split(text, '\"') AS q FROM {source}"
+    bones = f"SELECT *, array_to_string(q[1:-1:2], '\"\"') AS _bones FROM ({cut})"
+    cases = " ".join(f"WHEN {_fits(layout, plain)} THEN {number}" for number, plain in enumerate(plains, 1))
+    told = f"SELECT _artifact, _line, CASE WHEN NOT _clear THEN NULL {cases} END AS _variant, q FROM ({bones})"
+    stretches = range(1, 2 * max(plain.quotes for plain in plains) + 2, 2)
+    split = f"SELECT {_KEPT}, q, " + ", ".join(f"string_split(q[{n}], ' ') AS s{n}" for n in stretches) + f" FROM ({told})"
     tokens = f"SELECT *, {_tail_tokens(plains)} AS _tokens FROM ({split})"
+    tokens = f"SELECT *, {_tail_names(layout)} AS _names FROM ({tokens})"
+    tokens = f"SELECT *, {_tail_values(layout)} AS _unknown, {_tail_sound(layout)} AS _single FROM ({tokens})"
     raws = ", ".join(f"{_raw(layout, plains, name)} AS {_id(name)}" for name in _sources(layout))
-    raw = f"SELECT {_KEPT}, _tokens, {raws} FROM ({tokens})"
+    raw = f"SELECT {_KEPT}, _unknown, _single, {raws} FROM ({tokens})"
     columns = ", ".join(f'({_value(layout, column.name)})::{column.kind} AS "{column.name}"' for column in layout.columns)
-    values = f"SELECT {_KEPT}, _tokens, {_unknown(layout)} AS _unknown, {', '.join(_id(name) for name in _sources(layout))}, {columns} FROM ({raw})"
+    values = f"SELECT {_KEPT}, _unknown, _single, {', '.join(_id(name) for name in _sources(layout))}, {columns} FROM ({raw})"
     return (
         "SELECT _artifact, _line, 0 AS _naive, CASE WHEN len(_unknown) > 0 THEN to_json({'fields': _unknown}) END AS _extra, "
         + ", ".join(f'"{column.name}"' for column in layout.columns)
@@ -89,30 +94,40 @@ def _plains(variant: Variant) -> list[_Plain]:
     return plains
 
 
-def _line_pattern(layout: Delimited, plain: _Plain) -> str:
-    """The pattern of a whole plain line."""
-    parts = [_field_pattern(layout, known) for known in plain.variant.fields]
-    least = plain.variant.least
+def _fits(layout: Delimited, plain: _Plain) -> str:
+    """SQL: whether a line without escapes is of this variant and plain."""
+    least = sum(known.style is Style.QUOTED for known in plain.variant.fields[: plain.variant.least])
+    pieces = f"len(q) >= {2 * least + 1}" + ("" if plain.variant.bulk_tail else f" AND len(q) <= {2 * plain.quotes + 1}")
+    tests = [pieces, f"regexp_full_match(_bones, {quoted(_bones(layout, plain))})"]
+    for number, known in enumerate(plain.variant.fields):
+        shape = _shape(layout, known)
+        if known.style is Style.QUOTED and shape:
+            test = f"regexp_full_match({plain.places[known.name]}, {quoted(shape)})"
+            tests.append(test if number < plain.variant.least else f"coalesce({test}, true)")
+    return " AND ".join(tests)
+
+
+def _bones(layout: Delimited, plain: _Plain) -> str:
+    """The pattern of a whole plain line with its quoted fields emptied."""
     bare = _bare_text(layout)
-    keyed = f'(?:{_KEY})?' if layout.tail.keys else ""
-    pattern = f'(?: (?:{keyed}"{_QUOTED_TEXT}"|{bare}))*' if plain.variant.bulk_tail else ""
-    for part in reversed(parts[least:]):
+    keyed = f"(?:{_KEY})?" if layout.tail.keys else ""
+    pattern = f'(?: (?:{keyed}""|{bare}))*' if plain.variant.bulk_tail else ""
+    parts = []
+    for known in plain.variant.fields:
+        inside = _shape(layout, known) or (r'[^ "\[\]]*' if known.style is Style.BRACKETED else bare)
+        parts.append({Style.QUOTED: '""', Style.BRACKETED: rf"\[{inside}\]"}.get(known.style, inside))
+    for part in reversed(parts[plain.variant.least :]):
         pattern = f"(?: {part}{pattern})?"
-    return " ".join(parts[:least]) + pattern
+    return " ".join(parts[: plain.variant.least]) + pattern
 
 
-def _field_pattern(layout: Delimited, known: Field) -> str:
-    shape = known.shape or next((take.cast.shape for take in layout.takes if take.source == known.name and take.cast.shape), "")
+def _shape(layout: Delimited, known: Field) -> str:
+    """The pattern of a field's text, its marks of a missing value included; empty when any text will do."""
     marks = [re.escape(mark) for mark in known.missing if mark or known.style is not Style.BARE]
     if known.name not in layout.taken:
-        text = f"(?:{'|'.join(marks)})"
-    elif shape:
-        text = f"(?:{'|'.join((*marks, shape))})"
-    else:
-        text = {Style.QUOTED: _QUOTED_TEXT, Style.BRACKETED: r'[^ "\[\]]*'}.get(known.style) or _bare_text(layout)
-    if known.style is Style.QUOTED:
-        return f'"{text}"'
-    return rf"\[{text}\]" if known.style is Style.BRACKETED else text
+        return f"(?:{'|'.join(marks)})"
+    shape = known.shape or next((take.cast.shape for take in layout.takes if take.source == known.name and take.cast.shape), "")
+    return f"(?:{'|'.join((*marks, shape))})" if shape else ""
 
 
 def _bare_text(layout: Delimited) -> str:
@@ -142,12 +157,12 @@ def _raw(layout: Delimited, plains: list[_Plain], name: str) -> str:
     """SQL for a raw field: where it stands in each variant, else in the tail; null when missing."""
     places: dict[str, list[int]] = {}
     for number, plain in enumerate(plains, 1):
-        place = plain.places.get(name) or (_in_tail(layout, name) if name in layout.tail.names else "NULL")
+        place = plain.places.get(name) or (_in_tail(layout.tail, name) if name in layout.tail.names else "NULL")
         places.setdefault(place, []).append(number)
-    if len(places) == 1:
-        text = next(iter(places))
-    else:
-        text = "CASE " + " ".join(f"WHEN _variant IN ({', '.join(map(str, n))}) THEN {place}" for place, n in places.items()) + " END"
+    usual = max(places, key=lambda place: len(places[place]))
+    # Comparisons, not IN: DuckDB makes a join of a longer IN.
+    rarer = [(" OR ".join(f"_variant = {n}" for n in numbers), place) for place, numbers in places.items() if place != usual]
+    text = "CASE " + " ".join(f"WHEN {test} THEN {place}" for test, place in rarer) + f" ELSE {usual} END" if rarer else usual
     marks = {mark for plain in plains for known in plain.variant.fields if known.name == name for mark in known.missing}
     if name in layout.tail.names:
         marks |= {"-", ""}
@@ -156,23 +171,41 @@ def _raw(layout: Delimited, plains: list[_Plain], name: str) -> str:
     return text
 
 
-def _is_token(layout: Delimited, name: str, token: str) -> str:
-    """SQL: whether a token of the tail is this field."""
-    keys = [f"starts_with({token}, {quoted(f'{key}=')})" for key, known in layout.tail.keys.items() if known == name]
-    begins = [f"starts_with({token}, {quoted(chr(34) + text)})" for text, known in layout.tail.beginnings.items() if known == name]
-    return f"({' OR '.join(keys + begins)})"
+def _tail_names(layout: Delimited) -> str:
+    """For each token of the tail the number of the field that it names, null for one that is not known."""
+    names = layout.tail.names
+    if not names:
+        return "NULL::TINYINT[]"
+    keys = {f"{key}=": names.index(name) for key, name in layout.tail.keys.items()}
+    begins = {f'"{text}': names.index(name) for text, name in layout.tail.beginnings.items()}
+    quotes = " ".join(f"WHEN starts_with(t, {quoted(text)}) THEN {quoted(text)}" for text in begins)
+    start = f"list_transform(_tokens, lambda t: CASE {quotes} ELSE left(t, strpos(t, '=')) END)"
+    numbers = " ".join(f"WHEN k = {quoted(text)} THEN {number}::TINYINT" for text, number in {**keys, **begins}.items())
+    return f"CASE WHEN _tokens IS NOT NULL THEN list_transform({start}, lambda k: CASE {numbers} END) END"
 
 
-def _in_tail(layout: Delimited, name: str) -> str:
-    token = f"list_filter(_tokens, lambda t: {_is_token(layout, name, 't')})[1]"
-    return f"trim(CASE WHEN starts_with({token}, '\"') THEN {token} ELSE substr({token}, strpos({token}, '=') + 1) END, '\"')"
-
-
-def _unknown(layout: Delimited) -> str:
+def _tail_values(layout: Delimited) -> str:
     """The tokens of the tail that are not known, without quotes."""
-    known = " OR ".join(_is_token(layout, name, "t") for name in layout.tail.names)
-    tokens = f"list_filter(_tokens, lambda t: NOT ({known}))" if known else "_tokens"
-    return f"list_transform({tokens}, lambda t: replace(t, '\"', ''))"
+    plain = "lambda t: replace(t, '\"', '')"
+    if not layout.tail.names:
+        return f"list_transform(_tokens, {plain})"
+    unknown = "list_filter(_tokens, lambda t, i: _names[i] IS NULL)"
+    return f"CASE WHEN list_count(_names) < len(_tokens) THEN list_transform({unknown}, {plain}) END"
+
+
+def _tail_sound(layout: Delimited) -> str:
+    """Whether no field is named twice in the tail: then the exact reader keeps the second."""
+    if not layout.tail.names:
+        return "true"
+    found = " + ".join(f"(list_position(_names, {number}) IS NOT NULL)::INTEGER" for number in range(len(layout.tail.names)))
+    return f"CASE WHEN _tokens IS NULL THEN true ELSE list_count(_names) = {found} END"
+
+
+def _in_tail(tail: Tail, name: str) -> str:
+    """The value of the field, named in the tail."""
+    token = f"_tokens[list_position(_names, {tail.names.index(name)})]"
+    text = f"CASE WHEN starts_with({token}, '\"') THEN {token} ELSE substr({token}, strpos({token}, '=') + 1) END"
+    return f"CASE WHEN _tokens IS NOT NULL THEN trim({text}, '\"') END"
 
 
 def _value(layout: Delimited, column: str) -> str:
@@ -193,14 +226,11 @@ def _checked(layout: Delimited, take: Take) -> bool:
 
 def _sound(layout: Delimited) -> str:
     """SQL: whether every column equals what the exact reader answers."""
-    checks = ["_variant IS NOT NULL"]
+    checks = ["_variant IS NOT NULL", "_single"]
     checks += [f'"{name}" IS NOT NULL' for name in layout.required]
     checks += [
         f'({_id(take.source)} IS NULL OR "{take.column}" IS NOT NULL)'
         for take in layout.takes
         if take.cast is not TEXT and not take.optional and take.column not in layout.required
-    ]
-    checks += [
-        f"(_tokens IS NULL OR len(list_filter(_tokens, lambda t: {_is_token(layout, name, 't')})) <= 1)" for name in layout.tail.names
     ]
     return "coalesce(" + " AND ".join(checks) + ", false)"

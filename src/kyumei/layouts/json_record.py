@@ -41,13 +41,15 @@ class Way:
     """One way to fill a column: the value at ``path``, as text, by ``cast``.
 
     With ``shape``, a pattern of RE2, the value is kept as compact JSON instead, and the bulk reader takes it only where it matches. ``total`` says
-    that the SQL of the cast answers null exactly where Python does, so that null is an answer and no reason to look again.
+    that the SQL of the cast answers null exactly where Python does, so that null is an answer and no reason to look again. ``scalar`` passes over
+    objects and lists, which would else be taken as their JSON text.
     """
 
     path: str
     cast: Cast = TEXT
     shape: str = ""
     total: bool = False
+    scalar: bool = False
 
 
 @dataclass(frozen=True)
@@ -165,7 +167,7 @@ def take(fields: Sequence[Field], document: Mapping[str, Any]) -> tuple[dict[str
         values[target.column] = None
         for way in target.ways:
             value = find(document, way.path)
-            if value is MISSING:
+            if value is MISSING or (way.scalar and isinstance(value, dict | list)):
                 continue
             if value is None:
                 used.add(way.path)
@@ -329,13 +331,16 @@ def _closed_conditions(layout: JsonRecord) -> list[str]:
 
 
 def _open_layer(layout: JsonRecord) -> str:
-    structure = json.dumps(dict.fromkeys(_paths(layout), "VARCHAR"))
-    taken = ", ".join(f"_open.{_name(path)} AS {_raw(path)}" for path in _paths(layout))
+    """Opens a record once for the columns and once for all its keys. Of names that differ in case alone DuckDB takes one: the rest is odd."""
+    named = {path.lower(): path for path in reversed(_paths(layout))}
+    structure = json.dumps(dict.fromkeys(named.values(), "VARCHAR"))
+    taken = ", ".join(f"{f'_open.{_name(path)}' if path in named.values() else 'NULL::VARCHAR'} AS {_raw(path)}" for path in _paths(layout))
     heads = {path[:end] for path in (*_paths(layout), *layout.known) for end in range(len(path)) if path[end] == "."}
     listed = ", ".join(quoted(path) for path in sorted(heads | set(_paths(layout)) | layout.known))
+    same = ", ".join(quoted(path) for path in _paths(layout) if path not in named.values())
+    odd = rf"entry.key IN [{listed}] AND regexp_matches(entry.value::VARCHAR, '^(?:[\[{{]|-?(?i:nan|inf)|\"[\[{{])')" + (f" OR entry.key IN [{same}]" if same else "")
     inner = f"SELECT _artifact, _line, from_json(_text, {quoted(structure)}) AS _open, map_entries(from_json(_text, '\"MAP(VARCHAR, JSON)\"')) AS _entries FROM {{below}}"
-    odd = rf"lambda entry: regexp_matches(entry.value::VARCHAR, '^(?:[\[{{]|-?(?i:nan|inf)|\"[\[{{])') AND entry.key IN [{listed}]"
-    return f"SELECT _artifact, _line, {taken}, _entries, len(list_filter(_entries, {odd})) = 0 AS _flat FROM ({inner})"
+    return f"SELECT _artifact, _line, {taken}, _entries, len(list_filter(_entries, lambda entry: {odd})) = 0 AS _flat FROM ({inner})"
 
 
 PLAIN_EXTRA = (

@@ -1,0 +1,1 @@
+"""An investigation as a document, rendered for a terminal, as Markdown, HTML and JSON."""

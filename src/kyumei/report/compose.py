@@ -86,7 +86,13 @@ def _read_as(symptom: Symptom) -> Iterable[str]:
         yield f"status {symptom.status}"
     elif symptom.status_class:
         yield f"status {symptom.status_class}xx"
-    named = (("method", symptom.method), ("host", symptom.host), ("path", symptom.path), ("query", symptom.query), ("client", symptom.client))
+    named = (
+        ("method", symptom.method),
+        ("host", symptom.host),
+        ("path", symptom.path),
+        ("query", symptom.query),
+        ("client", symptom.client),
+    )
     for name, value in named:
         if value:
             yield f"{name} {value}"
@@ -180,7 +186,9 @@ def _evidence(investigation: Investigation) -> tuple[Section, ...]:
             blocks.append(Facts((("Cause", f"{finding.code} {finding.rule}"), *_subject(finding))))
         blocks.append(Steps(steps))
         if any(shown.shortened for step in steps for shown in step.quotes):
-            blocks.append(Paragraph("Long lines are shortened here around the part that tells; the JSON report holds them whole.", quiet=True))
+            blocks.append(
+                Paragraph("Long lines are shortened here around the part that tells; the JSON report holds them whole.", quiet=True)
+            )
         title = "Evidence" if found else f"{'Also found' if number else 'What would fit'}: {finding.title}"
         sections.append(Section("evidence" if found else f"finding-{number + 1}", title, tuple(blocks)))
     return tuple(sections)
@@ -270,8 +278,10 @@ def _unread(investigation: Investigation) -> tuple[Section, ...]:
     """The lines that no reader could read; that there are none is also said."""
     if not investigation.unread_lines:
         return (Section("unread", "Unread lines: none", (Paragraph("Every line was read or lies outside the window."),), fold=True),)
-    lead = f"{_count(investigation.unread_lines, 'line')} could not be read, and took no part in the verdict. kyumei tables --unread counts them by table."
-    return (Section("unread", f"Unread lines: {investigation.unread_lines:,}", (Paragraph(lead), unread_grid(investigation.unread_files)), fold=True),)
+    lines = _count(investigation.unread_lines, "line")
+    lead = f"{lines} could not be read, and took no part in the verdict. kyumei tables PATH --unread lists each with why."
+    blocks = (Paragraph(lead), unread_grid(investigation.unread_files))
+    return (Section("unread", f"Unread lines: {investigation.unread_lines:,}", blocks, fold=True),)
 
 
 def _timeline(investigation: Investigation) -> tuple[Section, ...]:
@@ -281,7 +291,10 @@ def _timeline(investigation: Investigation) -> tuple[Section, ...]:
     grid, left_out = timeline_grid(investigation)
     blocks: tuple[Block, ...] = (grid,)
     if left_out:
-        blocks = (*blocks, Paragraph(f"{_count(left_out, 'moment')} further from the symptom not shown here; the JSON report holds all.", quiet=True))
+        blocks = (
+            *blocks,
+            Paragraph(f"{_count(left_out, 'moment')} further from the symptom not shown here; the JSON report holds all.", quiet=True),
+        )
     return (Section("timeline", "Timeline", blocks),)
 
 

@@ -1,7 +1,7 @@
 """The way of the request as a drawing: who saw it, who answered, who never saw it, who is blind.
 
-Inline SVG, across for wide screens and down for narrow ones. Colours come from the page's style sheet; every state also has its own shape or
-word, so that nothing hangs on colour.
+Inline SVG, across for wide screens and down for narrow ones. Colours come from the page's style sheet; every state also has its own
+shape or word, so that nothing hangs on colour.
 """
 
 from __future__ import annotations
@@ -42,11 +42,13 @@ class _Box:
 def hop_diagram(hops: Sequence[Hop], *, down: bool, response: str = "") -> str:
     """The hops as SVG, the client first; ``down`` draws from top to bottom. ``response`` is written at the hop that answered (403)."""
     places = [hop for hop in hops if hop.hop != "client"]
-    boxes = [_box(0, "Client", "", "asked", "client", "where the request came from", down=down)]
+    boxes = [_Box(_MARGIN, _MARGIN, "Client", "", "asked", "client", "where the request came from")]
     for number, hop in enumerate(places, start=1):
         tone = hop_tone(hop)
         state = _STATE[tone] + (f" {response}" if response and tone is Tone.ANSWERED else "")
-        boxes.append(_box(number, hop_label(hop.hop), hop.name, state, tone.value, hop.why, down=down))
+        step = number * ((_HEIGHT if down else _WIDTH) + _GAP)
+        x, y = (_MARGIN, _MARGIN + step) if down else (_MARGIN + step, _MARGIN)
+        boxes.append(_Box(x, y, hop_label(hop.hop), hop.name, state, tone.value, hop.why))
     answering = next((number for number, hop in enumerate(places, start=1) if hop.answered), 0)
     seen = max((number for number, hop in enumerate(places, start=1) if hop.saw_it == "yes" or hop.answered), default=0)
     parts = []
@@ -59,15 +61,10 @@ def hop_diagram(hops: Sequence[Hop], *, down: bool, response: str = "") -> str:
     words = "; ".join(f"{box.title}: {box.state}" for box in boxes)
     kind = "down" if down else "across"
     return (
-        f'<svg class="hops {kind}" viewBox="0 0 {width} {height}" style="max-width:{width}px" role="img" aria-labelledby="hops-{kind}-title hops-{kind}-text">'
-        f'<title id="hops-{kind}-title">The way of the request</title><desc id="hops-{kind}-text">{for_html(words)}</desc>{"".join(parts)}</svg>'
+        f'<svg class="hops {kind}" viewBox="0 0 {width} {height}" style="max-width:{width}px" role="img" '
+        f'aria-labelledby="hops-{kind}-title hops-{kind}-text"><title id="hops-{kind}-title">The way of the request</title>'
+        f'<desc id="hops-{kind}-text">{for_html(words)}</desc>{"".join(parts)}</svg>'
     )
-
-
-def _box(number: int, title: str, name: str, state: str, tone: str, why: str, *, down: bool) -> _Box:
-    """The box at a place of the row or column."""
-    step = number * ((_HEIGHT if down else _WIDTH) + _GAP)
-    return _Box(_MARGIN + (0 if down else step), _MARGIN + (step if down else 0), title, name, state, tone, why)
 
 
 def _short(text: str) -> str:

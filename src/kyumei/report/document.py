@@ -1,6 +1,6 @@
 """A report as a neutral value: the same words in the same order, whatever draws them.
 
-The terminal, Markdown and HTML are drawn from a ``Document``; none of them adds or leaves out a fact. Texts are plain: the renderer escapes them.
+The terminal, Markdown and HTML are drawn from a ``Document``; none of them adds a fact. Texts are plain: the renderer escapes them.
 """
 
 from __future__ import annotations

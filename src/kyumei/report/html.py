@@ -6,6 +6,7 @@ A content security policy forbids what is not there. Every text passes ``escape.
 from __future__ import annotations
 
 from functools import singledispatch
+from importlib import resources
 from typing import TYPE_CHECKING
 
 from kyumei.report.compose import to_document
@@ -14,7 +15,6 @@ from kyumei.report.document import Bullets, Code, Facts, Grid, Message, Paragrap
 from kyumei.report.escape import for_html
 from kyumei.report.plot import timeline_plot
 from kyumei.report.quote import Part, Quote
-from kyumei.report.style import STYLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from kyumei.report.document import Block, Document, Glance, Section
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+_FOOTER = "Made from the files of the case alone. Times in the zone of the person who asked; cited lines as file:line."
 _TITLE = 120
 _PIECE = {Part.PLAIN: ("", ""), Part.TELLING: ("<mark>", "</mark>"), Part.GAP: ('<span class="gap">', "</span>")}
 
@@ -47,7 +48,7 @@ def _page(document: Document, drawings: Mapping[str, str]) -> Iterator[str]:
     yield f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">\n<meta name="referrer" content="no-referrer">'
     yield '<meta name="color-scheme" content="light dark">\n<link rel="icon" href="data:,">'
-    yield f"<title>{for_html(f'{banner.label}: {document.title}'[:_TITLE])}</title>\n<style>{STYLE}</style>\n</head>\n<body>"
+    yield f"<title>{for_html(f'{banner.label}: {document.title}'[:_TITLE])}</title>\n<style>{_style()}</style>\n</head>\n<body>"
     yield f"<header>\n<h1>kyumei investigation</h1>\n{_facts(document.asked)}\n</header>\n<main>"
     yield f'<div class="banner {banner.tone.value}" role="status"><p class="label">{for_html(banner.label)}</p>'
     yield f'<p class="headline">{for_html(banner.headline)}</p><p class="meaning">{for_html(banner.meaning)}</p></div>'
@@ -57,7 +58,12 @@ def _page(document: Document, drawings: Mapping[str, str]) -> Iterator[str]:
     yield f'<nav aria-label="Parts of this report">{links}</nav>'
     for section in document.sections:
         yield from _section(section, drawings.get(section.key, ""))
-    yield "</main>\n<footer>Made from the files of the case alone. Times in the zone of the person who asked; cited lines as file:line.</footer>\n</body>\n</html>"
+    yield f"</main>\n<footer>{_FOOTER}</footer>\n</body>\n</html>"
+
+
+def _style() -> str:
+    """The style sheet, which goes into the page."""
+    return (resources.files("kyumei.report") / "style.css").read_text("utf-8")
 
 
 def _short_title(section: Section) -> str:
@@ -72,7 +78,7 @@ def _glance(glance: Glance) -> Iterator[str]:
     if glance.proof:
         yield f"<h3>The line that proves it</h3>\n{_figure(glance.proof)}"
     if glance.command:
-        yield f'<h3>First step</h3>\n<p>{for_html(glance.command_title)}</p>\n{_command(glance.command)}'
+        yield f"<h3>First step</h3>\n<p>{for_html(glance.command_title)}</p>\n{_command(glance.command)}"
     yield "</section>"
 
 
@@ -97,10 +103,8 @@ def _block(block: Block) -> Iterator[str]:
 
 @_block.register(Paragraph)
 def _paragraph(block: Paragraph) -> Iterator[str]:
-    if block.lead:
-        yield f"<h3>{for_html(block.text)}</h3>"
-    else:
-        yield f'<p{" class=\\"quiet\\"" if block.quiet else ""}>{for_html(block.text)}</p>'
+    tag, attribute = ("h3", "") if block.lead else ("p", ' class="quiet"' if block.quiet else "")
+    yield f"<{tag}{attribute}>{for_html(block.text)}</{tag}>"
 
 
 @_block.register(Bullets)

@@ -27,7 +27,8 @@ def to_markdown(investigation: Investigation) -> str:
 def _parts(document: Document) -> Iterator[str]:
     """The report in blocks, to be parted by empty lines."""
     yield f"# {for_markdown(document.title)}"
-    yield f"> **{for_markdown(document.banner.label)}**\n>\n> **{for_markdown(document.banner.headline)}**\n>\n> {for_markdown(document.banner.meaning)}"
+    label, headline, meaning = (for_markdown(text) for text in (document.banner.label, document.banner.headline, document.banner.meaning))
+    yield f"> **{label}**\n>\n> **{headline}**\n>\n> {meaning}"
     yield _facts(document.glance.facts)
     yield from _glance(document.glance)
     yield "## What was asked"

@@ -26,10 +26,10 @@ def zone_of(name: str | None) -> tzinfo:
         return UTC
 
 
-def _local(moment: datetime, zone: tzinfo) -> datetime:
-    """The moment in the zone; in UTC where the zone would carry it over the end of the calendar."""
+def in_zone(moment: datetime, zone: str | None) -> datetime:
+    """The moment in the zone; as it is where the zone would carry it over the end of the calendar."""
     try:
-        return moment.astimezone(zone)
+        return moment.astimezone(zone_of(zone))
     except OverflowError:
         return moment
 
@@ -42,7 +42,7 @@ def _clock(moment: datetime) -> str:
 def shown_moment(moment: datetime, zone: str | None) -> str:
     """``2025-02-06 14:32:10 JST (05:32:10 UTC)``; the date is repeated where it differs in UTC."""
     utc = moment.astimezone(UTC)
-    local = _local(moment, zone_of(zone))
+    local = in_zone(moment, zone)
     seen = f"{local:%Y-%m-%d} {local:%H:%M:%S}{_fraction(local)} {local.tzname()}"
     if local.utcoffset() == timedelta(0):
         return seen
@@ -57,7 +57,7 @@ def _fraction(moment: datetime) -> str:
 
 def shown_span(start: datetime, end: datetime, zone: str | None) -> str:
     """``2025-02-06 14:22 to 14:42 JST (05:22 to 05:42 UTC)``; dates are repeated where they differ."""
-    local_start, local_end = _local(start, zone_of(zone)), _local(end, zone_of(zone))
+    local_start, local_end = in_zone(start, zone), in_zone(end, zone)
     seen = f"{local_start:%Y-%m-%d} {_clock(local_start)} to {_after(local_start, local_end)} {local_end.tzname()}"
     if local_start.utcoffset() == timedelta(0) == local_end.utcoffset():
         return seen

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from kyumei.report.escape import for_html, visible
-from kyumei.report.moments import shown_moment, zone_of
+from kyumei.report.moments import in_zone, shown_moment
 from kyumei.report.tables import hop_label, shown_moments
 
 if TYPE_CHECKING:
@@ -67,7 +67,9 @@ def timeline_plot(investigation: Investigation, counts: Mapping[str, Sequence[tu
         parts.append(_lane(lane, y))
         parts += _bars(counts.get(lane, ()), scale, y)
         parts += [_mark(moment, scale, y, zone) for moment in moments if moment.hop == lane]
-    words = f"{len(moments)} moments in {len(lanes)} lanes from {shown_moment(moments[0].time, zone)} to {shown_moment(moments[-1].time, zone)}"
+    words = (
+        f"{len(moments)} moments in {len(lanes)} lanes from {shown_moment(moments[0].time, zone)} to {shown_moment(moments[-1].time, zone)}"
+    )
     return (
         f'<svg class="plot" viewBox="0 0 {_WIDTH} {bottom + _AXIS}" role="img" aria-labelledby="plot-title plot-text">'
         f'<title id="plot-title">Timeline</title><desc id="plot-text">{for_html(words)}</desc>{"".join(parts)}</svg>'
@@ -95,23 +97,23 @@ def _window(investigation: Investigation, scale: _Scale, bottom: int) -> str:
     if not window or not window.overlaps(scale.start, scale.end):
         return ""
     left, right = scale.x(window.start), scale.x(window.end)
-    return f'<rect class="window" x="{left}" y="{_TOP}" width="{max(2, round(right - left, 1))}" height="{bottom - _TOP}"><title>the time that the symptom speaks of</title></rect>'
+    place = f'x="{left}" y="{_TOP}" width="{max(2, round(right - left, 1))}" height="{bottom - _TOP}"'
+    return f'<rect class="window" {place}><title>the time that the symptom speaks of</title></rect>'
 
 
 def _ticks(scale: _Scale, bottom: int, zone: str | None) -> Iterator[str]:
     """Lines at round times, with their labels in the zone of the person."""
     length = scale.end - scale.start
     step = next((step for step in _STEPS if length / step <= _MOST_TICKS), length)
-    place = zone_of(zone)
-    local = scale.start.astimezone(place)
+    local = in_zone(scale.start, zone)
     midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
-    tick = midnight + step * ((local - midnight) // step + 1)
+    tick = _moved(midnight, step * ((local - midnight) // step + 1))
     form = "%Y-%m-%d" if step >= timedelta(days=1) else "%H:%M" if step >= timedelta(minutes=1) else "%H:%M:%S"
-    while tick < scale.end:
+    while scale.start < tick < scale.end:
         x = scale.x(tick)
         label = tick.strftime(form) + (f".{tick.microsecond // 1000:03d}" if step < timedelta(seconds=1) else "")
         yield f'<g class="tick"><line x1="{x}" y1="{_TOP}" x2="{x}" y2="{bottom}"/><text x="{x}" y="{bottom + 18}">{label}</text></g>'
-        tick += step
+        tick = _moved(tick, step) if scale.end - tick > step else scale.end
     yield f'<text class="zone" x="{_LEFT - 12}" y="{bottom + 18}">{for_html(local.tzname() or "UTC")}</text>'
 
 
@@ -119,7 +121,8 @@ def _lane(lane: str, y: int) -> str:
     """The line of a component and its name."""
     name = visible(hop_label(lane))
     name = name if len(name) <= _LETTERS else name[: _LETTERS - 1] + "…"
-    return f'<line class="lane" x1="{_LEFT}" y1="{y}" x2="{_WIDTH - _RIGHT}" y2="{y}"/><text class="label" x="{_LEFT - 12}" y="{y + 4}">{for_html(name)}</text>'
+    line = f'<line class="lane" x1="{_LEFT}" y1="{y}" x2="{_WIDTH - _RIGHT}" y2="{y}"/>'
+    return f'{line}<text class="label" x="{_LEFT - 12}" y="{y + 4}">{for_html(name)}</text>'
 
 
 def _bars(counts: Sequence[tuple[datetime, int]], scale: _Scale, y: int) -> Iterator[str]:
@@ -129,7 +132,8 @@ def _bars(counts: Sequence[tuple[datetime, int]], scale: _Scale, y: int) -> Iter
         left, right = scale.x(minute), scale.x(minute + timedelta(minutes=1))
         if most and right > left:
             height = round(_BAR * count / most, 1)
-            yield f'<rect class="bar" x="{left}" y="{round(y - height, 1)}" width="{max(1, round(right - left - 1, 1))}" height="{height}"><title>{count:,} in the minute</title></rect>'
+            place = f'x="{left}" y="{round(y - height, 1)}" width="{max(1, round(right - left - 1, 1))}" height="{height}"'
+            yield f'<rect class="bar" {place}><title>{count:,} in the minute</title></rect>'
 
 
 def _mark(moment: Moment, scale: _Scale, y: int, zone: str | None) -> str:

@@ -231,7 +231,7 @@ def _many_lines(text: str, telling: Sequence[str]) -> tuple[tuple[Piece, ...], b
 
 
 def _kept_lines(lines: list[str], telling: Sequence[str]) -> list[int]:
-    """The numbers of the lines to show: all, or the ends, those that tell, and as many more before the end (a traceback ends with its cause)."""
+    """The numbers of the lines to show: all, or the ends, those that tell, and more before the end (a traceback ends with its cause)."""
     if len(lines) <= SHOWN_LINES:
         return list(range(len(lines)))
     kept = {0, 1, *range(len(lines) - 3, len(lines))}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kyumei.report.document import Grid, Tone
-from kyumei.report.moments import shown_span, zone_of
+from kyumei.report.moments import in_zone, shown_span
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,17 +76,17 @@ def unread_grid(files: Sequence[tuple[str, int]]) -> Grid:
 
 def timeline_grid(investigation: Investigation) -> tuple[Grid, int]:
     """The moments nearest to the symptom in order of time, and how many others there are."""
-    zone = zone_of(investigation.symptom.zone)
+    zone = investigation.symptom.zone
     shown = shown_moments(investigation)
-    dated = len({moment.time.astimezone(zone).date() for moment in shown}) > 1
+    dated = len({in_zone(moment.time, zone).date() for moment in shown}) > 1
     form = "%Y-%m-%d %H:%M:%S" if dated else "%H:%M:%S"
     rows = []
     for moment in shown:
         place = f"{moment.citation.file}:{moment.citation.line}" if moment.citation else ""
         says = moment.says + (f"\n{place}" if place else "")
-        rows.append((f"{moment.time.astimezone(zone).strftime(form)}.{moment.time.microsecond // 1000:03d}", hop_label(moment.hop), says))
+        rows.append((f"{in_zone(moment.time, zone).strftime(form)}.{moment.time.microsecond // 1000:03d}", hop_label(moment.hop), says))
     tones = tuple(Tone.ANSWERED if moment.kind in {"symptom", "failure"} else Tone.PLAIN for moment in shown)
-    label = shown[0].time.astimezone(zone).tzname()
+    label = in_zone(shown[0].time, zone).tzname()
     return Grid((f"Time ({label})", "Where", "What"), tuple(rows), tones), len(investigation.timeline) - len(shown)
 
 
@@ -95,7 +95,9 @@ def shown_moments(investigation: Investigation) -> tuple[Moment, ...]:
     moments = investigation.timeline
     if len(moments) > SHOWN_MOMENTS:
         middle = centre(investigation)
-        moments = tuple(sorted(moments, key=lambda moment: abs(moment.time - middle))[:SHOWN_MOMENTS]) if middle else moments[:SHOWN_MOMENTS]
+        moments = (
+            tuple(sorted(moments, key=lambda moment: abs(moment.time - middle))[:SHOWN_MOMENTS]) if middle else moments[:SHOWN_MOMENTS]
+        )
     return tuple(sorted(moments, key=lambda moment: moment.time))
 
 

@@ -90,7 +90,7 @@ def _text(text: str, style: str = "", *, lines: bool = False) -> Text:
 def _facts(pairs: tuple[tuple[str, str], ...], width: int = 0) -> Table:
     """Names, in a column of at least ``width``, and values side by side."""
     grid = Table.grid(padding=(0, 2, 0, 0))
-    grid.add_column(overflow="fold", min_width=min(max((len(name) for name, _ in pairs), default=width), 24) if not width else width)
+    grid.add_column(overflow="fold", min_width=width or min(max((len(name) for name, _ in pairs), default=0), _COLUMN))
     grid.add_column(overflow="fold")
     for name, value in pairs:
         grid.add_row(_text(name, "dim"), _text(value))
@@ -100,7 +100,14 @@ def _facts(pairs: tuple[tuple[str, str], ...], width: int = 0) -> Table:
 def _banner(banner: Banner) -> Panel:
     """The verdict, large: a heavy frame around one sentence."""
     style = _STYLE[banner.tone]
-    return Panel(_text(banner.headline, "bold"), title=_text(banner.label.upper(), style), title_align="left", box=box.HEAVY, border_style=style, padding=(0, 1))
+    return Panel(
+        _text(banner.headline, "bold"),
+        title=_text(banner.label.upper(), style),
+        title_align="left",
+        box=box.HEAVY,
+        border_style=style,
+        padding=(0, 1),
+    )
 
 
 def _draw_glance(glance: Glance, console: Console) -> None:

@@ -99,7 +99,9 @@ def open_case(  # noqa: PLR0913 - each is a choice of the caller
     """
     artifacts = walk(root)
     settings = read_settings(root)
-    size = sum(artifact.size * (PACKED if artifact.name.endswith((".gz", ".zst", ".bz2", ".xz", ".zip", ".tgz")) else 1) for artifact in artifacts)
+    size = sum(
+        artifact.size * (PACKED if artifact.name.endswith((".gz", ".zst", ".bz2", ".xz", ".zip", ".tgz")) else 1) for artifact in artifacts
+    )
     loaded = None if window is None or size <= WHOLE else window
     folder = cache_folder(cache)
     kept = folder / f"{_fingerprint(root, artifacts, settings, loaded, key)}.duckdb" if folder else None
@@ -157,7 +159,14 @@ def _keep_artifacts(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> No
         con.execute(
             "INSERT INTO artifacts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, make_timestamp(?), ?)",
             [artifact.number, artifact.name, str(artifact.path), artifact.member, artifact.size, artifact.compression, part.identity.shape]
-            + [part.format, part.whole, part.passed_over, part.trouble, artifact.modified_ns // 1000, sorted(int(offset.total_seconds()) for offset in part.identity.offsets)],
+            + [
+                part.format,
+                part.whole,
+                part.passed_over,
+                part.trouble,
+                artifact.modified_ns // 1000,
+                sorted(int(offset.total_seconds()) for offset in part.identity.offsets),
+            ],
         )
 
 

@@ -23,7 +23,8 @@ def cite(case: Case, row: Mapping[str, Any]) -> Citation:
     """The citation of a row, found by its _artifact and _line (and by its own ids where several records start on one line)."""
     known = case.rows("SELECT name, path, member, shape FROM artifacts WHERE artifact = ?", [row["_artifact"]])[0]
     texts = [
-        str(one["text"]) for one in case.rows("SELECT text FROM _records WHERE _artifact = ? AND _line = ?", [row["_artifact"], row["_line"]])
+        str(one["text"])
+        for one in case.rows("SELECT text FROM _records WHERE _artifact = ? AND _line = ?", [row["_artifact"], row["_line"]])
     ]
     record = _own_text(row, texts)
     if known["shape"] == "lines" and record:

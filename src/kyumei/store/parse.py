@@ -77,7 +77,9 @@ def _refuse_long(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> None:
 def _take_single_lines(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> None:
     """Take single-line records of other formats out of files whose own records go over several lines, before lines are joined."""
     for name, leaf in discover.formats().items():
-        guests = [part for part in parts if name in part.others and heads(part) and leaf.layout.head is None and part.identity.shape != "document"]
+        guests = [
+            part for part in parts if name in part.others and heads(part) and leaf.layout.head is None and part.identity.shape != "document"
+        ]
         if not guests:
             continue
         source = f"(SELECT _artifact, _line, text FROM _lines WHERE _artifact IN {_ids(guests)})"
@@ -98,7 +100,11 @@ def _stage(con: duckdb.DuckDBPyConnection, leaf: Format, own: Sequence[Part]) ->
             f"INSERT INTO _staged SELECT _artifact, _line, text, 1, envelope_ms FROM _lines WHERE _artifact IN {_ids(single)} AND text <> ''"
         )
     for part in joined:
-        begins = "envelope_ms IS NOT NULL" if part.identity.shape == "export" else f"regexp_matches(text, {quoted('^(?:' + (heads(part) or '') + ')')})"
+        begins = (
+            "envelope_ms IS NOT NULL"
+            if part.identity.shape == "export"
+            else f"regexp_matches(text, {quoted('^(?:' + (heads(part) or '') + ')')})"
+        )
         con.execute(
             f"""INSERT INTO _staged
             WITH begun AS (
@@ -121,7 +127,9 @@ def _parse_format(con: duckdb.DuckDBPyConnection, leaf: Format, own: Sequence[Pa
     con.execute(f"CREATE OR REPLACE TEMP TABLE _bulk AS {' UNION ALL '.join(f'({select})' for select in selects)}")
     con.execute("DELETE FROM _bulk WHERE _ok IS DISTINCT FROM true")
     _keep_bulk(con, leaf, via=None)
-    left = con.execute("SELECT s._artifact, s._line, s.text, s._span FROM _staged s ANTI JOIN _bulk b ON s._artifact = b._artifact AND s._line = b._line ORDER BY 1, 2")
+    left = con.execute(
+        "SELECT s._artifact, s._line, s.text, s._span FROM _staged s ANTI JOIN _bulk b ON s._artifact = b._artifact AND s._line = b._line ORDER BY 1, 2"
+    )
     by_number = {part.artifact.number: part for part in own}
     _read_exactly(con, left.fetchall(), by_number)
 
@@ -202,8 +210,13 @@ def insert_rows(con: duckdb.DuckDBPyConnection, table: Table, rows: list[dict[st
     structure = json.dumps({column.name: raw.get(column.kind, str(column.kind)) for column in columns})
     selected = ", ".join(f'(r."{column.name}")::{column.kind}' for column in columns)
     for start in range(0, len(rows), CHUNK_ROWS):
-        texts = [json.dumps({column.name: _plain(row.get(column.name), column.kind) for column in columns}) for row in rows[start : start + CHUNK_ROWS]]
-        con.execute(f'INSERT INTO "{table.name}" SELECT {selected} FROM (SELECT from_json(unnest(?::VARCHAR[]), {quoted(structure)}) AS r)', [texts])
+        texts = [
+            json.dumps({column.name: _plain(row.get(column.name), column.kind) for column in columns})
+            for row in rows[start : start + CHUNK_ROWS]
+        ]
+        con.execute(
+            f'INSERT INTO "{table.name}" SELECT {selected} FROM (SELECT from_json(unnest(?::VARCHAR[]), {quoted(structure)}) AS r)', [texts]
+        )
 
 
 def _plain(value: Any, kind: Kind) -> Any:  # noqa: ANN401 - any value of a row
@@ -218,7 +231,9 @@ def _plain(value: Any, kind: Kind) -> Any:  # noqa: ANN401 - any value of a row
 def _insert_tuples(con: duckdb.DuckDBPyConnection, table: str, rows: list[tuple[Any, ...]], kinds: tuple[str, ...]) -> None:
     if rows:
         columns = list(zip(*rows, strict=True))
-        con.execute(f"INSERT INTO {table} SELECT " + ", ".join(f"unnest(?::{kind}[])" for kind in kinds), [list(column) for column in columns])
+        con.execute(
+            f"INSERT INTO {table} SELECT " + ", ".join(f"unnest(?::{kind}[])" for kind in kinds), [list(column) for column in columns]
+        )
 
 
 def _parse_unclaimed(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> None:

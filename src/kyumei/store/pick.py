@@ -28,6 +28,7 @@ from kyumei.store.unwrap import Broken, records, strip_export_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+
     from kyumei.contracts import Format, Layout
     from kyumei.model.artifact import Artifact
     from kyumei.model.window import Window
@@ -103,7 +104,11 @@ def far_from(window: Window, part: Part, head: bytes, pieces: tuple[bytes, ...])
     layout = part.layout or discover.formats()[part.format].layout
     sides: set[str] = set()
     for piece in (head[:PIECE], *pieces):
-        times = [row["time"] for line in decode(piece).split("\n")[1:40] if isinstance(row := layout.read(line), dict) and row["_naive"] < YEARLESS]
+        times = [
+            row["time"]
+            for line in decode(piece).split("\n")[1:40]
+            if isinstance(row := layout.read(line), dict) and row["_naive"] < YEARLESS
+        ]
         known = [time.replace(tzinfo=UTC) for time in times if time is not None]
         if not known:
             return False
@@ -149,7 +154,12 @@ def _pick(  # noqa: PLR0913 - the six things that a pick depends on
         if prefixes and window is not None and far_from(window, part, head[:HEAD], _pieces(artifact)):
             part.passed_over = True
             return part
-        bulk = artifact.size >= BULK_FROM and identity.shape == "lines" and artifact.compression in {"", "gzip", "zstd"} and not artifact.member
+        bulk = (
+            artifact.size >= BULK_FROM
+            and identity.shape == "lines"
+            and artifact.compression in {"", "gzip", "zstd"}
+            and not artifact.member
+        )
         if not (bulk and _pick_bulk(con, part, prefixes)):
             _pick_exact(con, part, rest, prefixes)
     part.trouble = part.trouble or stream.trouble
@@ -317,7 +327,9 @@ def claim_record(text: str, name: str, group: str) -> str | None:
     """The format that claims an event of a log group; the group's name helps as a file's name does."""
     leaves: Iterator[Format] = iter(discover.formats().values())
     first = text.split("\n", 1)[0]
-    return next((leaf.name for leaf in leaves if leaf.sniff(text, group or name) or (first != text and leaf.sniff(first, group or name))), None)
+    return next(
+        (leaf.name for leaf in leaves if leaf.sniff(text, group or name) or (first != text and leaf.sniff(first, group or name))), None
+    )
 
 
 def _whole(part: Part, chunks: Iterable[bytes]) -> str:

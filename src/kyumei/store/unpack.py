@@ -39,7 +39,18 @@ MAX_LAYERS = 3
 """Firehose writes gzip in gzip; deeper nesting is no log."""
 CHUNK = 1 << 20
 
-BROKEN = (EOFError, zlib.error, lzma.LZMAError, zstandard.ZstdError, OSError, tarfile.TarError, zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError)
+BROKEN = (
+    EOFError,
+    zlib.error,
+    lzma.LZMAError,
+    zstandard.ZstdError,
+    OSError,
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+)
 """What decompressors raise for damaged input; each is turned into a trouble of the artifact."""
 
 

@@ -20,9 +20,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from kyumei.contracts import Refused
 from kyumei.layouts.casts import parse_iso, to_json
-from kyumei.layouts.json_record import parse_object
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -42,10 +40,11 @@ ENVELOPES: dict[str, frozenset[str] | None] = {
 MAX_UNPACKED = 64 * 1024 * 1024
 """Bytes that one packed envelope may unpack to; CloudWatch Logs sends 1 MB at most."""
 _MAX_DEPTH = 4
-_DECODER = json.JSONDecoder()
+_LONGEST_NUMBER = 400
+_DECODER = json.JSONDecoder(parse_int=lambda digits: int(digits) if len(digits) < _LONGEST_NUMBER else digits)
 _SPACE = re.compile(r"[ \t\r\n]*")
-_SEPARATOR = re.compile(r"[ \t\r\n,\ufeff]*")
-_NEXT_LINE = re.compile(r"\n(?=[ \t\r]*[{\[])")
+_BETWEEN = re.compile(r"[ \t\r\n,\]}\ufeff]*")
+_NEXT_LINE = re.compile(r"\n(?=[{\[])")
 _EXPORT = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z) (.*)", re.ASCII | re.DOTALL)
 _TAIL = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}\+00:00) (\S+) (.*)", re.ASCII | re.DOTALL)
 _CSV_HEADER = re.compile(r'\ufeff?"?timestamp"?,"?message"?\r?\n', re.ASCII)
@@ -159,17 +158,267 @@ def milliseconds(raw: str) -> int | None:
 def _documents(text: str, about: Record, depth: int) -> Iterator[Record | Broken]:
     """All records of a text; ``about`` carries what is known of them from outside."""
     place = _Place(text)
-    offset = _skip(_SEPARATOR, text, 0)
+    offset = _skip(_BETWEEN, text, 0)
     while offset < len(text):
         if text[offset] == "{":
             opened = _open(text, offset)
-            yield from _object(text, place, offset, opened, about, depth)
-            end = opened.end
-            why = opened.why
+            key = _envelope(opened)
+            yield from _object(text, place, offset, opened, key, about, depth)
+            end, why, start = opened.end, opened.why, opened.end if key else offset
         elif text[offset] == "[":
             end, why = yield from _array(text, place, offset, about, depth)
+            start = end
         else:
-            end, why = offset, "not JSON"
+            end, why, start = offset, "not JSON", offset
         if why:
-            end = yield _broken(text, place, end, why)
-        offset = _skip(_SEPARATOR, text, end)
+            line = _NEXT_LINE.search(text, max(start, offset))
+            end = line.start() if line else len(text)
+            yield Broken(place.at(start), *_raw(text, start, end, why))
+        offset = _skip(_BETWEEN, text, end)
+
+
+def _raw(text: str, start: int, end: int, why: str) -> tuple[str, str, int]:
+    """The text without blanks at its end, why it is broken, and how many lines it takes up."""
+    piece = text[start:end].rstrip(" \t\r\n")
+    return piece, why, piece.count("\n") + 1
+
+
+def _skip(pattern: re.Pattern[str], text: str, offset: int) -> int:
+    found = pattern.match(text, offset)
+    return found.end() if found else offset
+
+
+def _decode(text: str, offset: int) -> tuple[Any, int, str]:
+    """The JSON value at an offset, where it ends, and what is wrong with it, or no text."""
+    try:
+        value, end = _DECODER.raw_decode(text, offset)
+    except json.JSONDecodeError as error:
+        cut = error.pos >= len(text) or error.msg.startswith("Unterminated string")
+        return None, offset, "the JSON is cut off" if cut else f"not valid JSON: {error.msg}"
+    except RecursionError:
+        return None, offset, "the JSON is nested too deeply"
+    return value, end, ""
+
+
+def _open(text: str, start: int) -> _Object:
+    """Open the object that begins at ``start``. A comma before the closing bracket is passed over."""
+    found = _Object(start + 1)
+    while True:
+        at = _skip(_SPACE, text, found.end)
+        if text[at : at + 1] == "}":
+            found.end = at + 1
+            return found
+        key, at, found.why = _decode(text, at)
+        colon = _skip(_SPACE, text, at)
+        if not found.why and (not isinstance(key, str) or text[colon : colon + 1] != ":"):
+            found.why = "the JSON is cut off" if colon >= len(text) else "not valid JSON: a key is missing"
+        if found.why:
+            return found
+        at = _skip(_SPACE, text, colon + 1)
+        if key in ENVELOPES and text[at : at + 1] == "[":
+            found.lists.setdefault(key, [])
+            at, found.why = _measure(text, at, found.lists[key])
+        else:
+            value, at, found.why = _decode(text, at)
+            if not found.why:
+                found.values.setdefault(key, value)
+                found.starts.setdefault(key, at)
+        if found.why:
+            found.end = at
+            return found
+        found.end = _skip(_SPACE, text, at)
+        if text[found.end : found.end + 1] == ",":
+            found.end += 1
+        elif text[found.end : found.end + 1] != "}":
+            found.why = "the JSON is cut off" if found.end >= len(text) else "not valid JSON: a comma is missing"
+            return found
+
+
+def _measure(text: str, start: int, items: list[tuple[int, int]]) -> tuple[int, str]:
+    """Note where the items of a list lie; answers its end, or where and why it breaks off."""
+    at = _skip(_SPACE, text, start + 1)
+    while text[at : at + 1] != "]":
+        _, end, why = _decode(text, at)
+        if why:
+            return at, why
+        items.append((at, end))
+        at = _skip(_SPACE, text, end)
+        if text[at : at + 1] == ",":
+            at = _skip(_SPACE, text, at + 1)
+        elif text[at : at + 1] != "]":
+            return at, "the JSON is cut off" if at >= len(text) else "not valid JSON: a comma is missing"
+    return at + 1, ""
+
+
+def _envelope(opened: _Object) -> str:
+    """The key under which an envelope holds its records, or no text when the object is a record itself."""
+    keys = set(opened.values) - {"ResponseMetadata", "$metadata"}
+    for key in opened.lists:
+        beside = ENVELOPES[key]
+        if key == "logEvents" and not keys & {"messageType", "logGroup"}:
+            continue
+        if (beside is None or keys <= beside) and len(opened.lists) == 1:
+            return key
+    return ""
+
+
+def _array(text: str, place: _Place, start: int, about: Record, depth: int) -> Iterator[Any]:
+    """The records of an array; returns its end, or where and why it breaks off."""
+    at = _skip(_SPACE, text, start + 1)
+    while text[at : at + 1] != "]":
+        value, end, why = _decode(text, at)
+        if why:
+            return at, why
+        line = place.at(at)
+        span = text.count("\n", at, end) + 1
+        if isinstance(value, dict):
+            opened = _open(text, at)
+            yield from _object(text, place, at, opened, _envelope(opened), about, depth)
+        else:
+            raw = value if isinstance(value, str) else text[at:end]
+            yield replace(about, line=line, text=_message(raw), span=span)
+        at = _skip(_SPACE, text, end)
+        if text[at : at + 1] == ",":
+            at = _skip(_SPACE, text, at + 1)
+        elif text[at : at + 1] != "]":
+            return at, "the JSON is cut off" if at >= len(text) else "not valid JSON: a comma is missing"
+    return at + 1, ""
+
+
+def _object(text: str, place: _Place, start: int, opened: _Object, key: str, about: Record, depth: int) -> Iterator[Record | Broken]:  # noqa: PLR0913 - what an object is and where it lies
+    """The records of one object: those in its envelope, or the object itself. A broken object that is no envelope gives none."""
+    values = opened.values
+    if key:
+        known = replace(
+            about, group=_word(values.get("logGroup")) or about.group, stream=_word(values.get("logStream")) or about.stream, origin=key
+        )
+        control = values.get("messageType") == "CONTROL_MESSAGE"
+        for at, end in opened.lists[key]:
+            outer = replace(known, line=place.at(at), span=text.count("\n", at, end) + 1)
+            if control:
+                yield Broken(outer.line, text[at:end], "a control message of CloudWatch Logs, not a log event", outer.span)
+            else:
+                yield from _item(text[at:end], outer, depth)
+        return
+    if opened.why:
+        return
+    outer = replace(about, line=place.at(start), span=text.count("\n", start, opened.end) + 1)
+    packed = values.get("awslogs")
+    if isinstance(packed, dict) and isinstance(packed.get("data"), str):
+        yield from _packed(packed["data"], text[start : opened.end], replace(outer, origin="awslogs"), depth)
+    elif isinstance(values.get("data"), dict) and set(values) == {"status_code", "data"}:
+        at = text.index("{", text.index('"data"', start))
+        inner = _open(text, at)
+        yield from _object(text, place, at, inner, _envelope(inner), about, depth)
+    else:
+        yield replace(outer, text=text[start : opened.end])
+
+
+def _item(raw: str, outer: Record, depth: int) -> Iterator[Record | Broken]:
+    """The records of one item of an envelope's list: mostly one, more where it is an envelope itself."""
+    value, _, _ = _decode(raw, 0)
+    if outer.origin == "results" and isinstance(value, list):
+        yield _insights_row(value, outer)
+        return
+    if not isinstance(value, dict):
+        yield replace(outer, text=value if isinstance(value, str) else raw)
+        return
+    message, event = value.get("message"), value.get("CloudTrailEvent")
+    kinesis = value.get("kinesis")
+    data = kinesis.get("data") if isinstance(kinesis, dict) else value.get("data")
+    if outer.origin in {"events", "logEvents"} and isinstance(message, str):
+        time = value.get("timestamp")
+        stream = _word(value.get("logStreamName")) or outer.stream
+        yield replace(
+            outer, text=_message(message), stream=stream, time_ms=time if isinstance(time, int) and not isinstance(time, bool) else None
+        )
+    elif outer.origin == "Events" and isinstance(event, str):
+        yield replace(outer, text=event)
+    elif outer.origin in {"Records", "records"} and isinstance(data, str) and (isinstance(kinesis, dict) or outer.origin == "records"):
+        yield from _packed(data, raw, outer, depth)
+    else:
+        yield replace(outer, text=raw)
+
+
+def _insights_row(row: list[Any], outer: Record) -> Record:
+    """A row of a Logs Insights result: its message, or all its fields as one JSON object."""
+    fields = {cell["field"]: cell.get("value") for cell in row if isinstance(cell, dict) and isinstance(cell.get("field"), str)}
+    text, log = _word(fields.get("@message")), _word(fields.get("@log"))
+    if not text:
+        text = to_json({name: value for name, value in fields.items() if name != "@ptr"}) or ""
+    group = log.partition(":")[2] or log
+    return replace(
+        outer,
+        text=_message(text),
+        time_ms=milliseconds(_word(fields.get("@timestamp")) + "Z"),
+        stream=_word(fields.get("@logStream")) or outer.stream,
+        group=group or outer.group,
+    )
+
+
+def _packed(data: str, raw: str, outer: Record, depth: int) -> Iterator[Record | Broken]:
+    """The records of an envelope that is packed as base64, mostly of gzip; all of them stand on the line of the packed one."""
+    unpacked = _unpack(data)
+    if unpacked is None or depth >= _MAX_DEPTH:
+        yield Broken(outer.line, raw, "the packed data cannot be unpacked", outer.span)
+        return
+    if not unpacked.lstrip().startswith(("{", "[")):
+        yield replace(outer, text=_message(unpacked))
+        return
+    for record in _documents(unpacked, outer, depth + 1):
+        yield replace(record, line=outer.line, span=outer.span)
+
+
+def _unpack(data: str) -> str | None:
+    try:
+        raw = base64.b64decode(data)
+        if raw[:2] == b"\x1f\x8b":
+            unzip = zlib.decompressobj(zlib.MAX_WBITS | 16)
+            raw = unzip.decompress(raw, MAX_UNPACKED)
+            if not unzip.eof:
+                return None
+    except (binascii.Error, ValueError, zlib.error):
+        return None
+    return raw.decode("utf-8", "backslashreplace")
+
+
+def _message(text: str) -> str:
+    """A message without the line end that many writers send along."""
+    return text.removesuffix("\n").removesuffix("\r")
+
+
+def _word(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    return value if isinstance(value, str) else ""
+
+
+def _csv_events(text: str) -> Iterator[Record | Broken]:
+    """The events that the console saves as CSV: milliseconds, a message that may be quoted and go over several lines."""
+    place = _Place(text)
+    header = _CSV_HEADER.match(text)
+    at = header.end() if header else 0
+    while at < len(text):
+        stamp = _CSV_TIME.match(text, at)
+        start = stamp.end() if stamp else at
+        closing = _QUOTED_END.search(text, _past_pairs(text, start + 1)) if text[start : start + 1] == '"' else None
+        line_end = text.find("\n", closing.end() if closing else at)
+        end = len(text) if line_end < 0 else line_end
+        raw = text[at:end].rstrip("\r")
+        if stamp and closing:
+            message = text[start + 1 : closing.start()].replace('""', '"')
+            yield Record(place.at(at), _message(message), int(stamp[1]), origin="csv", span=raw.count("\n") + 1)
+        elif stamp and text[start : start + 1] != '"':
+            yield Record(place.at(at), text[start:end].rstrip("\r"), int(stamp[1]), origin="csv")
+        elif stamp:
+            yield Broken(place.at(at), *_raw(text, at, len(text), "a quote is not closed"))
+            return
+        elif raw.strip():
+            yield Broken(place.at(at), raw, "no time in milliseconds before the message", raw.count("\n") + 1)
+        at = end + 1
+
+
+def _past_pairs(text: str, start: int) -> int:
+    """Where to look for the closing quote: a pair of quotes is one quote of the message."""
+    at = start
+    while (found := text.find('"', at)) >= 0 and text[found + 1 : found + 2] == '"':
+        at = found + 2
+    return at

@@ -1,0 +1,36 @@
+"""Writes the example case anew: ``python examples/waf-403/generate.py [--seed N] [--out DIR]``.
+
+With seed 0 (the default) and no ``--out`` it writes ``case`` beside this file, byte for byte as it is committed. Any other seed
+gives another incident of the same kind: other names, another time, another rule and path.
+"""
+
+# ruff: noqa: INP001 - a script, in a folder that is no package
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parents[1]))
+
+from incidents import SCENARIOS, generate  # noqa: E402 - the root of the repository had to be found first
+
+
+def main() -> None:
+    """Writes the case and says what the person of the incident says."""
+    parser = argparse.ArgumentParser(description="Writes the example case anew.")
+    parser.add_argument("--seed", type=int, default=0, help="0 is the committed case; any other number is another incident")
+    parser.add_argument("--out", type=Path, default=HERE / "case", help="the folder to write into")
+    options = parser.parse_args()
+    plan = SCENARIOS["waf_rule_blocked"](options.seed)
+    if options.out == HERE / "case":
+        shutil.rmtree(options.out, ignore_errors=True)
+    truth = generate(plan, options.out)
+    sys.stdout.write(f"{truth.sentence}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,23 @@
+"""The arguments and options that several verbs share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Folder = Annotated[str, typer.Argument(metavar="PATH", help="A folder of logs and AWS answers, or one log file.", show_default=False)]
+Html = Annotated[str | None, typer.Option("--html", metavar="FILE", help="Also write the report as one self-contained HTML file.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the report as JSON.")]
+Markdown = Annotated[bool, typer.Option("--markdown", help="Print the report as Markdown.")]
+File = Annotated[
+    str | None,
+    typer.Option(
+        "--output", "-o", metavar="FILE", help="Write the report to FILE; .json, .md and .html choose the form. - is standard output."
+    ),
+]
+Cache = Annotated[
+    Path | None, typer.Option("--cache", metavar="DIR", help="Keep what is derived here instead of in the user's cache folder.")
+]
+Verbose = Annotated[bool, typer.Option("--verbose", help="Show where an internal error happened.")]

@@ -1,0 +1,139 @@
+"""Which words of time belong together, and how they are meant.
+
+"2025-02-06", "14:32" and "JST" in one sentence are one point, even with other words between them. What stands right before and
+behind a word says how it is meant: "around", "since", "between ... and", "shortly after", "頃", "から", "まで".
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from kyumei.diagnose.spoken_times import READ, Told
+
+_LEAD = {
+    **dict.fromkeys("around about approximately approx roughly circa ca near nearly almost ~ ≈ 約 およそ".split(), "around"),
+    **dict.fromkeys("since from starting started began beginning onwards".split(), "since"),
+    **dict.fromkeys("until till til by ended stopped".split(), "until"),
+    **dict.fromkeys("shortly just soon right bit little immediately".split(), "shortly"),
+    "between": "between",
+    "after": "after",
+    "before": "before",
+}
+_TAIL = {
+    **dict.fromkeys(("頃", "ごろ", "ころ", "くらい", "ぐらい", "あたり", "付近", "前後", "or so", "ish", "-ish"), "around"),
+    **dict.fromkeys(("から", "以降", "以後", "より", "onwards", "onward", "or later"), "since"),
+    **dict.fromkeys(("まで", "以前"), "until"),
+    **dict.fromkeys(("すぎ", "過ぎ", "直後"), "shortly after"),
+    **dict.fromkeys(("前", "まえ", "直前"), "shortly before"),
+}
+_TAILS = re.compile(r" ?(" + "|".join(sorted(_TAIL, key=len, reverse=True)) + r")(?![a-z])")
+_FILLER = frozenset("at on the of in time day date local a some exactly again today's t の に は 、 , ( ) [ ] : @".split())
+_CONNECT = frozenset("to till til until through thru up and - ~ 〜 → … から".split())
+_TOKEN = re.compile(r"[A-Za-z']+|から|まで|およそ|[^\s\w]|[^\x00-\x7f]")
+_WORKED = re.compile(r"\b(?:worked|working|works|fine|ok|okay|healthy|normal)\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Point:
+    """Joined words: one day, clock or instant, and how it is meant."""
+
+    told: Told
+    words: tuple[Told, ...]
+    marks: frozenset[str] = frozenset()
+    linked: bool = False
+    """Whether it is the end of a span that the point before it starts."""
+
+
+def _connects(gap: str, words: frozenset[str], *, opened: bool) -> bool:
+    """Whether the text between two points only leads from the one to the other ("14:00 to 14:30")."""
+    tokens = [token.lower() for token in _TOKEN.findall(gap.replace(READ, " "))]
+    links = [token for token in tokens if token in _CONNECT]
+    if "and" in links and not opened:
+        return False
+    return bool(links) and all(token in words or token in _LEAD for token in tokens)
+
+
+def joined(text: str, told: list[Told]) -> list[Point]:
+    """The words joined to points: each takes at most one day, one weekday, one part of the day, one clock, one zone and one length."""
+    points: list[Point] = []
+    known = _FILLER | _CONNECT
+    opened = False
+    for one in told:
+        floor = points[-1].words[-1].end if points else 0
+        lead = _lead_marks(text, one.start, floor)
+        opened = opened or "between" in lead
+        last = points[-1] if points else None
+        gap = text[floor : one.start]
+        joins = last is not None and _fits(last.told, one)
+        linked = False
+        if last is not None and (one.clock or one.day or one.weekday is not None):
+            two_days_or_clocks = bool(last.told.clock) or not one.clock or "から" in gap
+            linked = two_days_or_clocks and _connects(gap, known, opened=opened or "since" in last.marks)
+        if one.clock is None and one.day is None and linked and last is not None and last.told.clock is None and last.told.day:
+            linked = False  # a weekday behind its date
+        tail = _tail_marks(text, one.end)
+        if last is not None and joins and not linked:
+            points[-1] = replace(last, told=_merged(last.told, one), words=(*last.words, one), marks=last.marks | lead | tail)
+        else:
+            points.append(Point(one, (one,), lead | tail, linked=linked))
+    return [point for point in points if _is_time(point.told)]
+
+
+def _fits(point: Told, one: Told) -> bool:
+    """Whether the word says something that the point lacks. An instant takes nothing but a length."""
+    if point.instant or point.recent or one.instant or one.recent:
+        return one.length is not None and point.length is None
+    return not (
+        (one.day and point.day)
+        or (one.weekday is not None and point.weekday is not None)
+        or (one.clock and point.clock)
+        or (one.zone and point.zone and one.start - point.end > len(" ("))
+        or (one.length is not None and point.length is not None)
+    )
+
+
+def _merged(point: Told, one: Told) -> Told:
+    return replace(
+        point,
+        end=one.end,
+        said=f"{point.said} {one.said}",
+        day=point.day or one.day,
+        weekday=point.weekday if point.weekday is not None else one.weekday,
+        part=point.part or one.part,
+        clock=point.clock or one.clock,
+        zone=point.zone or one.zone,
+        length=point.length or one.length,
+    )
+
+
+def _is_time(told: Told) -> bool:
+    """A zone, a length or "in the morning" alone states no time."""
+    return bool(told.day or told.clock or told.instant or told.recent) or told.weekday is not None
+
+
+def _lead_marks(text: str, start: int, floor: int) -> frozenset[str]:
+    """What the words right before say ("shortly after", "since about"), read backwards up to the first other word."""
+    marks: set[str] = set()
+    before = text[max(floor, start - 60) : start]
+    for token in reversed(_TOKEN.findall(before.rpartition(READ)[2])):
+        word = token.lower()
+        if word in _LEAD and not (word == "~" and marks):
+            marks.add(_LEAD[word])
+        elif word not in _FILLER:
+            break
+    for side in ("after", "before"):
+        if side in marks:
+            marks.discard(side)
+            marks.add(f"shortly {side}" if "shortly" in marks else {"after": "since", "before": "before"}[side])
+    if marks & {"until", "before"} and _WORKED.search(before):
+        return frozenset({"worked"})  # "it worked until 14:32": the failure began there
+    return frozenset(marks - {"shortly"})
+
+
+def _tail_marks(text: str, end: int) -> frozenset[str]:
+    marks: set[str] = set()
+    while found := _TAILS.match(text, end):
+        marks.add(_TAIL[found[1]])
+        end = found.end()
+    return frozenset(marks)

@@ -1,0 +1,330 @@
+"""JSON application logs: one object a line, with whatever names the logging library gave its keys.
+
+Known are the usual names for time, level, message, logger, error, HTTP request and trace ids, flat or nested; everything else is in
+``_extra``. Levels are brought to DEBUG, INFO, WARNING, ERROR and CRITICAL, numbers by the scale of the library that wrote them. A time without a
+zone is local time. JSON inside the text of ``message`` or ``log`` (Docker, nested loggers) is opened one level; what the outer object had
+under the same key is kept under ``outer``. nginx with ``escape=json`` is recognised by its variables. Of an OTLP line the first log record is taken,
+the whole line stays in ``_extra``. ``host`` is an HTTP host: the name of the machine stays in ``_extra``.
+
+Follows the Elastic Common Schema, the OpenTelemetry logs data model, bunyan, pino, python-json-logger, log4j 2 and systemd's journal export.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from kyumei.contracts import Format
+from kyumei.layouts.casts import INTEGER, TEXT, Cast
+from kyumei.layouts.json_names import (
+    ADDRESS,
+    FILLED,
+    LEVEL,
+    LEVEL_WORD,
+    METHOD,
+    PRINTED,
+    PYTHON,
+    REQUEST_METHOD,
+    REQUEST_TARGET,
+    SEVERITY,
+    SEVERITY_NUMBER,
+    STAMPS,
+    STATUS,
+    TARGET,
+    TRACE,
+    WHEN,
+    WHEN_NAIVE,
+    WITH_UNIT,
+    seconds,
+)
+from kyumei.layouts.json_record import MISSING, Field, JsonRecord, Way, find, parse_object
+from kyumei.model.table import Column, Kind, Link, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+TABLE = Table(
+    "json_lines",
+    "Records of applications that log one JSON object a line.",
+    (
+        Column("time", Kind.TIME, "When it was logged; null when the record does not say."),
+        Column("level", Kind.TEXT, "DEBUG, INFO, WARNING, ERROR or CRITICAL."),
+        Column("logger", Kind.TEXT, "The logger, or the name that bunyan gives the application."),
+        Column("message", Kind.TEXT, "The message, without colours."),
+        Column("error_type", Kind.TEXT, "The class of the error."),
+        Column("error_text", Kind.TEXT, "What the error says."),
+        Column("stack", Kind.TEXT, "The stack trace."),
+        Column("host", Kind.TEXT, "The host that was asked for, without its port.", Link.HOST),
+        Column("program", Kind.TEXT, "The application or service."),
+        Column("pid", Kind.INTEGER, "The process."),
+        Column("client_ip", Kind.TEXT, "The client's address: the first of X-Forwarded-For, else who connected.", Link.CLIENT),
+        Column("method", Kind.TEXT, "The method."),
+        Column("path", Kind.TEXT, "The path of the URL, without the query string.", Link.PATH),
+        Column("query", Kind.TEXT, "The query string without its question mark; null if there is none."),
+        Column("status", Kind.INTEGER, "The status answered.", Link.STATUS),
+        Column("request_seconds", Kind.FLOAT, "How long the request took."),
+        Column("user_agent", Kind.TEXT, "The User-Agent header."),
+        Column("request_id", Kind.TEXT, "The id of the request.", Link.REQUEST),
+        Column("trace_id", Kind.TEXT, "The id of the trace; of an X-Amzn-Trace-Id header its root.", Link.TRACE),
+        Column("span_id", Kind.TEXT, "The id of the span."),
+        Column("user", Kind.TEXT, "Who asked.", Link.PRINCIPAL),
+    ),
+)
+
+
+def _ways(names: str, cast: Cast = TEXT, *, total: bool = True, whole: bool = False) -> tuple[Way, ...]:
+    """Ways to fill a column from the names, in this order; an object or list is taken, as its text, only where ``whole``."""
+    return tuple(Way(name, cast, total=total, scalar=not whole) for name in names.split())
+
+
+TIME_NAMES = (
+    "@timestamp timestamp time ts datetime asctime date eventTime t _time timeUnixNano instant __REALTIME_TIMESTAMP "
+    "time_iso8601 time_local msec timeMillis created_at"
+)
+MESSAGE_NAMES = "message msg event body text log short_message @m MESSAGE textPayload @fields.msg @fields.message"
+_STACKS = "error.stack_trace error.stack err.stack stack stackTrace stack_trace exc_info exception.stacktrace exception traceback thrown.extendedStackTrace"
+
+FIELDS = (
+    Field("time", _ways(TIME_NAMES, WHEN, total=False)),
+    Field("_naive", _ways(TIME_NAMES, WHEN_NAIVE, total=False)),
+    Field(
+        "level",
+        (
+            *_ways("level", LEVEL),
+            *_ways("severity PRIORITY log.syslog.severity.code", SEVERITY),
+            *_ways("log.level levelname lvl loglevel logLevel log_level severityText severity_text @l @fields.lvl @fields.level", LEVEL),
+            *_ways("severityNumber severity_number", SEVERITY_NUMBER),
+            *_ways("status", LEVEL_WORD),
+        ),
+    ),
+    Field("logger", _ways("logger name logger_name loggerName log.logger", FILLED)),
+    Field("message", (*_ways("message msg body", PRINTED, whole=True), *_ways(" ".join(MESSAGE_NAMES.split()[2:]), PRINTED))),
+    Field("error_type", _ways("error.type errorType error.name err.type err.name exception.type exception.class exc_type error_type exception_class error.kind", FILLED)),
+    Field("error_text", _ways("error.message errorMessage err.message exception.message exc_value error_message error err", FILLED)),
+    Field("stack", _ways(_STACKS, FILLED)),
+    Field(
+        "_host",
+        _ways("http.host http_host url.domain req.headers.host request.headers.host request.host req.host server_name http.server_name server.address", FILLED),
+    ),
+    Field("program", _ways("program service.name service serviceName service_name app application appname app_name SYSLOG_IDENTIFIER container_name", FILLED)),
+    Field("pid", _ways("pid process.pid _PID process_id process", INTEGER)),
+    Field(
+        "client_ip",
+        _ways(
+            "x_forwarded_for http_x_forwarded_for xff forwarded_for req.headers.x-forwarded-for request.headers.x-forwarded-for client_ip clientIp clientIP "
+            "client.ip client.address remote_addr remoteAddr remote_ip remoteIp httpRequest.remoteIp req.remoteAddress req.ip request.ip request.remote_ip "
+            "http.client_ip source.ip client_addr clientip ip",
+            ADDRESS,
+        ),
+    ),
+    Field(
+        "method",
+        (
+            *_ways("method http.method http.request.method httpRequest.requestMethod req.method request.method request_method httpMethod http_method verb", METHOD),
+            *_ways("request", REQUEST_METHOD),
+        ),
+    ),
+    Field(
+        "_target",
+        (
+            *_ways("request_uri http.target url.original url.full httpRequest.requestUrl req.originalUrl req.url request.url request.uri request.path", TARGET),
+            *_ways("url.path http.url http.path", TARGET),
+            *_ways("request", REQUEST_TARGET),
+            *_ways("url uri path http.route", TARGET),
+        ),
+    ),
+    Field("_query", _ways("query_string url.query http.query args query", FILLED)),
+    Field(
+        "status",
+        _ways(
+            "status statusCode status_code res.statusCode res.status response.status response.statusCode http.status_code http.response.status_code "
+            "http.status httpRequest.status http_status httpStatus responseCode response_code",
+            STATUS,
+        ),
+    ),
+    Field(
+        "request_seconds",
+        (
+            *_ways("duration_ms durationMs latency_ms latencyMs response_time_ms responseTimeMs elapsed_ms elapsedMs took_ms responseTime", seconds(1e3)),
+            *_ways("request_time duration_seconds duration_s elapsed_seconds latency_seconds elapsed", seconds(1.0)),
+            *_ways("duration_us latency_us", seconds(1e6)),
+            *_ways("event.duration duration_ns", seconds(1e9)),
+            *_ways("duration latency elapsed response_time httpRequest.latency", WITH_UNIT),
+        ),
+    ),
+    Field(
+        "user_agent",
+        _ways("user_agent userAgent http_user_agent user_agent.original http.useragent http.user_agent httpRequest.userAgent req.headers.user-agent", FILLED),
+    ),
+    Field(
+        "request_id",
+        _ways(
+            "requestId request_id req_id reqId aws_request_id awsRequestId function_request_id x_request_id x-request-id http.request.id req.id request.id "
+            "correlation_id correlationId",
+            FILLED,
+        ),
+    ),
+    Field(
+        "trace_id",
+        _ways("trace_id traceId xray_trace_id xrayTraceId trace.id otelTraceID x_amzn_trace_id http_x_amzn_trace_id amzn_trace_id AWS-XRAY-TRACE-ID dd.trace_id", TRACE),
+    ),
+    Field("span_id", _ways("span_id spanId span.id otelSpanID dd.span_id", FILLED)),
+    Field("user", _ways("user user_id userId username user.name user.id enduser.id remote_user @fields.user", FILLED)),
+)
+
+_NGINX_KEYS = ("request", "body_bytes_sent", "request_uri")
+_PYTHON_KEYS = ("levelno", "lineno", "funcName", "pathname")
+_LISTED = ("stackTrace", "stack_trace", "stack", "traceback")
+_ODD_KEYS = ("resourceLogs", "instant", "host", "stream", *_LISTED)
+_URL = re.compile(r"(?:https?|wss?)://([^/?#\s]+)(.*)", re.ASCII | re.IGNORECASE | re.DOTALL)
+_PORT = re.compile(r":[0-9]*\Z")
+_RAISED = re.compile(r"([A-Za-z_$][\w.$]*)(?:: (.*))?", re.ASCII | re.DOTALL)
+
+
+def _prepare(document: dict[str, Any]) -> dict[str, Any]:
+    """The object with what is wrapped in it brought up: an OTLP record, JSON in a message, log4j's instant, a list of stack lines."""
+    changed = dict(document)
+    if isinstance(document.get("resourceLogs"), list):
+        changed = {**_otlp(document), **changed}
+    inside = document.get("instant")
+    if isinstance(inside, dict) and isinstance(inside.get("epochSecond"), int):
+        nanos = inside.get("nanoOfSecond")
+        changed["instant"] = f"{inside['epochSecond']}.{nanos if isinstance(nanos, int) else 0:09}"
+    for key in _LISTED:
+        if isinstance(lines := changed.get(key), list) and lines and all(isinstance(line, str) for line in lines):
+            changed[key] = "\n".join(line.rstrip("\n") for line in lines)
+    journal = changed.get("MESSAGE")
+    if isinstance(journal, list) and all(isinstance(code, int) and 0 <= code < 256 for code in journal):  # noqa: PLR2004 - bytes, as the journal writes what is not UTF-8
+        changed["MESSAGE"] = bytes(journal).decode("utf-8", "backslashreplace")
+    for key in ("message", "msg", "log", "MESSAGE"):
+        text = changed.get(key)
+        inner = parse_object(text.strip()) if isinstance(text, str) and text.lstrip()[:1] == "{" else None
+        if isinstance(inner, dict) and inner:
+            del changed[key]
+            outer = {name: value for name, value in changed.items() if name in inner and inner[name] != value}
+            return {**changed, **inner, **({"outer": outer} if outer else {})}
+    return changed
+
+
+def _otlp(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The first log record of an OTLP line with flat keys; the resource's attributes first, so that the record's own win."""
+    resource = _first(document.get("resourceLogs"))
+    scope = _first(resource.get("scopeLogs"))
+    record = _first(scope.get("logRecords"))
+    about, body, named = resource.get("resource"), record.get("body"), scope.get("scope")
+    flat = {**_attributes(about if isinstance(about, dict) else {}), **_attributes(record)}
+    flat["logger"] = named.get("name") if isinstance(named, dict) else None
+    flat["body"] = _plain_value(body)
+    flat |= {key: record[key] for key in ("timeUnixNano", "severityText", "severityNumber", "traceId", "spanId") if key in record}
+    return {key: value for key, value in flat.items() if value is not None}
+
+
+def _first(items: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON value
+    return items[0] if isinstance(items, list) and items and isinstance(items[0], dict) else {}
+
+
+def _attributes(owner: Mapping[str, Any]) -> dict[str, Any]:
+    found = owner.get("attributes")
+    pairs = [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
+    return {item["key"]: _plain_value(item.get("value")) for item in pairs if isinstance(item.get("key"), str)}
+
+
+def _plain_value(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """The value inside OTLP's ``{"stringValue": …}``."""
+    return next(iter(value.values())) if isinstance(value, dict) and len(value) == 1 else value
+
+
+def _derive(document: Mapping[str, Any], values: dict[str, Any]) -> tuple[dict[str, Any], set[str]]:
+    """What needs more than one key: the parts of a URL, the scale of a level, the error in a stack, nginx, the host of a request."""
+    found: dict[str, Any] = {}
+    used: set[str] = set()
+    target = values["_target"] or ""
+    url = _URL.fullmatch(target)
+    path, mark, query = (url[2] if url else target).partition("#")[0].partition("?")
+    found["path"] = path or None
+    found["query"] = query if mark and query else (values["_query"] or "").removeprefix("?") or None
+    if mark and query and values["_query"]:
+        found["query"] = query
+    host = values["_host"] or (url[1] if url else None)
+    if not host and (values["method"] or target) and isinstance(document.get("host"), str):
+        host = document["host"]
+        used.add("host")
+    found["host"] = _PORT.sub("", host) if host else None
+    level = find(document, "level")
+    if any(key in document for key in _PYTHON_KEYS) and level is not MISSING and str(level) in PYTHON:
+        found["level"] = PYTHON[str(level)]
+    if values["program"] is None and "remote_addr" in document and any(key in document for key in _NGINX_KEYS):
+        found["program"] = "nginx"
+    if values["stack"] and not values["error_type"]:
+        raised = _RAISED.fullmatch(_raised_line(values["stack"]))
+        if raised and "." in raised[1] + "." and raised[1][-1:].isalnum():
+            found["error_type"], text = raised[1], raised[2]
+            found["error_text"] = values["error_text"] or text
+    return found, used
+
+
+def _raised_line(stack: str) -> str:
+    """The line of a stack that names the error: the last that is not indented in Python's, the first elsewhere."""
+    lines = [line for line in stack.split("\n") if line.strip() and not line.startswith((" ", "\t"))]
+    if not lines:
+        return ""
+    return lines[-1] if lines[0].startswith("Traceback (most recent call last)") else lines[0]
+
+
+_ANY_KEY = "len(list_filter(_entries, lambda entry: entry.key IN [{keys}])) > 0"
+
+
+def _has(*keys: str) -> str:
+    return _ANY_KEY.replace("{keys}", ", ".join(f"'{key}'" for key in keys))
+
+
+STEPS = (
+    {
+        "path": "nullif(split_part(_target, '?', 1), '')",
+        "query": "coalesce(nullif(split_part(_target, '?', 2), ''), nullif(regexp_replace(_query, '^\\?', ''), ''))",
+        "host": "nullif(regexp_replace(_host, ':[0-9]*$', ''), '')",
+        "program": f"coalesce(program, CASE WHEN {_has('remote_addr')} AND {_has(*_NGINX_KEYS)} THEN 'nginx' END)",
+    },
+)
+
+LAYOUT = JsonRecord(
+    columns=tuple(column.name for column in TABLE.columns),
+    fields=FIELDS,
+    stamp_ways=STAMPS,
+    prepare=_prepare,
+    derive=_derive,
+    steps=STEPS,
+    plain=(
+        f"NOT {_has(*_ODD_KEYS)}",
+        f"NOT ({_has(*_PYTHON_KEYS)} AND coalesce(regexp_matches(\"raw level\", '^[0-9]'), false))",
+        "stack IS NULL",
+        "coalesce(_target[1] = '/', true)",
+        "coalesce(len(string_split(_target, '?')) <= 2 AND NOT contains(_target, '#'), true)",
+    ),
+    is_open=True,
+)
+
+_OTHERS = frozenset({"webaclId", "query_timestamp", "firewall_name", "logEvents", "detail-type", "auditID", "awslogs", "Records", "events", "Events", "resourceSpans"})
+"""Keys by which records of other formats are known."""
+_PAIRS = (("eventVersion", "eventSource"), ("trace_id", "start_time"), ("schemaVersion", "service"), ("execution_arn", "event_timestamp"), ("AlarmName", "NewStateValue"))
+
+
+def sniff(text: str, _name: str) -> bool:
+    """A JSON object with a key that names a time or a message, and none by which another format is known."""
+    found = parse_object(text)
+    if not isinstance(found, dict) or _OTHERS & found.keys() or any(one in found and two in found for one, two in _PAIRS):
+        return False
+    if str(found.get("type", "")).startswith("platform.") and "record" in found:
+        return False
+    document = _prepare(found)
+    return any(find(document, name) is not MISSING for name in (*TIME_NAMES.split(), *MESSAGE_NAMES.split()))
+
+
+FORMAT = Format(
+    name="json_lines",
+    table=TABLE,
+    layout=LAYOUT,
+    sniff=sniff,
+    reference="Elastic Common Schema field reference; OpenTelemetry logs data model",
+    hop="app",
+)

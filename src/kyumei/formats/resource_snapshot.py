@@ -1,0 +1,236 @@
+"""Resources as AWS described them: one row for each resource in an answer of ``describe-*``, ``get-*`` or ``list-*``.
+
+An answer lies in the case exactly as the AWS CLI printed it, as ``aws/[<account>/][<region>/]<service>/<operation>[.<qualifier>].json``.
+The list that holds the resources is found by its place, not by its name: the one list of objects in the answer, or the answer itself when it
+has none. Reservations of ``describe-instances`` are opened, since the instances are the resources. An answer says what was so when it was
+taken, which it does not tell: ``time`` is null.
+
+Follows the AWS CLI Command Reference, "Output" of each command.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from kyumei.contracts import Format, Refused
+from kyumei.layouts.casts import TEXT, to_json
+from kyumei.layouts.json_record import JsonRecord, as_text, one, parse_object
+from kyumei.model.table import Column, Kind, Link, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+TABLE = Table(
+    "resource_snapshot",
+    "Resources and settings as AWS described them, one row for each.",
+    (
+        Column("time", Kind.TIME, "Always null: an answer does not say when it was taken."),
+        Column("service", Kind.TEXT, "The service as the AWS CLI names it: ec2, elbv2, wafv2."),
+        Column("operation", Kind.TEXT, "The operation as the AWS CLI names it: describe-security-groups."),
+        Column("account", Kind.TEXT, "The account, from the file's path or the resource's ARN.", Link.ACCOUNT),
+        Column("region", Kind.TEXT, "The Region, from the file's path or the resource's ARN."),
+        Column("qualifier", Kind.TEXT, "What tells several answers of one operation apart, from the file's name."),
+        Column("key", Kind.TEXT, "The key of the answer under which the resource stood; null when it is the whole answer."),
+        Column("resource", Kind.TEXT, "The resource's ARN, or its id, or its name.", Link.RESOURCE),
+        Column("name", Kind.TEXT, "The resource's name, or its Name tag."),
+        Column("document", Kind.JSON, "The resource as AWS described it."),
+    ),
+)
+
+COLUMNS = tuple(column.name for column in TABLE.columns)
+_PATH = re.compile(r"(?:^|[/!])aws/((?:[^/]+/){1,3})([a-z][a-z0-9-]*)(?:\.([^/]*?))?\.json(?:\.(?:gz|zst|bz2|xz))?\Z", re.ASCII)
+_ACCOUNT = re.compile(r"[0-9]{12}", re.ASCII)
+_REGION = re.compile(r"[a-z]{2}(?:-[a-z]+){1,3}-[0-9]{1,2}|global", re.ASCII)
+_ARN = re.compile(r"arn:[a-z0-9-]+:[a-z0-9-]*:([a-z0-9-]*):([0-9]*):", re.ASCII)
+_TOKEN = re.compile(r"(?:.*(?:token|marker)|istruncated|populationsize|resultcount|applicationintegrationurl)\Z", re.IGNORECASE)
+_ASIDE = frozenset({"ResponseMetadata", "$metadata"})
+_INSIDE = {"Reservations": "Instances"}
+"""Lists of groups, and the list inside each group that holds the resources."""
+_SPACE = re.compile(r"[ \t\r\n]*")
+_DECODER = json.JSONDecoder()
+LOG_OPERATIONS = frozenset({"filter-log-events", "get-log-events", "get-query-results", "lookup-events"})
+"""Operations whose answers are log events: no resources, and read as the logs that they are."""
+
+
+def place_of(name: str) -> dict[str, str | None] | None:
+    """Service, operation, account, Region and qualifier that the path of an answer tells; null for any other path."""
+    found = _PATH.search(name)
+    if not found:
+        return None
+    *above, service = found[1].strip("/").split("/")
+    account = next((step for step in above if _ACCOUNT.fullmatch(step)), None)
+    region = next((step for step in above if _REGION.fullmatch(step)), None)
+    if any(step not in {account, region} for step in above):
+        return None
+    qualifier = unquote(found[3]) if found[3] else None
+    return {"service": service, "operation": found[2], "account": account, "region": region, "qualifier": qualifier}
+
+
+def snapshot_rows(name: str, text: str) -> list[tuple[int, dict[str, Any]]] | Refused:
+    """The resources in the answer stored as ``name``: the line on which each starts, and its row. Several answers may follow each other."""
+    place = place_of(name)
+    if place is None:
+        return Refused("not the path of an AWS answer: aws/<service>/<operation>.json is expected")
+    rows: list[tuple[int, dict[str, Any]]] = []
+    line, counted, at = 1, 0, _skip(text, 1 if text.startswith("\ufeff") else 0)
+    try:
+        while at < len(text):
+            end = _end(text, at)
+            for key, start, stop in sorted(_resources(text, at), key=lambda found: found[1]):
+                value = parse_object('{"":' + text[start:stop] + "}")
+                if isinstance(value, Refused):
+                    return value
+                line, counted = line + text.count("\n", counted, start), start
+                rows.append((line, _row(place, key, value[""])))
+            at = _skip(text, end)
+    except ValueError as error:
+        return Refused(f"not valid JSON: {error.msg}" if isinstance(error, json.JSONDecodeError) else "not valid JSON")
+    except RecursionError:
+        return Refused("the JSON is nested too deeply")
+    return rows
+
+
+def _skip(text: str, at: int) -> int:
+    found = _SPACE.match(text, at)
+    return found.end() if found else at
+
+
+def _end(text: str, at: int) -> int:
+    return _DECODER.raw_decode(text, at)[1]
+
+
+def _members(text: str, at: int) -> Iterator[tuple[str, int, int]]:
+    """The keys of the sound object at an offset, with where their values begin and end."""
+    at = _skip(text, at + 1)
+    while text[at] != "}":
+        key, at = _DECODER.raw_decode(text, at)
+        start = _skip(text, _skip(text, at) + 1)
+        end = _end(text, start)
+        yield key, start, end
+        at = _skip(text, end)
+        at = _skip(text, at + 1) if text[at] == "," else at
+
+
+def _items(text: str, at: int) -> Iterator[tuple[int, int]]:
+    """Where the items of the sound list at an offset begin and end."""
+    at = _skip(text, at + 1)
+    while text[at] != "]":
+        end = _end(text, at)
+        yield at, end
+        at = _skip(text, end)
+        at = _skip(text, at + 1) if text[at] == "," else at
+
+
+def _resources(text: str, at: int) -> Iterator[tuple[str | None, int, int]]:
+    """Where the resources of the answer at an offset lie, each with the key that it stands under.
+
+    They are the items of the answer's lists, or its one object; an answer with words or numbers of its own is a resource itself.
+    """
+    if text[at] == "[":
+        yield from ((None, start, end) for start, end in _items(text, at))
+        return
+    if text[at] != "{":
+        yield None, at, _end(text, at)
+        return
+    members = [member for member in _members(text, at) if member[0] not in _ASIDE]
+    lists = [member for member in members if text[member[1]] == "["]
+    objects = [member for member in members if text[member[1]] == "{"]
+    words = [key for key, start, _ in members if text[start] not in "[{" and not _TOKEN.match(key)]
+    if words or (not lists and len(objects) != 1):
+        if members:
+            yield None, at, _end(text, at)
+        return
+    for key, start, _ in lists:
+        for begin, end in _items(text, start):
+            yield from _inside(text, key, begin, end)
+    if not lists:
+        yield objects[0]
+
+
+def _inside(text: str, key: str, start: int, end: int) -> Iterator[tuple[str | None, int, int]]:
+    """The item of a list, or the items of the list inside it where the item only groups them."""
+    found = [member for member in _members(text, start) if member[0] == _INSIDE[key]] if key in _INSIDE and text[start] == "{" else []
+    if found and text[found[0][1]] == "[":
+        yield from ((found[0][0], begin, stop) for begin, stop in _items(text, found[0][1]))
+    else:
+        yield key, start, end
+
+
+def _row(place: Mapping[str, str | None], key: str | None, item: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON value
+    """The row of one resource."""
+    known = item if isinstance(item, dict) else {}
+    name = _named(known)
+    resource = as_text(item) if not isinstance(item, dict | list) else _identity(known, _nouns(key, place["operation"] or "")) or name
+    where = _ARN.match(resource or "")
+    return {
+        "time": None,
+        **place,
+        "account": place["account"] or (where[2] if where else None) or _text(known.get("OwnerId")),
+        "region": place["region"] or (where[1] if where else None) or None,
+        "key": key,
+        "resource": resource,
+        "name": name,
+        "document": to_json(item),
+        "_naive": 0,
+        "_extra": None,
+    }
+
+
+def _identity(item: Mapping[str, Any], nouns: frozenset[str]) -> str | None:
+    """What tells the resource from others of its sort: the id named after its sort, its ARN, any id that comes first."""
+    words = {key.lower(): value for key, value in item.items() if isinstance(value, str) and value}
+    own = [[key for key in words if key.endswith(ending) and _is_own(key.removesuffix(ending), nouns)] for ending in ("id", "arn", "identifier")]
+    arns = [key for key in words if key.endswith("arn") and words[key].startswith("arn:")]
+    first = [key for key in [*words][:1] if key.endswith(("id", "identifier"))]
+    ranked = [*own[0], *[key for key in words if key == "arn"], *own[1], *[key for key in words if key == "id"], *own[2], *first, *arns]
+    return words[ranked[0]] if ranked else None
+
+
+def _is_own(noun: str, nouns: frozenset[str]) -> bool:
+    return noun != "" and any(known == noun or known.endswith(noun) for known in nouns)
+
+
+def _nouns(key: str | None, operation: str) -> frozenset[str]:
+    """The sort of resource in the singular, in small letters, as the answer's key and the operation name it."""
+    named = [word for word in ((key or "").lower(), "".join(operation.split("-")[1:])) if word]
+    return frozenset(form for word in named for form in (word, word.removesuffix("s"), word.removesuffix("es"), word.removesuffix("ies") + "y", word.removesuffix("info")))
+
+
+def _named(item: Mapping[str, Any]) -> str | None:
+    """The name of a resource: its own, else its Name tag."""
+    own = next((_text(item[key]) for key in item if key.lower() == "name"), None)
+    own = own or next((_text(item[key]) for key in item if key.lower().endswith("name") and _text(item[key])), None)
+    tags = item.get("Tags") or item.get("tags") or item.get("TagSet")
+    tagged = [tag for tag in tags if isinstance(tag, dict)] if isinstance(tags, list) else []
+    label = next((_text(tag.get("Value", tag.get("value"))) for tag in tagged if tag.get("Key", tag.get("key")) == "Name"), None)
+    return label or own
+
+
+def _text(value: Any) -> str | None:  # noqa: ANN401 - any JSON value
+    return value if isinstance(value, str) and value else None
+
+
+def sniff(text: str, name: str) -> bool:
+    """JSON at the path of an AWS answer that holds no log events."""
+    place = place_of(name)
+    return place is not None and place["operation"] not in LOG_OPERATIONS and text.lstrip(" \t\r\n")[:1] in {"{", "["}
+
+
+LAYOUT = JsonRecord(
+    columns=COLUMNS,
+    fields=(*(one(column, column, TEXT) for column in COLUMNS if column not in {"time", "document"}), one("document", "document", TEXT, shape=r"[^\\.eE]*")),
+    needs=frozenset({"operation"}),
+    plain=("operation IS NOT NULL",),
+)
+
+FORMAT = Format(
+    name="resource_snapshot",
+    table=TABLE,
+    layout=LAYOUT,
+    sniff=sniff,
+    reference="AWS CLI Command Reference, Output of each describe, get and list command",
+    complete=False,
+)

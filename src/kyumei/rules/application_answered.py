@@ -1,0 +1,149 @@
+"""The application made the answer; everything in front of it only relayed it (EDGE-001).
+
+Proven when two logs agree: the application (or its server) recorded the request with this status, or nginx or the load balancer wrote its upstream's status, and a second
+log has the same request. With one log alone it is likely. Why the application answered so is its own matter: the lines that it wrote beside the request are shown.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import TYPE_CHECKING, Any
+
+from kyumei.contracts import Failure, Opinion, Rule, View
+from kyumei.layouts.casts import quoted
+from kyumei.model.finding import Certainty, Check, Evidence, Finding, Gap, Remedy, RuledOut
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+RELAYS = {"waf": "AWS WAF let it pass", "alb": "the load balancer relayed its target's status", "nginx": "nginx relayed it"}
+BESIDE_SECONDS = 2
+REASONS = {
+    401: "its log-in or token check refused the request",
+    403: "its own permission check refused the request",
+    404: "it has no such page or object",
+    405: "it does not take that method there",
+    429: "its own rate limit refused the request",
+}
+
+
+def examine(view: View) -> Opinion:
+    """One finding for each group of requests that the application answered."""
+    findings: list[Finding] = []
+    ruled_out: list[RuledOut] = []
+    gaps: list[Gap] = []
+    for failure in view.failures:
+        if failure.hop != "app" or not failure.rows:
+            continue
+        beside = _beside(view, failure)
+        findings.append(_finding(view, failure, beside))
+        if passed := failure.sightings.get("waf"):
+            ruled_out.append(RuledOut("EDGE-022", "AWS WAF let these very requests pass", view.cite(passed, 1)))
+        if "nginx" in failure.sightings and not failure.inner_errors and view.covers("nginx_access"):
+            ruled_out.append(
+                RuledOut(
+                    "EDGE-137", "nginx handed the request on; its error log has no refusal of it", view.cite(failure.sightings["nginx"], 1)
+                )
+            )
+        if not beside:
+            gaps.append(
+                Gap(
+                    "the application's own log of these requests",
+                    "why the application answered so",
+                    "copy its log, at level INFO or finer, into the folder",
+                )
+            )
+    return Opinion(tuple(findings), tuple(ruled_out), tuple(gaps))
+
+
+def _beside(view: View, failure: Failure) -> list[dict[str, Any]]:
+    """What the application wrote about the request within seconds: lines that name its path or its id."""
+    found: list[dict[str, Any]] = []
+    for row in failure.rows[:5]:
+        marks = [mark for mark in (row.get("path"), row.get("trace_id"), row.get("request_id")) if mark and len(mark) > 1]
+        for table in ("app_log", "json_lines"):
+            kind = "coalesce(server, '') = ''" if table == "app_log" else "status IS NULL OR level IN ('WARNING', 'ERROR', 'CRITICAL')"
+            found += view.rows(
+                f'SELECT _artifact, _line, time, level, message FROM "{table}" WHERE ({kind}) AND abs(epoch(time - ?::TIMESTAMP)) <= {BESIDE_SECONDS} '
+                "AND len(list_filter(?::VARCHAR[], mark -> contains(coalesce(message, ''), mark))) > 0 ORDER BY time LIMIT 5",
+                row["time"],
+                marks,
+            )
+    return list({(one["_artifact"], one["_line"]): one for one in found}.values())
+
+
+def _finding(view: View, failure: Failure, beside: list[dict[str, Any]]) -> Finding:
+    first = failure.rows[0]
+    status, request = _status(failure), f"{first['method'] or '?'} {first['path'] or '?'}"
+    reason = REASONS.get(status or 0, "")
+    confirmed = len(failure.sightings) > 1 or bool(beside)
+    where = f"path = {quoted(first['path'] or '')}"
+    chain = [
+        Evidence(
+            f"The application answered {status} to {request}: {failure.why}",
+            view.cite(failure.rows),
+            f'SELECT * FROM "{failure.table}" WHERE {where} ORDER BY time',
+            failure.total,
+        )
+    ]
+    if beside:
+        first_line = str(beside[0]["message"]).splitlines()[0][:200]
+        chain.append(Evidence(f"It wrote at the same moment about the same request: {first_line}", view.cite(beside), total=len(beside)))
+    for hop, says in RELAYS.items():
+        if (seen := failure.sightings.get(hop)) and hop != _hop_of(failure):
+            chain.append(Evidence(f"{says} (joined by {failure.joined_by})", view.cite(seen), total=len(seen)))
+    return Finding(
+        code="EDGE-001",
+        rule=RULE.name,
+        title=f"the application itself answered {status} to {request}" + (f": {reason}" if reason else ""),
+        certainty=Certainty.PROVEN if confirmed and failure.sure else Certainty.LIKELY,
+        chain=tuple(chain),
+        subject={"status": str(status), "method": str(first["method"]), "path": str(first["path"])},
+        remedy=(_remedy(status, request, beside),),
+        check=(
+            Check(
+                "The same request by the same user gets its page.",
+                f"curl -sS -o /dev/null -w '%{{http_code}}' 'https://<HOST>{first['path'] or '/'}'",
+            ),
+        ),
+        onset=_onset(view, failure),
+        explains=failure.total,
+        message=f"Your request for {first['path']} reached our application, and the application itself answered {status}. We are checking why it did.",
+    )
+
+
+def _status(failure: Failure) -> int | None:
+    first = failure.rows[0]
+    found = first.get("status")
+    return int(found) if found is not None else None
+
+
+def _hop_of(failure: Failure) -> str:
+    return {"nginx_access": "nginx", "alb_access": "alb"}.get(failure.table, "app")
+
+
+def _remedy(status: int | None, request: str, beside: list[dict[str, Any]]) -> Remedy:
+    if status in {401, 403}:
+        says = f"Decide whether this user should be allowed {request}; if so, give the role or permission that the application's check asks for. Nothing in front of it needs a change."
+    elif status is not None and status >= 500:
+        says = "Mend the error that the application logged." if beside else "Find the error in the application's log."
+    else:
+        says = f"Look at how the application handles {request}; nothing in front of it needs a change."
+    return Remedy(says, proof="The request passed every hop in front of the application, so no change there can alter the answer.")
+
+
+def _onset(view: View, failure: Failure) -> datetime | None:
+    first = failure.rows[0]
+    rows = view.rows(f'SELECT min(time) AS onset FROM "{failure.table}" WHERE path = ? AND status = ?', first["path"], first["status"])
+    onset = rows[0]["onset"] if rows else None
+    return onset.replace(tzinfo=UTC) if onset else None
+
+
+RULE = Rule(
+    name="application_answered",
+    codes=("EDGE-001",),
+    needs=(),
+    helps=("app_log", "json_lines", "nginx_access", "alb_access", "waf"),
+    rivals=("web_server_refused", "waf_rule_blocked", "load_balancer_answered"),
+    examine=examine,
+)

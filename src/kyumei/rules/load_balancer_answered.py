@@ -1,0 +1,145 @@
+"""The Application Load Balancer answered by a listener rule: a fixed response or a redirect (EDGE-003, EDGE-004).
+
+The row itself names the action and the priority of the rule, and has no target status. It is proven when the listener's rules in the case hold that very
+action, and likely from the row alone.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import TYPE_CHECKING, Any
+
+from kyumei.contracts import Failure, Opinion, Rule, View
+from kyumei.layouts.casts import quoted
+from kyumei.model.finding import Certainty, Check, Evidence, Finding, Gap, Remedy, RuledOut
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from kyumei.model.finding import Citation
+
+ACTIONS = {"fixed-response": "EDGE-003", "redirect": "EDGE-004"}
+LISTENER = "aws elbv2 describe-rules --listener-arn <LISTENER_ARN>"
+
+
+def examine(view: View) -> Opinion:
+    """One finding for each group of requests that a listener rule answered."""
+    findings: list[Finding] = []
+    ruled_out: list[RuledOut] = []
+    gaps: list[Gap] = []
+    for failure in view.failures:
+        if failure.hop != "alb" or not failure.rows:
+            continue
+        action = (failure.rows[0]["actions"] or [""])[-1]
+        if action not in ACTIONS:
+            gaps.append(_unexplained(failure, action))
+            continue
+        configured = _configured(view, failure.rows[0], action)
+        findings.append(_finding(view, failure, action, configured))
+        if "waf" in (failure.rows[0]["actions"] or []):
+            ruled_out.append(RuledOut("EDGE-022", "AWS WAF looked at the request and let it pass", view.cite(failure.rows, 1)))
+        ruled_out += [RuledOut("EDGE-001", f"{hop} did not see the request, though its log covers the moment") for hop in failure.silent]
+        if configured is None:
+            gaps.append(Gap("aws elbv2 describe-rules of the listener", "the listener rule as configured", LISTENER))
+    return Opinion(tuple(findings), tuple(ruled_out), tuple(gaps))
+
+
+def _unexplained(failure: Failure, action: str) -> Gap:
+    row = failure.rows[0]
+    told = f"error_reason {row['error_reason']}" if row["error_reason"] else f"last action {action or 'none'}"
+    return Gap(
+        "a rule for this answer of the load balancer",
+        f"why it answered {row['status']} ({told})",
+        "see the load balancer's troubleshooting page for this status",
+    )
+
+
+def _configured(view: View, row: Mapping[str, Any], action: str) -> tuple[dict[str, Any], Citation] | None:
+    """The listener rule of that priority with that action, where exactly one is in the case."""
+    priority = "default" if row["rule_priority"] == 0 else str(row["rule_priority"])
+    found = [
+        (document, where)
+        for document, where in view.snapshot("elbv2", "describe-rules")
+        if str(document.get("Priority")) == priority and any(one.get("Type") == action for one in document.get("Actions", []))
+    ]
+    return found[0] if len(found) == 1 else None
+
+
+def _finding(view: View, failure: Failure, action: str, configured: tuple[dict[str, Any], Citation] | None) -> Finding:
+    row = failure.rows[0]
+    priority = "the default action" if row["rule_priority"] == 0 else f"rule {row['rule_priority']}"
+    kind = "a fixed response" if action == "fixed-response" else "a redirect"
+    chain = [
+        Evidence(
+            f"The load balancer's row ends with the action {action} by {priority} and has no target status: nothing behind it was asked",
+            view.cite(failure.rows),
+            f"SELECT * FROM alb_access WHERE elb = {quoted(str(row['elb']))} AND rule_priority = {row['rule_priority']} AND status = {row['status']} ORDER BY time",
+            failure.total,
+        )
+    ]
+    if configured:
+        chain.append(Evidence(f"The listener is configured so: {priority} answers with {kind}", (configured[1],), total=1))
+    chain += [Evidence(f"{hop} never saw it: its log covers the moment and does not have the request") for hop in failure.silent]
+    return Finding(
+        code=ACTIONS[action],
+        rule=RULE.name,
+        title=f"the load balancer {row['elb']} answered {row['status']} to {row['method']} {row['path']} by {kind} of {priority} of its listener",
+        certainty=Certainty.PROVEN if configured or failure.silent else Certainty.LIKELY,
+        chain=tuple(chain),
+        subject={
+            "load_balancer": str(row["elb"]),
+            "rule_priority": str(row["rule_priority"]),
+            "action": action,
+            "status": str(row["status"]),
+        },
+        remedy=(
+            Remedy(
+                "If the request should reach a target: add or mend a listener rule of higher priority that forwards it, or change this rule's conditions.",
+                (
+                    LISTENER,
+                    f"aws elbv2 create-rule --listener-arn <LISTENER_ARN> --priority <FREE_PRIORITY> --conditions Field=path-pattern,Values='{row['path']}' "
+                    f"--actions Type=forward,TargetGroupArn={row['target_group_arn'] or '<TARGET_GROUP_ARN>'}",
+                ),
+                _proof(view, row),
+            ),
+        ),
+        check=(
+            Check(
+                "The same request logs `forward` as its last action and a target status.",
+                f"curl -sS -o /dev/null -w '%{{http_code}}' 'https://{row['host'] or '<HOST>'}{row['path']}'",
+            ),
+        ),
+        onset=_onset(view, row),
+        explains=failure.total,
+        message=f"Our load balancer is set to answer {row['path']} with {row['status']} itself. We are checking whether it should.",
+    )
+
+
+def _proof(view: View, row: Mapping[str, Any]) -> str:
+    counted = view.rows(
+        "SELECT count(*) AS n, count(*) FILTER (WHERE path = ?) AS same FROM alb_access WHERE elb = ? AND rule_priority = ? AND actions[len(actions)] = ?",
+        row["path"],
+        row["elb"],
+        row["rule_priority"],
+        row["actions"][-1],
+    )[0]
+    return f"Of {counted['n']} requests that this rule answered in the log, {counted['same']} are for this path and would now be forwarded."
+
+
+def _onset(view: View, row: Mapping[str, Any]) -> datetime | None:
+    rows = view.rows(
+        "SELECT min(time) AS onset FROM alb_access WHERE path = ? AND status = ? AND elb = ?", row["path"], row["status"], row["elb"]
+    )
+    onset = rows[0]["onset"] if rows else None
+    return onset.replace(tzinfo=UTC) if onset else None
+
+
+RULE = Rule(
+    name="load_balancer_answered",
+    codes=("EDGE-003", "EDGE-004"),
+    needs=("alb_access",),
+    helps=("nginx_access", "app_log", "waf", "resource_snapshot"),
+    rivals=("application_answered", "waf_rule_blocked"),
+    examine=examine,
+)
