@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import kyumei
+from kyumei.cli import progress as waiting
 from kyumei.cli.main import main
 from kyumei.errors import KyumeiError, PathError, SymptomError, UnreachableError
 from kyumei.report.terminal import to_text
@@ -43,12 +45,14 @@ class FakeApi:
         self.asked: dict[str, Any] = {}
 
     def investigate(self, path: object, symptom: object, **options: object) -> Investigation:
+        """The verb, which answers as it was told to."""
         self.asked = {"path": path, "symptom": symptom, **options}
         if isinstance(self.answer, BaseException):
             raise self.answer
         return self.answer
 
     def module(self) -> SimpleNamespace:
+        """What stands for the module."""
         return SimpleNamespace(
             investigate=self.investigate,
             tables=lambda _path, *, cache: TABLES,  # noqa: ARG005 - the signature of the verb
@@ -63,7 +67,7 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Callable[[Investigation | BaseExcept
 
     def place(answer: Investigation | BaseException) -> FakeApi:
         fake = FakeApi(answer)
-        monkeypatch.setitem(sys.modules, "kyumei.api", fake.module())  # type: ignore[arg-type]  # any object can stand for a module
+        monkeypatch.setitem(sys.modules, "kyumei.api", fake.module())
         monkeypatch.setattr(kyumei, "api", fake.module(), raising=False)
         return fake
 
@@ -108,15 +112,15 @@ def test_the_demo_ends_with_zero(api: Callable[[Investigation], FakeApi], capsys
 def test_every_option_reaches_the_investigation(api: Callable[[Investigation], FakeApi], tmp_path: Path) -> None:
     """Nothing that a person says is lost on the way."""
     fake = api(HEALTHY)
-    options = (
-        "--status 403 --method GET --path /x --host shop.example.com --at 14:32 --zone Asia/Tokyo --client 203.0.113.9 --request-id 1-a"
+    options = "--status 403 --method GET --path /x --host shop.example.com --at 14:32 --zone Asia/Tokyo --client 203.0.113.9"
+    assert (
+        main(["investigate", "logs", *options.split(), "--request-id", "1-a", "--now", "2025-02-07T00:00:00Z", "--cache", str(tmp_path)])
+        == 0
     )
-    assert main(["investigate", "logs", *options.split(), "--now", "2025-02-07T00:00:00Z", "--cache", str(tmp_path)]) == 0
     assert fake.asked == {
         "path": "logs",
         "symptom": None,
         "now": datetime(2025, 2, 7, tzinfo=UTC),
-        "zone": "Asia/Tokyo",
         "cache": tmp_path,
         "options": {
             "status": "403",
@@ -124,6 +128,7 @@ def test_every_option_reaches_the_investigation(api: Callable[[Investigation], F
             "path": "/x",
             "host": "shop.example.com",
             "at": "14:32",
+            "zone": "Asia/Tokyo",
             "client": "203.0.113.9",
             "request_id": "1-a",
         },
@@ -293,6 +298,29 @@ def test_a_pipe_that_nobody_reads_is_no_error() -> None:
             env={**os.environ, "PYTHONPATH": str(SOURCE)},
         )
     assert (ended.returncode, ended.stderr) == (130, b"")
+
+
+# Progress
+
+
+class _Terminal(io.StringIO):
+    """A stream that says that it is a terminal."""
+
+    def isatty(self) -> bool:
+        """It is one, it says."""
+        return True
+
+
+def test_progress_is_shown_only_after_a_while_and_only_to_people(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing for what is quick, nothing into a file, and no escape sequence from a name."""
+    monkeypatch.setattr(waiting, "PATIENCE_SECONDS", 0.05)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    for stream, pause, seen in ((_Terminal(), 0.4, True), (_Terminal(), 0.0, False), (io.StringIO(), 0.2, False)):
+        monkeypatch.setattr(sys, "stderr", stream)
+        with waiting.progress("reading a\x1b]0;owned\x07b"):
+            time.sleep(pause)
+        assert (r"reading a\x1b]0;owned\x07b" in stream.getvalue()) == seen
+        assert "\x1b]0;" not in stream.getvalue()
 
 
 # The other verbs

@@ -52,7 +52,16 @@ def investigate(  # noqa: PLR0913 - one parameter an option
     """
     outputs = plan(as_json=as_json, as_markdown=as_markdown, html=html, output=output)
     present = moment(now)
-    told = {"status": status, "method": method, "path": url_path, "host": host, "at": at, "client": client, "request_id": request_id}
+    told = {
+        "status": status,
+        "method": method,
+        "path": url_path,
+        "host": host,
+        "at": at,
+        "zone": zone,
+        "client": client,
+        "request_id": request_id,
+    }
     from kyumei import api  # noqa: PLC0415 - the engine is loaded only where it is used
 
     with progress(f"reading {path}"):
@@ -60,7 +69,6 @@ def investigate(  # noqa: PLR0913 - one parameter an option
             path,
             symptom,
             now=present,
-            zone=zone,
             options={name: value for name, value in told.items() if value is not None},
             cache=cache,
         )

@@ -7,6 +7,12 @@ wording of its error pages.
 
 from __future__ import annotations
 
+
+def listed(words: str) -> tuple[str, ...]:
+    """The words of a list that reads better as text."""
+    return tuple(words.split())
+
+
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "CONNECT", "TRACE")
 
 CODES = frozenset(
@@ -82,23 +88,23 @@ COUNTED_BEFORE = (
 """What stands before a number that names or measures something else than a status."""
 
 _COUNTRIES = frozenset(
-    """
+    listed("""
     ac ad ae af ag ai al am ao aq ar as at au aw ax az ba bb bd be bf bg bh bi bj bm bn bo br bs bt bw by bz ca cc cd cf cg ch ci
     ck cl cm cn co cr cu cv cw cx cy cz de dj dk dm do dz ec ee eg er es et eu fi fj fk fm fo fr ga gd ge gf gg gh gi gl gm gn gp
     gq gr gs gt gu gw gy hk hm hn hr ht hu id ie il im in io iq ir is it je jm jo jp ke kg kh ki km kn kp kr kw ky kz la lb lc li
     lk lr ls lt lu lv ly ma mc md me mg mh mk ml mm mn mo mp mq mr ms mt mu mv mw mx my mz na nc ne nf ng ni nl no np nr nu nz om
     pa pe pf pg ph pk pl pm pn pr ps pt pw py qa re ro rs ru rw sa sb sc sd se sg sh si sk sl sm sn so sr ss st su sv sx sy sz tc
     td tf tg th tj tk tl tm tn to tr tt tv tw tz ua ug uk us uy uz va vc ve vg vi vn vu wf ws ye yt za zm zw
-    """.split()
+""")
 )
 _GENERIC = frozenset(
-    """
+    listed("""
     com net org edu gov mil int info biz name pro mobi asia jobs museum travel coop aero example test invalid localhost local
     internal intranet corp lan home arpa app dev page cloud online site store shop tech xyz web blog news media live games game
     agency digital email systems services solutions software network company team group world life space website
     host hosting club design studio tools fun health care bank finance money academy school university tokyo osaka nagoya kyoto
     yokohama berlin london paris nyc amsterdam google aws amazon vip top icu link click
-    """.split()
+""")
 )
 _FILE_ENDINGS = frozenset(("py", "sh", "rs", "md", "pl", "ps", "so", "tf", "cc", "ml", "mm", "pm", "do", "st", "la", "in"))
 """Endings of files that are countries as well: taken for a host only with a third label or where the text calls it a host."""
@@ -125,7 +131,7 @@ def plausible_host(name: str, *, labelled: bool = False) -> bool:
 
 
 STOP = frozenset(
-    """
+    listed("""
     a about access accessing after again all also always am an and any anyone are around as at back be became because been before
     began being between broken but by call calls came can cannot can't circa client clients code codes comes could couldn't
     customer customers date day did didn't do does doesn't down during each error errors every everybody everyone exactly fail
@@ -139,14 +145,14 @@ STOP = frozenset(
     till time times to today tried tries try trying until up url us user users visit visited visiting was we web website went were
     what when where which while who why will with worked working works would you your ip address host hostname browser request_id
     id via approximately approx ca almost says said ish oclock little bit client's user's x-amzn-trace-id tz timezone zone
-    """.split()
+""")
 )
 """English words that carry nothing for a search of logs, or that have done their work where they stood."""
 
-STOP_JAPANESE = (
-    "エラー", "アクセス", "ブラウザー", "ブラウザ", "画面", "ページ", "サイト", "表示", "発生", "確認",
-    "出", "返", "開", "見", "来", "行", "時刻", "時間", "日時", "時点", "頃", "以降", "以前", "以後", "前後", "付近", "直後", "直前", "過", "約", "前",
-    "状態", "問題", "障害", "原因", "調査", "教", "願", "方法", "場合", "ユーザー", "ユーザ", "客様", "利用者", "クライアント", "リクエスト",
-    "レスポンス", "ステータス", "コード", "ホスト", "パス", "メソッド", "送信元", "接続元", "間", "際", "時", "今", "私", "弊社", "何", "的", "後", "中",
-)  # fmt: skip
+STOP_JAPANESE = listed("""
+    エラー アクセス ブラウザー ブラウザ 画面 ページ サイト 表示 発生 確認 出 返 開 見 来 行 時刻 時間 日時 時点 頃 以降 以前 以後 前後 付近
+    直後 直前 過 約 前 状態 問題 障害 原因 調査 教 願 方法 場合
+    ユーザー ユーザ 客様 利用者 クライアント リクエスト レスポンス ステータス コード
+    ホスト パス メソッド 送信元 接続元 間 際 時 今 私 弊社 何 的 後 中
+""")
 """Japanese words of the same kind, as they stand between kana."""

@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from kyumei.diagnose.spoken_times import READ, Told
+from kyumei.diagnose.spoken_dates import READ, Told
+from kyumei.diagnose.spoken_names import listed
 
 _LEAD = {
-    **dict.fromkeys("around about approximately approx roughly circa ca near nearly almost ~ ≈ 約 およそ".split(), "around"),
-    **dict.fromkeys("since from starting started began beginning onwards".split(), "since"),
-    **dict.fromkeys("until till til by ended stopped".split(), "until"),
-    **dict.fromkeys("shortly just soon right bit little immediately".split(), "shortly"),
+    **dict.fromkeys(listed("around about approximately approx roughly circa ca near nearly almost ~ ≈ 約 およそ"), "around"),
+    **dict.fromkeys(listed("since from starting started began beginning onwards"), "since"),
+    **dict.fromkeys(listed("until till til by ended stopped"), "until"),
+    **dict.fromkeys(listed("shortly just soon right bit little immediately"), "shortly"),
     "between": "between",
     "after": "after",
     "before": "before",
@@ -28,8 +29,8 @@ _TAIL = {
     **dict.fromkeys(("前", "まえ", "直前"), "shortly before"),
 }
 _TAILS = re.compile(r" ?(" + "|".join(sorted(_TAIL, key=len, reverse=True)) + r")(?![a-z])")
-_FILLER = frozenset("at on the of in time day date local a some exactly again today's t の に は 、 , ( ) [ ] : @".split())
-_CONNECT = frozenset("to till til until through thru up and - ~ 〜 → … から".split())
+_FILLER = frozenset(listed("at on the of in time day date local a some exactly again today's t の に は 、 , ( ) [ ] : @"))
+_CONNECT = frozenset(listed("to till til until through thru up and - ~ 〜 → … から"))
 _TOKEN = re.compile(r"[A-Za-z']+|から|まで|およそ|[^\s\w]|[^\x00-\x7f]")
 _WORKED = re.compile(r"\b(?:worked|working|works|fine|ok|okay|healthy|normal)\b", re.IGNORECASE)
 

@@ -1,7 +1,8 @@
 """What a person says about the request: ids, addresses, hosts, paths, methods, the status, the browser, the words on the page.
 
 Every reader takes the text and gives what it found and the text with that marked as read, so that no word is taken twice: the digits of
-an address never become a time, those of a time never a status. A number counts as a status only where nothing says that it counts something else.
+an address never become a time, those of a time never a status. A number is taken for a status only where nothing says that it counts
+something else.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ import re
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 
+from kyumei.diagnose.spoken_dates import JAPANESE, READ, blank
 from kyumei.diagnose.spoken_names import CODES, COUNTED, COUNTED_BEFORE, METHODS, NAMES, plausible_host
-from kyumei.diagnose.spoken_times import JAPANESE, READ, blank
 
 _URL_TEXT = r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]"
 _METHOD = rf"(?:(?<![\w/-])(?P<method>{'|'.join(METHODS)})(?: requests?)?(?: ?:)?(?: (?:to|on|for|at|against))? )?"

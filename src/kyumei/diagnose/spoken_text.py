@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from kyumei.diagnose.spoken_dates import READ
 from kyumei.diagnose.spoken_names import METHODS, STOP, STOP_JAPANESE
-from kyumei.diagnose.spoken_times import READ
 
 _DASHES = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-") | {"\u223c": "~", "\u2018": "'", "\u2019": "'"})
 _QUOTED = re.compile(

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 
+from kyumei.diagnose.spoken_dates import CTIME, Day, Told, blank
 from kyumei.diagnose.spoken_points import Point, joined
-from kyumei.diagnose.spoken_times import CTIME, Day, Told, blank, spoken
+from kyumei.diagnose.spoken_times import spoken
 from kyumei.diagnose.spoken_zones import AMBIGUOUS, ASK, Zone, in_utc, zone_named
 from kyumei.errors import SymptomError
 from kyumei.model.window import Window, iso
@@ -24,6 +25,10 @@ AROUND = timedelta(minutes=10)
 SHORTLY = timedelta(minutes=15)
 """How far "shortly after" and "shortly before" reach."""
 
+MOST_WORDS = 100
+"""Days, clocks and zones that are taken; whoever pastes more than that has pasted a log."""
+
+NOON = 12
 WHOLE_DAY = ", the whole day"
 PART_HOURS = {"morning": (0, 12), "afternoon": (12, 18), "evening": (17, 24), "night": (18, 30)}
 """From the hour to the hour of the day, when no clock was stated; a night ends in the morning."""
@@ -72,6 +77,9 @@ def read_time(text: str, now: datetime, default_zone: str | None, zone_option: s
     text = CTIME.sub(r"\1 \5 \3\4", text)
     try:
         told = spoken(text, now)
+        if len(told) > MOST_WORDS:
+            message = f"the symptom names {len(told)} days, times and zones, more than {MOST_WORDS}: {told[0].said!r} and so on"
+            raise SymptomError(message, "say the one time at which it failed")
         points = joined(text, told)
         if not points:
             return None, text
@@ -170,9 +178,9 @@ def _wall_clock(told: Told) -> tuple[time | None, int]:
         return None, 0
     hour = clock.hour % 24
     if clock.half:
-        hour = hour % 12 + 12 if clock.half == "p" and hour <= 12 else hour % 12 if hour == 12 else hour  # noqa: PLR2004 - noon
-    elif (told.part in {"afternoon", "evening"} and 1 <= hour < 12) or (told.part == "night" and 6 <= hour < 12):  # noqa: PLR2004 - noon
-        hour += 12
+        hour = hour % NOON + NOON if clock.half == "p" and hour <= NOON else 0 if hour == NOON else hour
+    elif (told.part in {"afternoon", "evening"} and 1 <= hour < NOON) or (told.part == "night" and 6 <= hour < NOON):
+        hour += NOON
     return time(hour, clock.minute, clock.second or 0, clock.micro), int(clock.hour == 24)  # noqa: PLR2004 - the end of the day
 
 
@@ -274,10 +282,10 @@ def _between(first: Point, second: Point, setting: Setting) -> Spoken:
     a, b = replace(a, zone=a.zone or b.zone), replace(b, zone=b.zone or a.zone)
     if a.day is None and a.weekday is None and not b.part:
         a = replace(a, day=b.day, weekday=b.weekday)
-    if a.clock and b.clock and b.clock.half and not a.clock.half and a.clock.hour <= 12:  # noqa: PLR2004 - "from 2 to 3 pm"
+    if a.clock and b.clock and b.clock.half and not a.clock.half and a.clock.hour <= NOON:
         a = _with_half(a, b, b.clock.half)
-    elif a.clock and b.clock and a.clock.half and not b.clock.half and b.clock.hour < 12:  # noqa: PLR2004 - "2 pm to 3:30"
-        b = replace(b, clock=replace(b.clock, half="p" if (_wall_clock(a)[0] or time()) >= time(12) else "a"))
+    elif a.clock and b.clock and a.clock.half and not b.clock.half and b.clock.hour < NOON:
+        b = replace(b, clock=replace(b.clock, half="p" if (_wall_clock(a)[0] or time()) >= time(NOON) else "a"))
     start = _resolved(Point(a, ()), setting)
     follows = b.clock is not None and b.day is None and b.weekday is None
     if follows and start.day:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from kyumei.diagnose.spoken_names import listed
 from kyumei.errors import SymptomError
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ AMBIGUOUS: dict[str, tuple[str, ...]] = {
 }
 """Abbreviations that are refused, with the places that use them (Shanghai or Chicago or Havana for CST)."""
 
-COMMON = set("UTC GMT JST KST HKT SGT MSK CET CEST EET EEST EST EDT CST CDT MST MDT PST PDT IST BST AEST AEDT NZST NZDT".split())
+COMMON = frozenset(listed("UTC GMT JST KST HKT SGT MSK CET CEST EET EEST EST EDT CST CDT MST MDT PST PDT IST BST AEST AEDT NZST NZDT"))
 """Abbreviations that stand for a zone wherever they are in a text; the rest are words as well ("EAT", "WEST") and must follow a time."""
 
 NORTH_AMERICAN = {"EST", "EDT", "CDT", "MST", "PST"}

@@ -85,6 +85,9 @@ def _read(text: str, now: datetime, default_zone: str | None, options: Mapping[s
     """Every reader in turn, the ones with the plainest signs first."""
     quotes, rest = without_quotes(cleaned(text))
     rest = uniform(rest)
+    if len(rest) > LONGEST:  # one ligature can stand for eighteen letters
+        message = f"the symptom has {len(rest)} characters when its ligatures are written out, more than {LONGEST}: {rest[:40]!r}..."
+        raise SymptomError(message, "say in a sentence what was seen, when and where")
     labelled, rest = read_labelled_ids(rest)
     targets, rest = read_targets(rest)
     loose, rest = read_loose_ids(rest)

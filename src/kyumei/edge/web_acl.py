@@ -41,11 +41,6 @@ class Place:
     name: str
     id: str
 
-    @property
-    def options(self) -> str:
-        """The options of an ``aws wafv2`` command that name the resource."""
-        return f"--scope {self.scope} --region {self.region} --name {self.name} --id {self.id}"
-
 
 @dataclass(frozen=True)
 class WebAcl:
@@ -146,7 +141,7 @@ def kind(row: Mapping[str, Any], statement: Mapping[str, Any] | None) -> Kind:
         return "source"
     if row["rule_type"] == "MANAGED_RULE_GROUP":
         return "managed"
-    if statement and all(name in SOURCES for name, _, _ in leaves(statement)):
+    if statement and {name for name, _, _ in leaves(statement)} - SOURCES == set():
         return "source"
     return "oversize" if statement and oversized(row, statement) else "custom"
 

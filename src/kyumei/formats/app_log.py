@@ -11,15 +11,21 @@ Follows the page "Logging HOWTO" of Python, gunicorn's "Settings" (access log fo
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from kyumei.contracts import Format
 from kyumei.layouts import stamps
 from kyumei.layouts.app_requests import ACCESS, ERROR, IDS, LOGFMT, PAIRS
-from kyumei.layouts.app_shapes import HEAD, LEVEL, MIDDLE, OPENINGS, UNCERTAIN
-from kyumei.layouts.casts import TEXT, Take
+from kyumei.layouts.app_shapes import HEAD, LEVEL, MIDDLE, OPENINGS
 from kyumei.layouts.text import Text
-from kyumei.layouts.text_shapes import Look, Shape, first_shape, without_colour
+from kyumei.layouts.text_shapes import first_shape, without_colour
 from kyumei.model.table import Column, Kind, Link, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import timedelta
+
+    from kyumei.model.window import Window
 
 TABLE = Table(
     "app_log",
@@ -48,4 +54,64 @@ TABLE = Table(
         Column("trace_id", Kind.TEXT, "The root of X-Amzn-Trace-Id, 1-xxxxxxxx-xxxxxxxxxxxxxxxxxxxxxxxx, or a trace id of 32 digits.", Link.TRACE),
         Column("user", Kind.TEXT, "The user of an access line."),
     ),
+)
+_SERVERS = re.compile(r"gunicorn|uvicorn|hypercorn|werkzeug|uwsgi|django|flask", re.IGNORECASE)
+_NGINX_ERROR = re.compile(r"[0-9/]{10} [0-9:]{8} \[[a-z]+\] [0-9]+#[0-9]+: ", re.ASCII)
+_SYSLOG = re.compile(
+    r"[0-9-]{10}T[0-9:.]+(?:Z|(?P<offset>[+-][0-9]{2}:?[0-9]{2})) [^ \[\]\t]*[^ \[\]\t:] (?P<tag>[^ \t\[\]:]+)(?P<process>\[[0-9]+\])?:(?: |\Z)", re.ASCII
+)
+_SPOKEN = re.compile(r"\[?[0-9-]{10} [0-9:]{8}(?:[.,][0-9]{1,9})?\]? (?:- )?[A-Za-z]", re.ASCII)
+_SPACED_CLF = re.compile(r"\[[0-9]{2}/[A-Z][a-z]{2}/[0-9]{4} ", re.ASCII)
+_LOGFMT = re.compile(r"\b(?:level|lvl|severity|msg|message)=", re.ASCII)
+
+
+def sniff(text: str, name: str) -> bool:
+    """Whether a record opens as applications do. Of a shape that web servers have too, the name (of the file, of the program) must tell."""
+    line = without_colour(text.partition("\n")[0])
+    found = first_shape(OPENINGS, line)
+    if not found or _NGINX_ERROR.match(line):
+        return False
+    opening = found[0].name
+    if opening == "access line":
+        return _SPACED_CLF.search(line) is not None or _SERVERS.search(name) is not None
+    if opening == "gunicorn behind its tag":
+        return _SERVERS.search(name) is not None
+    if opening == "no level":
+        return _SPOKEN.match(line) is not None
+    if opening == "logfmt":
+        return _LOGFMT.search(line) is not None
+    return opening != "logger, thread and level" or not _is_syslog(line)
+
+
+def _is_syslog(line: str) -> bool:
+    """Whether an ISO time with a zone, a host and a tag open the line, as rsyslog writes it; a level is no tag, and time in Z needs a process."""
+    found = _SYSLOG.match(line)
+    return found is not None and LEVEL.python(found["tag"]) is None and bool(found["offset"] or found["process"])
+
+
+def _time_of_day(window: Window, offsets: Sequence[timedelta]) -> tuple[str, ...]:
+    """The hours and minutes of the window, whatever stands before them: the shapes write their dates in a dozen ways."""
+    parts = {text.partition("T")[2] for text in stamps.ISO.find(window, offsets)}
+    if not parts or "" in parts:
+        return ()
+    halves = {f"T{(int(part[:2]) + 11) % 12 + 1:02}{part[2:]}" for part in parts}
+    return tuple(sorted({lead + part for part in parts for lead in "T :"} | halves))
+
+
+LAYOUT = Text(
+    columns=TABLE.columns,
+    shapes=OPENINGS,
+    written=(stamps.Stamp("time of day", _time_of_day),),
+    head=HEAD,
+    looks=(*LOGFMT, MIDDLE, ACCESS, *PAIRS, *IDS, ERROR),
+    defaults={"server": ""},
+)
+
+FORMAT = Format(
+    name="app_log",
+    table=TABLE,
+    layout=LAYOUT,
+    sniff=sniff,
+    reference="https://docs.python.org/3/howto/logging.html",
+    hop="app",
 )

@@ -99,14 +99,29 @@ FIELDS = (
     ),
     Field("logger", _ways("logger name logger_name loggerName log.logger", FILLED)),
     Field("message", (*_ways("message msg body", PRINTED, whole=True), *_ways(" ".join(MESSAGE_NAMES.split()[2:]), PRINTED))),
-    Field("error_type", _ways("error.type errorType error.name err.type err.name exception.type exception.class exc_type error_type exception_class error.kind", FILLED)),
+    Field(
+        "error_type",
+        _ways(
+            "error.type errorType error.name err.type err.name exception.type exception.class exc_type error_type exception_class error.kind",
+            FILLED,
+        ),
+    ),
     Field("error_text", _ways("error.message errorMessage err.message exception.message exc_value error_message error err", FILLED)),
     Field("stack", _ways(_STACKS, FILLED)),
     Field(
         "_host",
-        _ways("http.host http_host url.domain req.headers.host request.headers.host request.host req.host server_name http.server_name server.address", FILLED),
+        _ways(
+            "http.host http_host url.domain req.headers.host request.headers.host request.host req.host server_name http.server_name server.address",
+            FILLED,
+        ),
     ),
-    Field("program", _ways("program service.name service serviceName service_name app application appname app_name SYSLOG_IDENTIFIER container_name", FILLED)),
+    Field(
+        "program",
+        _ways(
+            "program service.name service serviceName service_name app application appname app_name SYSLOG_IDENTIFIER container_name",
+            FILLED,
+        ),
+    ),
     Field("pid", _ways("pid process.pid _PID process_id process", INTEGER)),
     Field(
         "client_ip",
@@ -120,14 +135,20 @@ FIELDS = (
     Field(
         "method",
         (
-            *_ways("method http.method http.request.method httpRequest.requestMethod req.method request.method request_method httpMethod http_method verb", METHOD),
+            *_ways(
+                "method http.method http.request.method httpRequest.requestMethod req.method request.method request_method httpMethod http_method verb",
+                METHOD,
+            ),
             *_ways("request", REQUEST_METHOD),
         ),
     ),
     Field(
         "_target",
         (
-            *_ways("request_uri http.target url.original url.full httpRequest.requestUrl req.originalUrl req.url request.url request.uri request.path", TARGET),
+            *_ways(
+                "request_uri http.target url.original url.full httpRequest.requestUrl req.originalUrl req.url request.url request.uri request.path",
+                TARGET,
+            ),
             *_ways("url.path http.url http.path", TARGET),
             *_ways("request", REQUEST_TARGET),
             *_ways("url uri path http.route", TARGET),
@@ -145,7 +166,10 @@ FIELDS = (
     Field(
         "request_seconds",
         (
-            *_ways("duration_ms durationMs latency_ms latencyMs response_time_ms responseTimeMs elapsed_ms elapsedMs took_ms responseTime", seconds(1e3)),
+            *_ways(
+                "duration_ms durationMs latency_ms latencyMs response_time_ms responseTimeMs elapsed_ms elapsedMs took_ms responseTime",
+                seconds(1e3),
+            ),
             *_ways("request_time duration_seconds duration_s elapsed_seconds latency_seconds elapsed", seconds(1.0)),
             *_ways("duration_us latency_us", seconds(1e6)),
             *_ways("event.duration duration_ns", seconds(1e9)),
@@ -154,7 +178,10 @@ FIELDS = (
     ),
     Field(
         "user_agent",
-        _ways("user_agent userAgent http_user_agent user_agent.original http.useragent http.user_agent httpRequest.userAgent req.headers.user-agent", FILLED),
+        _ways(
+            "user_agent userAgent http_user_agent user_agent.original http.useragent http.user_agent httpRequest.userAgent req.headers.user-agent",
+            FILLED,
+        ),
     ),
     Field(
         "request_id",
@@ -166,7 +193,10 @@ FIELDS = (
     ),
     Field(
         "trace_id",
-        _ways("trace_id traceId xray_trace_id xrayTraceId trace.id otelTraceID x_amzn_trace_id http_x_amzn_trace_id amzn_trace_id AWS-XRAY-TRACE-ID dd.trace_id", TRACE),
+        _ways(
+            "trace_id traceId xray_trace_id xrayTraceId trace.id otelTraceID x_amzn_trace_id http_x_amzn_trace_id amzn_trace_id AWS-XRAY-TRACE-ID dd.trace_id",
+            TRACE,
+        ),
     ),
     Field("span_id", _ways("span_id spanId span.id otelSpanID dd.span_id", FILLED)),
     Field("user", _ways("user user_id userId username user.name user.id enduser.id remote_user @fields.user", FILLED)),
@@ -288,7 +318,7 @@ STEPS = (
 )
 
 LAYOUT = JsonRecord(
-    columns=tuple(column.name for column in TABLE.columns),
+    table=TABLE,
     fields=FIELDS,
     stamp_ways=STAMPS,
     prepare=_prepare,
@@ -304,9 +334,29 @@ LAYOUT = JsonRecord(
     is_open=True,
 )
 
-_OTHERS = frozenset({"webaclId", "query_timestamp", "firewall_name", "logEvents", "detail-type", "auditID", "awslogs", "Records", "events", "Events", "resourceSpans"})
+_OTHERS = frozenset(
+    {
+        "webaclId",
+        "query_timestamp",
+        "firewall_name",
+        "logEvents",
+        "detail-type",
+        "auditID",
+        "awslogs",
+        "Records",
+        "events",
+        "Events",
+        "resourceSpans",
+    }
+)
 """Keys by which records of other formats are known."""
-_PAIRS = (("eventVersion", "eventSource"), ("trace_id", "start_time"), ("schemaVersion", "service"), ("execution_arn", "event_timestamp"), ("AlarmName", "NewStateValue"))
+_PAIRS = (
+    ("eventVersion", "eventSource"),
+    ("trace_id", "start_time"),
+    ("schemaVersion", "service"),
+    ("execution_arn", "event_timestamp"),
+    ("AlarmName", "NewStateValue"),
+)
 
 
 def sniff(text: str, _name: str) -> bool:

@@ -182,7 +182,10 @@ def _row(place: Mapping[str, str | None], key: str | None, item: Any) -> dict[st
 def _identity(item: Mapping[str, Any], nouns: frozenset[str]) -> str | None:
     """What tells the resource from others of its sort: the id named after its sort, its ARN, any id that comes first."""
     words = {key.lower(): value for key, value in item.items() if isinstance(value, str) and value}
-    own = [[key for key in words if key.endswith(ending) and _is_own(key.removesuffix(ending), nouns)] for ending in ("id", "arn", "identifier")]
+    own = [
+        [key for key in words if key.endswith(ending) and _is_own(key.removesuffix(ending), nouns)]
+        for ending in ("id", "arn", "identifier")
+    ]
     arns = [key for key in words if key.endswith("arn") and words[key].startswith("arn:")]
     first = [key for key in [*words][:1] if key.endswith(("id", "identifier"))]
     ranked = [*own[0], *[key for key in words if key == "arn"], *own[1], *[key for key in words if key == "id"], *own[2], *first, *arns]
@@ -196,7 +199,11 @@ def _is_own(noun: str, nouns: frozenset[str]) -> bool:
 def _nouns(key: str | None, operation: str) -> frozenset[str]:
     """The sort of resource in the singular, in small letters, as the answer's key and the operation name it."""
     named = [word for word in ((key or "").lower(), "".join(operation.split("-")[1:])) if word]
-    return frozenset(form for word in named for form in (word, word.removesuffix("s"), word.removesuffix("es"), word.removesuffix("ies") + "y", word.removesuffix("info")))
+    return frozenset(
+        form
+        for word in named
+        for form in (word, word.removesuffix("s"), word.removesuffix("es"), word.removesuffix("ies") + "y", word.removesuffix("info"))
+    )
 
 
 def _named(item: Mapping[str, Any]) -> str | None:
@@ -214,16 +221,23 @@ def _text(value: Any) -> str | None:  # noqa: ANN401 - any JSON value
 
 
 def sniff(text: str, name: str) -> bool:
-    """JSON at the path of an AWS answer that holds no log events."""
+    """JSON at the path of an AWS answer that holds no log events, or one resource as this table's own row."""
     place = place_of(name)
-    return place is not None and place["operation"] not in LOG_OPERATIONS and text.lstrip(" \t\r\n")[:1] in {"{", "["}
+    if place is None:
+        found = parse_object(text) if '"operation"' in text and '"document"' in text else None
+        return isinstance(found, dict) and {"service", "operation", "document"} <= found.keys() <= set(COLUMNS)
+    return place["operation"] not in LOG_OPERATIONS and text.lstrip(" \t\r\n")[:1] in {"{", "["}
 
 
+_PLAIN = r"\{(?:\"[A-Za-z]+\":(?:\"(?:[^\"\\]|\\[^u])*\"|true|false|[1-9][0-9]{0,17}),?){1}\}"
 LAYOUT = JsonRecord(
-    columns=COLUMNS,
-    fields=(*(one(column, column, TEXT) for column in COLUMNS if column not in {"time", "document"}), one("document", "document", TEXT, shape=r"[^\\.eE]*")),
-    needs=frozenset({"operation"}),
-    plain=("operation IS NOT NULL",),
+    table=TABLE,
+    fields=(
+        *(one(column, column, TEXT) for column in COLUMNS if column not in {"time", "document"}),
+        one("document", "document", TEXT, shape=_PLAIN),
+    ),
+    needs=frozenset({"service", "operation", "document"}),
+    plain=("service IS NOT NULL", "operation IS NOT NULL", "document IS NOT NULL"),
 )
 
 FORMAT = Format(

@@ -141,9 +141,13 @@ LAYOUT = Text(
     head=r"[^ \t]",
 )
 _LEVELS = "TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|ERR|CRITICAL|CRIT|FATAL|SEVERE|ALERT|EMERG|PANIC"
+_NO_LEVEL = rf"(?!(?i:{_LEVELS})\b)"
+# A priority; the date of RFC 3164; RFC 5424 that lost its priority; an ISO time, a host and a tag that is no level. Time in Z stands before lines of
+# CloudWatch, too, so there a process must follow the tag.
 _CERTAIN = re.compile(
     rf"(?:[0-9]{{1,6}} )?<[0-9]{{1,5}}>(?:{_OLD} |[0-9]{{1,3}} (?:{_ISO}|-) |{_ISO} )|{_OLD} |[0-9]{{1,3}} {_ISO} [^ ]+ [^ ]+ [^ ]+ [^ ]+ [-\[]"
-    rf"|{_ISO} (?!(?i:{_LEVELS}) )[^ \[\]\t\n]*[^ :\[\]\t\n] (?!(?i:{_LEVELS})\b)[^ \t\n\[\]:]+(?:\[[0-9]+\])?:(?: |\Z)",
+    rf"|{_ISO}(?<!Z) {_NO_LEVEL}[^ \[\]\t\n]*[^ :\[\]\t\n] {_NO_LEVEL}[^ \t\n\[\]:]+(?:\[[0-9]+\])?:(?: |\Z)"
+    rf"|{_ISO} {_NO_LEVEL}[^ \[\]\t\n]*[^ :\[\]\t\n] {_NO_LEVEL}[^ \t\n\[\]:]+\[[0-9]+\]:(?: |\Z)",
     re.ASCII,
 )
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from kyumei.contracts import Format
 from kyumei.layouts.casts import INTEGER, Cast, parse_epoch
-from kyumei.layouts.json_record import JsonRecord, Way, one, parse_object
+from kyumei.layouts.json_record import JsonRecord, one, parse_object
 from kyumei.layouts.stamps import EPOCH
 from kyumei.model.table import Column, Kind, Link, Table
 
@@ -30,21 +30,53 @@ TABLE = Table(
         Column("webacl_arn", Kind.TEXT, "ARN of the web ACL.", Link.RESOURCE, "webaclId"),
         Column("webacl", Kind.TEXT, "Name of the web ACL, from its ARN.", origin="webaclId"),
         Column("action", Kind.TEXT, "What the web ACL did in the end: ALLOW, BLOCK, CAPTCHA, CHALLENGE or COUNT.", origin="action"),
-        Column("rule_id", Kind.TEXT, "The rule of the web ACL that ended the look; Default_Action when none did.", origin="terminatingRuleId"),
+        Column(
+            "rule_id", Kind.TEXT, "The rule of the web ACL that ended the look; Default_Action when none did.", origin="terminatingRuleId"
+        ),
         Column("rule_type", Kind.TEXT, "REGULAR, RATE_BASED, GROUP or MANAGED_RULE_GROUP.", origin="terminatingRuleType"),
-        Column("rule_group", Kind.TEXT, "The rule group whose rule ended the look; null when no group did.", origin="ruleGroupList[].ruleGroupId"),
+        Column(
+            "rule_group",
+            Kind.TEXT,
+            "The rule group whose rule ended the look; null when no group did.",
+            origin="ruleGroupList[].ruleGroupId",
+        ),
         Column("rule_in_group", Kind.TEXT, "The rule inside that group.", origin="ruleGroupList[].terminatingRule.ruleId"),
-        Column("match_details", Kind.JSON, "What matched; for SQL injection and cross-site scripting only.", origin="terminatingRuleMatchDetails"),
-        Column("source_name", Kind.TEXT, "The sort of service in front: ALB, CF, APIGW, APPSYNC, COGNITOIDP, APPRUNNER, …", origin="httpSourceName"),
+        Column(
+            "match_details",
+            Kind.JSON,
+            "What matched; for SQL injection and cross-site scripting only.",
+            origin="terminatingRuleMatchDetails",
+        ),
+        Column(
+            "source_name",
+            Kind.TEXT,
+            "The sort of service in front: ALB, CF, APIGW, APPSYNC, COGNITOIDP, APPRUNNER, …",
+            origin="httpSourceName",
+        ),
         Column("source_id", Kind.TEXT, "The resource in front.", Link.RESOURCE, "httpSourceId"),
-        Column("elb", Kind.TEXT, "The load balancer as its own log names it, app/name/id; null for other sources.", Link.RESOURCE, "httpSourceId"),
+        Column(
+            "elb",
+            Kind.TEXT,
+            "The load balancer as its own log names it, app/name/id; null for other sources.",
+            Link.RESOURCE,
+            "httpSourceId",
+        ),
         Column("rule_groups", Kind.JSON, "The rule groups that looked at the request.", origin="ruleGroupList"),
         Column("rate_rules", Kind.JSON, "The rate-based rules that looked at the request.", origin="rateBasedRuleList"),
-        Column("rate_limit_key", Kind.TEXT, "What the rule that ended the look counts by: IP, FORWARDED_IP, CUSTOMKEYS, CONSTANT.", origin="limitKey"),
+        Column(
+            "rate_limit_key",
+            Kind.TEXT,
+            "What the rule that ended the look counts by: IP, FORWARDED_IP, CUSTOMKEYS, CONSTANT.",
+            origin="limitKey",
+        ),
         Column("rate_limit", Kind.INTEGER, "Requests in one window that this rule lets through.", origin="maxRateAllowed"),
         Column("rate_window_seconds", Kind.INTEGER, "The window of this rule.", origin="evaluationWindowSec"),
-        Column("counted_rules", Kind.LIST, "Rules that matched and did not end the look; null when none.", origin="nonTerminatingMatchingRules"),
-        Column("response_status", Kind.INTEGER, "The status of a custom response; null for WAF's own answer.", Link.STATUS, "responseCodeSent"),
+        Column(
+            "counted_rules", Kind.LIST, "Rules that matched and did not end the look; null when none.", origin="nonTerminatingMatchingRules"
+        ),
+        Column(
+            "response_status", Kind.INTEGER, "The status of a custom response; null for WAF's own answer.", Link.STATUS, "responseCodeSent"
+        ),
         Column("client_ip", Kind.TEXT, "The sender's address as the service in front saw it.", Link.CLIENT, "httpRequest.clientIp"),
         Column("country", Kind.TEXT, "Country of the address; null when unknown.", origin="httpRequest.country"),
         Column("host", Kind.TEXT, "The Host header without its port.", Link.HOST, "httpRequest.headers"),
@@ -55,13 +87,28 @@ TABLE = Table(
         Column("request_id", Kind.TEXT, "The id that the service in front gave the request.", Link.REQUEST, "httpRequest.requestId"),
         Column("trace_id", Kind.TEXT, "The same id where it is an X-Amzn-Trace-Id root.", Link.TRACE, "httpRequest.requestId"),
         Column("user_agent", Kind.TEXT, "The User-Agent header.", origin="httpRequest.headers"),
-        Column("headers", Kind.JSON, "All headers as the client sent them: order, case and repetitions are its own.", origin="httpRequest.headers"),
+        Column(
+            "headers",
+            Kind.JSON,
+            "All headers as the client sent them: order, case and repetitions are its own.",
+            origin="httpRequest.headers",
+        ),
         Column("labels", Kind.LIST, "Labels that rules put on the request, the first hundred; null when none.", origin="labels[].name"),
-        Column("captcha_failure", Kind.TEXT, "Why the CAPTCHA token did not do; null when it did, or none was asked.", origin="captchaResponse.failureReason"),
+        Column(
+            "captcha_failure",
+            Kind.TEXT,
+            "Why the CAPTCHA token did not do; null when it did, or none was asked.",
+            origin="captchaResponse.failureReason",
+        ),
         Column("challenge_failure", Kind.TEXT, "The same for a challenge.", origin="challengeResponse.failureReason"),
         Column("captcha", Kind.JSON, "The CAPTCHA's outcome.", origin="captchaResponse"),
         Column("challenge", Kind.JSON, "The challenge's outcome.", origin="challengeResponse"),
-        Column("oversize_fields", Kind.LIST, "Parts of the request too large for WAF to look at whole; null when none.", origin="oversizeFields"),
+        Column(
+            "oversize_fields",
+            Kind.LIST,
+            "Parts of the request too large for WAF to look at whole; null when none.",
+            origin="oversizeFields",
+        ),
         Column("body_bytes", Kind.INTEGER, "Size of the body.", origin="requestBodySize"),
         Column("inspected_body_bytes", Kind.INTEGER, "How much of the body WAF looked at.", origin="requestBodySizeInspectedByWAF"),
         Column("ja3", Kind.TEXT, "JA3 fingerprint of the TLS client.", origin="ja3Fingerprint"),
@@ -71,7 +118,9 @@ TABLE = Table(
     ),
 )
 
-MILLISECONDS = Cast("epoch time", parse_epoch, "CASE WHEN regexp_full_match({x}, '[1-9][0-9]{12}') THEN make_timestamp(TRY_CAST({x} AS BIGINT) * 1000) END")
+MILLISECONDS = Cast(
+    "epoch time", parse_epoch, "CASE WHEN regexp_full_match({x}, '[1-9][0-9]{12}') THEN make_timestamp(TRY_CAST({x} AS BIGINT) * 1000) END"
+)
 FILLED = Cast("text, empty is missing", lambda raw: raw or None, "nullif({x}, '')")
 COUNTRY = Cast("country", lambda raw: None if raw in {"", "-"} else raw, "nullif(nullif({x}, ''), '-')")
 PIECE = Cast("json", lambda raw: raw, "{x}")
@@ -92,8 +141,12 @@ def _object(**keys: str) -> str:
     return r"\{" + f"(?:{first})?" + "".join(f"(?:,{other})?" for other in others) + r"\}"
 
 
-_DETAILS = _listed(_object(conditionType=_MAYBE, sensitivityLevel=_MAYBE, location=_MAYBE, matchedData=_listed(_TEXT), matchedFieldName=_MAYBE))
-_RULE = _object(ruleId=_MAYBE, action=_MAYBE, overriddenAction=_MAYBE, ruleMatchDetails=_DETAILS, challengeResponse="null", captchaResponse="null")
+_DETAILS = _listed(
+    _object(conditionType=_MAYBE, sensitivityLevel=_MAYBE, location=_MAYBE, matchedData=_listed(_TEXT), matchedFieldName=_MAYBE)
+)
+_RULE = _object(
+    ruleId=_MAYBE, action=_MAYBE, overriddenAction=_MAYBE, ruleMatchDetails=_DETAILS, challengeResponse="null", captchaResponse="null"
+)
 _RULE = rf"(?:{_RULE}|{_object(ruleId=_MAYBE, action=_MAYBE, ruleMatchDetails=_DETAILS, overriddenAction=_MAYBE)})"
 _GROUP = _object(
     ruleGroupId=_MAYBE,
@@ -195,7 +248,9 @@ def _strings(value: Any, key: str | None = None) -> list[str] | None:  # noqa: A
 def _derive(document: Mapping[str, Any], values: dict[str, Any]) -> tuple[dict[str, Any], set[str]]:
     """Columns that lie deep in lists, or in a part of another column."""
     http = document.get("httpRequest")
-    headers = [header for header in _objects(http.get("headers") if isinstance(http, dict) else None) if isinstance(header.get("name"), str)]
+    headers = [
+        header for header in _objects(http.get("headers") if isinstance(http, dict) else None) if isinstance(header.get("name"), str)
+    ]
     ending = next((group for group in reversed([*_objects(document.get("ruleGroupList"))]) if _ended(group, values["rule_type"])), None)
     rate = _rate(document, values["rule_id"])
     host = _header(headers, "host") or values["_host"]
@@ -236,10 +291,12 @@ def _failure(token: Any) -> str | None:  # noqa: ANN401 - any JSON value
 
 
 _RULE_SQL = '{"ruleId":"VARCHAR","action":"VARCHAR"}'
-_GROUP_SQL = f'[{{"ruleGroupId":"VARCHAR","terminatingRule":{_RULE_SQL},"nonTerminatingMatchingRules":[{_RULE_SQL}],"excludedRules":[{_RULE_SQL}]}}]'
+_GROUP_SQL = (
+    f'[{{"ruleGroupId":"VARCHAR","terminatingRule":{_RULE_SQL},"nonTerminatingMatchingRules":[{_RULE_SQL}],"excludedRules":[{_RULE_SQL}]}}]'
+)
 _RATE_SQL = '[{"rateBasedRuleId":"VARCHAR","rateBasedRuleName":"VARCHAR","limitKey":"VARCHAR","maxRateAllowed":"VARCHAR","evaluationWindowSec":"VARCHAR"}]'
 _HEADER_SQL = '[{"name":"VARCHAR","value":"VARCHAR"}]'
-_TOKEN_SQL = '{"failureReason":"VARCHAR"}'
+_FAILURE_SQL = '{"failureReason":"VARCHAR"}'
 _ENDED_SQL = "rule_type IN ('GROUP', 'MANAGED_RULE_GROUP') AND g.terminatingRule.ruleId IS NOT NULL AND g.terminatingRule.action IS DISTINCT FROM 'COUNT'"
 
 
@@ -254,8 +311,8 @@ STEPS = (
         "_groups": _opened("rule_groups", _GROUP_SQL, '"ruleId"'),
         "_rules": _opened("_matched", f"[{_RULE_SQL}]", '"ruleId"'),
         "_rate": f"list_filter({_opened('rate_rules', _RATE_SQL, 'rateBased')}, lambda r: rule_id IN (r.rateBasedRuleId, r.rateBasedRuleName))[1]",
-        "captcha_failure": f"{_opened('captcha', _TOKEN_SQL, 'failureReason')}.failureReason",
-        "challenge_failure": f"{_opened('challenge', _TOKEN_SQL, 'failureReason')}.failureReason",
+        "captcha_failure": f"{_opened('captcha', _FAILURE_SQL, 'failureReason')}.failureReason",
+        "challenge_failure": f"{_opened('challenge', _FAILURE_SQL, 'failureReason')}.failureReason",
         "labels": f"list_transform({_opened('_labels', _HEADER_SQL, 'name')}, lambda x: x.name)",
         "oversize_fields": """nullif(from_json(_oversize, '["VARCHAR"]'), [])""",
         "webacl": "coalesce(nullif(regexp_extract(webacl_arn, '/webacl/([^/]+)/', 1), ''), webacl_arn)",
@@ -283,7 +340,7 @@ STEPS = (
 )
 
 LAYOUT = JsonRecord(
-    columns=tuple(column.name for column in TABLE.columns),
+    table=TABLE,
     fields=FIELDS,
     stamp_ways=(EPOCH,),
     known=frozenset({"httpRequest.country", "httpRequest.args", "httpRequest.fragment"}),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 
+from kyumei.layouts.app_shapes import LEVEL
 from kyumei.layouts.casts import CLF_TIME, INTEGER, NUMBER, TEXT, Cast, Take, guarded
 from kyumei.layouts.clocks import CTIME, ISO_NAIVE, ISO_TIME, LOCAL_TIME, SPACED_TIME, UTC_TIME
 from kyumei.layouts.request_line import METHOD, PATH, QUERY, VERSION
@@ -155,12 +156,13 @@ _STATED = r"\b(?:path|uri|request_path|request_uri)[=:]"
 
 def _pair(name: str, keys: str, value: str, *takes: Take) -> Look:
     """A value that the message states as ``key=value``; trusted only beside a path, so that the status is one of a request."""
-    return Look("message", _STATED, (Shape(name, rf"\b(?:{keys})[=:] ?[\"']?{value}", takes),))
+    return Look("_line", _STATED, (Shape(name, rf"\b(?:{keys})[=:] ?[\"']?{value}", takes),))
 
 
 PAIRS = (
     _pair("path", "path|uri|request_path|request_uri", _TARGET, *_PATH_TAKES),
     _pair("method", "method|request_method|verb", "(?P<method>[A-Z]{3,7})", Take("method", "method", TEXT)),
+    _pair("client", "client_ip|remote_ip|remote_addr|client|ip", "(?P<client_ip>[0-9A-Fa-f]*[.:][0-9A-Fa-f.:]*[0-9A-Fa-f])", _CLIENT),
     _pair("status", "status|status_code|statusCode|code", rf"{_STATUS}\b", _CODE),
 )
 LOGFMT = (
@@ -175,7 +177,7 @@ LOGFMT = (
             ),
         ),
     ),
-    Look("_pairs", "level=|lvl=|severity=", (Shape("level", r'(?:^| )(?:level|lvl|severity)="?(?P<word>[A-Za-z]+)', (Take("_word", "word", TEXT),)),)),
+    Look("_pairs", "level=|lvl=|severity=", (Shape("level", r'(?:^| )(?:level|lvl|severity)="?(?P<word>[A-Za-z]+)', (Take("level", "word", LEVEL, optional=True),)),)),
     Look(
         "_pairs",
         "logger=|component=|caller=",

@@ -41,18 +41,20 @@ _ANY = f"(?:{'|'.join([*_WORDS, *(word.lower() for word in _WORDS), *(word.capit
 _LEVEL = rf"(?P<level>\[ *{_ANY} *\]|<{_ANY}>|{_ANY}:|{_UPPER})"
 
 _DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}"
-_ISO = rf"(?P<time>{_DATE}(?:[.,][0-9]{{1,9}})?(?:Z| UTC| GMT| ?[+-][0-9]{{2}}:?[0-9]{{2}})?)"
+_ISO = rf"(?P<time>{_DATE}(?:[.,][0-9]{{1,9}})?(?:Z| UTC| GMT| ?[+-][0-9]{{2}}:?[0-9]{{2}})?)\b"
 _SLASHED = r"(?P<time>[0-9]{4}/[0-9]{2}/[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?)"
 _MONTH = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _DASHED = rf"(?P<time>[0-9]{{2}}-{_MONTH}-[0-9]{{4}} [0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}(?:\.[0-9]{{1,9}})?)"
 _SPACED = rf"[0-9]{{2}}/{_MONTH}/[0-9]{{4}} [0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}"
 _BOX = rf"\[?{_ISO}\]?"
-_GAP = r"[ \t]*(?:[-|,:][ \t]*)?"
+_GAP = r"[ \t]*(?:[-|,:][ \t]+)?"
 _AFTER = r"[ \t]*(?:[-|:][ \t]+)?"
 _BETWEEN = r"(?:[ \t]*[-|,:])?[ \t]+"
 _NAME = r"[A-Za-z_][\w.$/]*(?:[-:][\w.$/]+)*"
 _DOTTED = r"[A-Za-z_][\w$]*(?:\.[\w$]+)+"
 _UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+
+_KNOWN = "django|werkzeug|uvicorn|gunicorn|celery|sqlalchemy|urllib3|botocore|boto3|root|__main__"
 
 _DIGITS = "0123456789"
 _UPPER_STARTS = "".join(sorted({word[0] for word in _WORDS}))
@@ -83,7 +85,13 @@ _ISO_OPENINGS = (
         *(_WITH_LEVEL, _PID, _THREAD, _LOGGER, _MESSAGE),
         starts=_DIGITS,
     ),
+    _iso("lambda", rf"^{_ISO}\t(?P<request_id>{_UUID})\t(?P<level>{_UPPER})\t", _WITH_LEVEL, Take("request_id", "request_id", TEXT), _MESSAGE),
     _iso("level", rf"^{_BOX}{_GAP}{_LEVEL}{_AFTER}", _WITH_LEVEL, _REST),
+    _iso(
+        "process, level and logger",
+        rf"^{_BOX} \[(?P<pid>[0-9]+)\](?P<level>{_UPPER}):(?P<logger>[\w.-]+):",
+        *(_WITH_LEVEL, _PID, _LOGGER, _MESSAGE),
+    ),
     _iso(
         "process and level",
         rf"^{_BOX}{_GAP}\[?(?P<pid>[0-9]{{1,10}})\]?{_GAP}(?:\[(?P<thread>[^\]\n]*)\]{_GAP})?{_LEVEL}{_AFTER}",
@@ -102,8 +110,10 @@ _ISO_OPENINGS = (
         rf"(?:[\w.<>]+:[0-9]+{_BETWEEN})?",
         *(_WITH_LEVEL, _LOGGER, _THREAD, _MESSAGE),
     ),
-    Shape("twelve hours in UTC", rf"^(?P<time>{_DATE} [AP]M UTC) (?:\[(?P<pid>[0-9]+)\])?{_LEVEL}", (
-        *(_LINE, Take("time", "time", TWELVE_HOURS), _PID, _WITH_LEVEL, _REST),), {"_naive": UTC_TIME}, _DIGITS),
+    Shape("twelve hours in UTC", rf"^(?P<time>{_DATE} [AP]M UTC) (?:\[(?P<pid>[0-9]+)\])?(?P<level>{_UPPER}):(?:(?P<logger>[\w.-]+):)? ?", (
+        *(_LINE, Take("time", "time", TWELVE_HOURS), _PID, _WITH_LEVEL, _LOGGER, _MESSAGE),), {"_naive": UTC_TIME}, _DIGITS),
+    Shape("twelve hours in UTC, no level", rf"^(?P<time>{_DATE} [AP]M UTC)\b ?", (
+        _LINE, Take("time", "time", TWELVE_HOURS), _MESSAGE), {"_naive": UTC_TIME}, _DIGITS),
     Shape("twelve hours", rf"^(?P<time>{_DATE} [AP]M)\b ?", (_LINE, Take("time", "time", TWELVE_HOURS), _MESSAGE), _LOCAL, _DIGITS),
 )
 _OTHER_OPENINGS = (
@@ -154,9 +164,6 @@ _ACCESS_OPENINGS = (
 )
 OPENINGS = (*_ISO_OPENINGS, *_OTHER_OPENINGS, *_ACCESS_OPENINGS)
 
-UNCERTAIN = frozenset({"access line", "gunicorn behind its tag", "no level"})
-"""Openings that other logs have, too: a sniff needs more than them."""
-
 _COLOUR = r"(?:\x1b\[[0-9;]*m)*"
 HEAD = (
     rf"{_COLOUR}(?:\[?{_COLOUR}{_DATE}|\[?(?:GIN\] )?[0-9]{{4}}/[0-9]{{2}}/[0-9]{{2}} (?:- )?[0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}"
@@ -190,9 +197,11 @@ MIDDLE = Look(
         _middle("thread", r"^\[(?P<thread>[\w./#-]*(?:main|Main|Thread|thread|Worker|worker|exec|pool)[\w./#-]*)\]:? ", _THREAD),
         _middle("boxed name", r"^\[(?P<logger>[A-Za-z_][\w-]*)\]:? ", _LOGGER),
         _middle("loguru", r"^(?P<logger>[\w.]+:[\w<>.]+:[0-9]+) - ", _LOGGER),
-        _middle("zap", r"^(?:(?P<logger>[\w./-]+)\t)?[\w./@-]+\.go:[0-9]+\t", _LOGGER),
+        _middle("zap", r"^(?P<logger>[\w./-]+)\t[\w./@-]+\.go:[0-9]+\t", _LOGGER),
+        _middle("place in go", r"^(?P<logger>[\w./@-]+\.go:[0-9]+)\t", _LOGGER),
         _middle("flask", r"^in (?P<logger>[\w.]+): ", _LOGGER),
         _middle("django verbose", r"^(?P<logger>[A-Za-z_][\w.]*) (?P<pid>[0-9]+) (?P<thread>[0-9]{5,}) ", _LOGGER, _PID, _THREAD),
+        _middle("known logger", rf"^(?P<logger>(?:{_KNOWN})(?:\.\w+)*):? ", _LOGGER),
         Shape("error first", r"^(?:[\w$]+\.)*[A-Z][\w$]*(?:Error|Exception)(?:: |\n|$)", (_WHOLE,)),
         _middle("logger and dash", r"^(?P<logger>[A-Za-z_][\w.$/:-]*) +(?:-+|\||:) ", _LOGGER),
         _middle("logger and line", r"^(?P<logger>[A-Za-z_][\w./]*:[0-9]+):? ", _LOGGER),

@@ -43,13 +43,19 @@ def _when_naive(raw: str) -> int | None:
 
 WHEN = Cast("time", _when, f"coalesce({ISO_TIME.sql}, {_EPOCH_SQL}, {CLF_TIME.sql})")
 """ISO with or without a zone, seconds to nanoseconds since 1970 told apart by size, or the common log's."""
-WHEN_NAIVE = Cast("whether a time has a zone", _when_naive, f"coalesce({ISO_NAIVE.sql}, CASE WHEN {_EPOCH_SQL} IS NOT NULL OR {CLF_TIME.sql} IS NOT NULL THEN 0 END)")
+WHEN_NAIVE = Cast(
+    "whether a time has a zone",
+    _when_naive,
+    f"coalesce({ISO_NAIVE.sql}, CASE WHEN {_EPOCH_SQL} IS NOT NULL OR {CLF_TIME.sql} IS NOT NULL THEN 0 END)",
+)
 STAMPS = (
     ISO,
     ISO_SPACE,
     EPOCH,
     COMMON,
-    Stamp("common log with escaped slashes", lambda window, offsets: tuple(text.replace("/", "\\/") for text in COMMON.find(window, offsets))),
+    Stamp(
+        "common log with escaped slashes", lambda window, offsets: tuple(text.replace("/", "\\/") for text in COMMON.find(window, offsets))
+    ),
 )
 
 # Levels
@@ -65,7 +71,11 @@ BUNYAN = {"10": "DEBUG", "20": "DEBUG", "30": "INFO", "40": "WARNING", "50": "ER
 """bunyan and pino count from 10 (trace) to 60 (fatal)."""
 PYTHON = {"10": "DEBUG", "20": "INFO", "30": "WARNING", "40": "ERROR", "50": "CRITICAL"}
 SYSLOG = {"0": "CRITICAL", "1": "CRITICAL", "2": "CRITICAL", "3": "ERROR", "4": "WARNING", "5": "INFO", "6": "INFO", "7": "DEBUG"}
-OTEL = {str(n): name for name, span in (("DEBUG", (1, 9)), ("INFO", (9, 13)), ("WARNING", (13, 17)), ("ERROR", (17, 21)), ("CRITICAL", (21, 25))) for n in range(*span)}
+OTEL = {
+    str(n): name
+    for name, span in (("DEBUG", (1, 9)), ("INFO", (9, 13)), ("WARNING", (13, 17)), ("ERROR", (17, 21)), ("CRITICAL", (21, 25)))
+    for n in range(*span)
+}
 _WORD = re.compile(r"\s*([A-Za-z]+)[0-9]?\s*", re.ASCII)
 _NAMES = {word: level for level, words in LEVELS.items() for word in words}
 
@@ -115,7 +125,12 @@ TARGET = Cast(
 )
 REQUEST_METHOD = Cast("method of a request line", _of_request(1), f"nullif(regexp_extract({{x}}, {quoted(_REQUEST_SQL)}, 1), '')")
 REQUEST_TARGET = Cast("target of a request line", _of_request(2), f"nullif(regexp_extract({{x}}, {quoted(_REQUEST_SQL)}, 2), '')")
-STATUS = guarded("HTTP status", lambda raw: int(raw) if re.fullmatch("[1-5][0-9]{2}", raw, re.ASCII) else None, "[1-5][0-9]{2}", "TRY_CAST({x} AS BIGINT)")
+STATUS = guarded(
+    "HTTP status",
+    lambda raw: int(raw) if re.fullmatch("[1-5][0-9]{2}", raw, re.ASCII) else None,
+    "[1-5][0-9]{2}",
+    "TRY_CAST({x} AS BIGINT)",
+)
 _V4, _V6 = r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}", r"[0-9A-Fa-f]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f.]*"
 _ADDRESS = rf"({_V4})(?::[0-9]{{1,5}})?|({_V6})|\[({_V6})\](?::[0-9]{{1,5}})?"
 
@@ -160,7 +175,11 @@ def seconds(parts: float) -> Cast:
     def cast(raw: str) -> float | None:
         return float(raw) / parts if re.fullmatch(_NUMBER, raw, re.ASCII) else None
 
-    return Cast(f"1/{parts:g} seconds", cast, f"CASE WHEN regexp_full_match({{x}}, {quoted(_NUMBER)}) THEN TRY_CAST({{x}} AS DOUBLE) / {parts!r}::DOUBLE END")
+    return Cast(
+        f"1/{parts:g} seconds",
+        cast,
+        f"CASE WHEN regexp_full_match({{x}}, {quoted(_NUMBER)}) THEN TRY_CAST({{x}} AS DOUBLE) / {parts!r}::DOUBLE END",
+    )
 
 
 def _with_unit(raw: str) -> float | None:

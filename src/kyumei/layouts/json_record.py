@@ -4,9 +4,9 @@ A format declares which column comes from which key. A key may be written flat (
 both are the path ``log.level``. The first path whose value is there and fits the column's cast is taken; whatever is not taken stays in
 ``_extra``.
 
-The exact reader is Python's own, made to agree with DuckDB's parser where the two differ: of a key that is there twice the first counts, a
-comma before a closing bracket is passed over, NaN becomes the word, an integer of any length keeps its digits, half of a surrogate pair is written
-out. The bulk reader opens the object once with a typed structure, and leaves every record with anything unusual in it to the exact reader.
+The exact reader is Python's own, made to agree with DuckDB's parser where the two differ: of a key that is there twice the first counts,
+a comma before a closing bracket is passed over, NaN becomes the word, an integer of any length keeps its digits, half of a surrogate pair
+is written out. The bulk reader opens the object once with a typed structure, and leaves whatever is unusual to the exact reader.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from kyumei.layouts.stamps import Stamp
+    from kyumei.model.table import Table
     from kyumei.model.window import Window
 
 MISSING: Any = object()
@@ -40,9 +41,9 @@ _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 class Way:
     """One way to fill a column: the value at ``path``, as text, by ``cast``.
 
-    With ``shape``, a pattern of RE2, the value is kept as compact JSON instead, and the bulk reader takes it only where it matches. ``total`` says
-    that the SQL of the cast answers null exactly where Python does, so that null is an answer and no reason to look again. ``scalar`` passes over
-    objects and lists, which would else be taken as their JSON text.
+    With ``shape``, a pattern of RE2, the value is kept as compact JSON instead, and the bulk reader takes it only where it matches.
+    ``total`` says that the SQL of the cast answers null exactly where Python does, so that null is an answer and no reason to look again.
+    ``scalar`` passes over objects and lists, which would else be taken as their JSON text.
     """
 
     path: str
@@ -110,10 +111,10 @@ def _float(digits: str) -> float | str:
 
 
 def _leniently(found: re.Match[str]) -> str:
-    token = found[0]
-    if token.startswith('"'):
-        return token
-    return "" if token == "," else f'"{token}"'
+    word = found[0]
+    if word.startswith('"'):
+        return word
+    return "" if word == "," else f'"{word}"'
 
 
 def _storable(value: Any) -> Any:  # noqa: ANN401 - any JSON value
@@ -185,15 +186,15 @@ def take(fields: Sequence[Field], document: Mapping[str, Any]) -> tuple[dict[str
 class JsonRecord:
     """A layout for records that are JSON objects.
 
-    ``columns`` are the table's, in order; ``known`` are paths that are no surprise though no column is filled from them. ``needs`` are keys of which
-    one at least must be there. ``prepare`` rewrites an object before it is looked at; ``derive`` answers further columns from the object and
-    the values taken, and the paths that it used up. ``steps`` say the same in SQL, each a layer of expressions over the columns of those before.
-    ``plain`` are conditions, over all columns, without which the bulk reader leaves a record to the exact one. ``is_open`` says that unknown
-    keys are normal, so that the bulk reader collects them in ``_extra``; else they are a case for the exact reader. ``stamp_ways`` are the ways
-    in which the time is written; null when it is in none that a substring could tell.
+    ``known`` are paths that are no surprise though no column is filled from them; ``needs`` are paths that must all be there. ``prepare``
+    rewrites an object before it is looked at; ``derive`` answers further columns from the object and the values taken, and the paths that it
+    used up. ``steps`` say the same in SQL, each a layer of expressions over the columns of those before. ``plain`` are conditions, over all
+    columns, without which the bulk reader leaves a record to the exact one. ``is_open`` says that unknown keys are normal, so that the bulk reader
+    collects them in ``_extra``; else they are a case for the exact reader. ``stamp_ways`` are the ways in which the time is written; null
+    when it is in none that a substring could tell.
     """
 
-    columns: tuple[str, ...]
+    table: Table
     fields: tuple[Field, ...]
     stamp_ways: tuple[Stamp, ...] | None = None
     known: frozenset[str] = frozenset()
@@ -216,12 +217,15 @@ class JsonRecord:
             return found
         try:
             document = self.prepare(found)
-            if self.needs and not any(find(document, path) is not MISSING for path in self.needs):
-                return Refused("has none of the keys " + ", ".join(sorted(self.needs)))
+            missing = [path for path in sorted(self.needs) if find(document, path) is MISSING]
+            if missing:
+                return Refused("has no key " + ", ".join(missing))
             values, used = take(self.fields, document)
+            names = _paths(self)
+            used |= {key for key, value in document.items() if value is None and key in names}
             more, also = self.derive(document, values)
             values.update(more)
-            row = {column: values.get(column) for column in self.columns}
+            row = {column.name: values.get(column.name) for column in self.table.columns}
             row["_naive"] = values.get("_naive", 0)
             row["_extra"] = without(document, used | also | self.known) or None
         except RecursionError:
@@ -234,16 +238,26 @@ class JsonRecord:
         layers = [f"SELECT _artifact, _line, {sound} AS _text FROM {source}"]
         layers.append((_open_layer if self.is_open else _closed_layer)(self))
         taken = [_filled(target, self) for target in self.fields]
-        layers.append("SELECT *, " + ", ".join(f"{value} AS {_name(target.column)}" for target, (value, _) in zip(self.fields, taken, strict=True)) + " FROM {below}")
+        layers.append(
+            "SELECT *, "
+            + ", ".join(f"{value} AS {_name(target.column)}" for target, (value, _) in zip(self.fields, taken, strict=True))
+            + " FROM {below}"
+        )
         if self.is_open:
             layers.append(f"SELECT *, {_rest(self)} AS _rest FROM {{below}}")
-        layers += ["SELECT *, " + ", ".join(f"{sql} AS {_name(column)}" for column, sql in step.items()) + " FROM {below}" for step in self.steps]
+        layers += [
+            "SELECT *, " + ", ".join(f"{sql} AS {_name(column)}" for column, sql in step.items()) + " FROM {below}" for step in self.steps
+        ]
         conditions = [*(_OPEN_CONDITIONS if self.is_open else _closed_conditions(self)), *(sure for _, sure in taken if sure), *self.plain]
         made = {target.column for target in self.fields} | {column for step in self.steps for column in step}
-        columns = ", ".join(_name(column) if column in made else f"NULL AS {_name(column)}" for column in self.columns)
+        columns = ", ".join(
+            _name(column.name) if column.name in made else f"NULL::{column.kind} AS {_name(column.name)}" for column in self.table.columns
+        )
         naive = '"_naive"' if "_naive" in made else "0"
         extra = "CASE WHEN len(_rest) > 0 THEN to_json(map_from_entries(_rest))::VARCHAR END" if self.is_open else "NULL::VARCHAR"
-        layers.append(f"SELECT _artifact, _line, {naive} AS _naive, {extra} AS _extra, {columns}, ({' AND '.join(conditions)}) AS _ok FROM {{below}}")
+        layers.append(
+            f"SELECT _artifact, _line, {naive} AS _naive, {extra} AS _extra, {columns}, ({' AND '.join(conditions)}) AS _ok FROM {{below}}"
+        )
         names = [f"_layer{number}" for number in range(len(layers) - 1)]
         inner = [layers[0], *(layer.replace("{below}", name) for layer, name in zip(layers[1:], names, strict=True))]
         return "WITH " + ", ".join(f"{name} AS ({layer})" for name, layer in zip(names, inner, strict=False)) + " " + inner[-1]
@@ -275,7 +289,7 @@ def _filled(target: Field, layout: JsonRecord) -> tuple[str, str]:
         value = way.cast.sql.replace("{x}", raw)
         values.append(value)
         if way.shape:
-            sure.append(f"({raw} IS NULL OR regexp_full_match({raw}, {quoted(way.shape)}))")
+            sure.append(f"({raw} IS NULL OR regexp_full_match({raw}::VARCHAR, {quoted(way.shape)}))")
         elif way.cast is not TEXT and not way.total:
             sure.append(f"({raw} IS NULL OR ({value}) IS NOT NULL)")
     return (values[0] if len(values) == 1 else f"coalesce({', '.join(values)})"), " AND ".join(sure)
@@ -310,7 +324,7 @@ def _known_keys(layout: JsonRecord) -> dict[str, set[str]]:
 def _closed_layer(layout: JsonRecord) -> str:
     where = ["$" + "".join("." + _name(step) for step in above.split(".") if step) for above in _known_keys(layout)]
     opened = {path: "_open" + "".join("." + _name(step) for step in path.split(".")) for path in _paths(layout)}
-    taken = ", ".join(f"{opened[path]}::VARCHAR AS {_raw(path)}" for path in opened)
+    taken = ", ".join(f"{opened[path]} AS {_raw(path)}" for path in opened)
     inner = f"SELECT _artifact, _line, from_json(_text, {quoted(json.dumps(_tree(layout)))}) AS _open, json_keys(_text, [{', '.join(map(quoted, where))}]) AS _keys FROM {{below}}"
     texts = ", ".join(opened[path] for path, as_json in _paths(layout).items() if not as_json)
     return f"SELECT _artifact, _line, _keys, {taken}, concat_ws(chr(2), '', {texts}) AS _texts FROM ({inner})"
@@ -338,14 +352,16 @@ def _open_layer(layout: JsonRecord) -> str:
     heads = {path[:end] for path in (*_paths(layout), *layout.known) for end in range(len(path)) if path[end] == "."}
     listed = ", ".join(quoted(path) for path in sorted(heads | set(_paths(layout)) | layout.known))
     same = ", ".join(quoted(path) for path in _paths(layout) if path not in named.values())
-    odd = rf"entry.key IN [{listed}] AND regexp_matches(entry.value::VARCHAR, '^(?:[\[{{]|-?(?i:nan|inf)|\"[\[{{])')" + (f" OR entry.key IN [{same}]" if same else "")
+    odd = rf"entry.key IN [{listed}] AND regexp_matches(entry.value::VARCHAR, '^(?:[\[{{]|-?(?i:nan|inf)|\"[\[{{])')" + (
+        f" OR entry.key IN [{same}]" if same else ""
+    )
     inner = f"SELECT _artifact, _line, from_json(_text, {quoted(structure)}) AS _open, map_entries(from_json(_text, '\"MAP(VARCHAR, JSON)\"')) AS _entries FROM {{below}}"
     return f"SELECT _artifact, _line, {taken}, _entries, len(list_filter(_entries, lambda entry: {odd})) = 0 AS _flat FROM ({inner})"
 
 
 PLAIN_EXTRA = (
     r'(?:"(?:[^"\\]|\\[^u])*"|true|false|null|-?[1-9][0-9]{0,17}|0|-?[1-9][0-9]{0,9}\.[0-9]{1,5}|0\.[0-9]{1,4}|\[\]|\{\}'
-    r'|\[[^\[\]{}\\:.eE0-9]*\]|\{[^\[\]{}\\:]*:[^\[\]{}\\:.eE]*\})'
+    r"|\[[^\[\]{}\\:.eE0-9]*\]|\{[^\[\]{}\\:]*:[^\[\]{}\\:.eE]*\})"
 )
 """Values whose compact text is the same by DuckDB and by Python: no odd numbers, no two keys in one object."""
 

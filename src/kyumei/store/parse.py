@@ -7,6 +7,7 @@ with the reason. Nothing is dropped.
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
 MAX_RECORD_LINES = 2_000
 """Lines that one record may take up; what follows starts a record of its own, and is unread if no format claims it."""
 CHUNK_ROWS = 20_000
+BULK_ROWS = 4_000
+"""Records from which the bulk reader pays: planning its query takes longer than reading a few thousand records one by one."""
+SHORTEST_INNER = 15
+"""Characters that a message needs to hold a time and a text."""
 OUTER_FORMATS = ("syslog",)
 """Formats whose message may be a record of another format."""
 INNER_FORMATS = ("app_log", "nginx_access", "nginx_error", "json_lines")
@@ -90,7 +95,7 @@ def _take_single_lines(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) ->
         con.execute("DELETE FROM _lines USING _bulk WHERE _lines._artifact = _bulk._artifact AND _lines._line = _bulk._line")
 
 
-def _stage(con: duckdb.DuckDBPyConnection, leaf: Format, own: Sequence[Part]) -> None:
+def _stage(con: duckdb.DuckDBPyConnection, own: Sequence[Part]) -> None:
     """Fill ``_staged`` with the records of the parts: one a line, or lines joined from one head to the next."""
     con.execute("CREATE OR REPLACE TEMP TABLE _staged (_artifact INTEGER, _line BIGINT, text VARCHAR, _span BIGINT, envelope_ms BIGINT)")
     joined = [part for part in own if heads(part) and part.identity.shape != "document"]
@@ -119,19 +124,27 @@ def _stage(con: duckdb.DuckDBPyConnection, leaf: Format, own: Sequence[Part]) ->
 
 
 def _parse_format(con: duckdb.DuckDBPyConnection, leaf: Format, own: Sequence[Part]) -> None:
-    _stage(con, leaf, own)
+    """Parse the records of one format: in bulk where there are many, the rest one by one."""
+    _stage(con, own)
     custom = {part.artifact.number: part.layout for part in own if part.layout is not None}
-    plain = f"(SELECT * FROM _staged WHERE _artifact NOT IN ({','.join(map(str, custom)) or 'NULL::INTEGER'}))" if custom else "_staged"
-    selects = [leaf.layout.bulk(plain)]
-    selects += [layout.bulk(f"(SELECT * FROM _staged WHERE _artifact = {number})") for number, layout in custom.items()]
-    con.execute(f"CREATE OR REPLACE TEMP TABLE _bulk AS {' UNION ALL '.join(f'({select})' for select in selects)}")
-    con.execute("DELETE FROM _bulk WHERE _ok IS DISTINCT FROM true")
-    _keep_bulk(con, leaf, via=None)
-    left = con.execute(
-        "SELECT s._artifact, s._line, s.text, s._span FROM _staged s ANTI JOIN _bulk b ON s._artifact = b._artifact AND s._line = b._line ORDER BY 1, 2"
-    )
-    by_number = {part.artifact.number: part for part in own}
-    _read_exactly(con, left.fetchall(), by_number)
+    left = "SELECT _artifact, _line, text, _span FROM _staged ORDER BY 1, 2"
+    if _count(con, "_staged") >= BULK_ROWS:
+        plain = f"(SELECT * FROM _staged WHERE _artifact NOT IN ({','.join(map(str, custom))}))" if custom else "_staged"
+        selects = [leaf.layout.bulk(plain)]
+        selects += [layout.bulk(f"(SELECT * FROM _staged WHERE _artifact = {number})") for number, layout in custom.items()]
+        con.execute(f"CREATE OR REPLACE TEMP TABLE _bulk AS {' UNION ALL '.join(f'({select})' for select in selects)}")
+        con.execute("DELETE FROM _bulk WHERE _ok IS DISTINCT FROM true")
+        _keep_bulk(con, leaf, via=None)
+        left = (
+            "SELECT s._artifact, s._line, s.text, s._span FROM _staged s "
+            "ANTI JOIN _bulk b ON s._artifact = b._artifact AND s._line = b._line ORDER BY 1, 2"
+        )
+    _read_exactly(con, left, {part.artifact.number: part for part in own})
+
+
+def _count(con: duckdb.DuckDBPyConnection, table: str) -> int:
+    row = con.execute(f"SELECT count(*) FROM {table}").fetchone()
+    return int(row[0]) if row else 0
 
 
 def _keep_bulk(con: duckdb.DuckDBPyConnection, leaf: Format, via: str | None) -> None:
@@ -153,35 +166,47 @@ def _has_span(con: duckdb.DuckDBPyConnection) -> bool:
     return any(row[0] == "_span" for row in con.execute("DESCRIBE _staged").fetchall())
 
 
-def _read_exactly(con: duckdb.DuckDBPyConnection, left: list[tuple[int, int, str, int]], parts: dict[int, Part]) -> None:
-    """Read records one by one: by their file's format, by any other that claims them, line by line, or not at all."""
-    rows: dict[str, list[dict[str, Any]]] = {}
-    kept: list[tuple[int, int, int, str]] = []
-    unread: list[tuple[int, int, str, str]] = []
-    for artifact, line, text, span in left:
-        part = parts[artifact]
-        outcome = _read_one(part, text)
-        if isinstance(outcome, tuple):
-            name, row = outcome
-            rows.setdefault(name, []).append({**row, "_artifact": artifact, "_line": line, "_span": span})
-            kept.append((artifact, line, span, text))
-            continue
-        if "\n" not in text or part.identity.shape == "document":
-            unread.append((artifact, line, text, outcome))
-            continue
-        for number, single in enumerate(text.split("\n"), start=line):
-            if not single.strip():
+def _read_exactly(con: duckdb.DuckDBPyConnection, left: str, parts: dict[int, Part]) -> None:
+    """Read the records that ``left`` selects one by one: by their file's format, by any other that claims them, line by line, or not at all."""
+    con.execute(f"CREATE OR REPLACE TEMP TABLE _left AS SELECT row_number() OVER () AS n, * FROM ({left})")
+    for start in range(0, _count(con, "_left"), CHUNK_ROWS):
+        outcome = _Outcome()
+        chunk = con.execute(f"SELECT _artifact, _line, text, _span FROM _left WHERE n > {start} AND n <= {start + CHUNK_ROWS} ORDER BY n").fetchall()
+        for artifact, line, text, span in chunk:
+            part = parts[artifact]
+            if outcome.take(part, artifact, line, text, span) or "\n" not in text or part.identity.shape == "document":
                 continue
-            outcome = _read_one(part, single)
-            if isinstance(outcome, tuple):
-                rows.setdefault(outcome[0], []).append({**outcome[1], "_artifact": artifact, "_line": number, "_span": 1})
-                kept.append((artifact, number, 1, single))
-            else:
-                unread.append((artifact, number, single, outcome))
-    for name, found in rows.items():
-        insert_rows(con, discover.formats()[name].table, found)
-    _insert_tuples(con, "_records", kept, ("INTEGER", "BIGINT", "BIGINT", "VARCHAR"))
-    _insert_tuples(con, "unread", unread, ("INTEGER", "BIGINT", "VARCHAR", "VARCHAR"))
+            outcome.unread.pop()
+            for number, single in enumerate(text.split("\n"), start=line):
+                if single.strip():
+                    outcome.take(part, artifact, number, single, 1)
+        outcome.store(con)
+
+
+@dataclass
+class _Outcome:
+    """What became of a chunk of records."""
+
+    rows: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    kept: list[tuple[int, int, int, str]] = field(default_factory=list)
+    unread: list[tuple[int, int, str, str]] = field(default_factory=list)
+
+    def take(self, part: Part, artifact: int, line: int, text: str, span: int) -> bool:
+        """Read one record; false when it is unread."""
+        found = _read_one(part, text)
+        if isinstance(found, str):
+            self.unread.append((artifact, line, text, found))
+            return False
+        self.rows.setdefault(found[0], []).append({**found[1], "_artifact": artifact, "_line": line, "_span": span})
+        self.kept.append((artifact, line, span, text))
+        return True
+
+    def store(self, con: duckdb.DuckDBPyConnection) -> None:
+        """Append everything to its tables."""
+        for name, found in self.rows.items():
+            insert_rows(con, discover.formats()[name].table, found)
+        _insert_tuples(con, "_records", self.kept, ("INTEGER", "BIGINT", "BIGINT", "VARCHAR"))
+        _insert_tuples(con, "unread", self.unread, ("INTEGER", "BIGINT", "VARCHAR", "VARCHAR"))
 
 
 def _read_one(part: Part, text: str) -> tuple[str, dict[str, Any]] | str:
@@ -238,8 +263,8 @@ def _insert_tuples(con: duckdb.DuckDBPyConnection, table: str, rows: list[tuple[
 
 def _parse_unclaimed(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> None:
     """Lines of files that no format claims: each is tried by every format, and unread if none takes it."""
-    left = con.execute("SELECT _artifact, _line, text, 1 FROM _lines WHERE text <> '' ORDER BY 1, 2").fetchall()
-    _read_exactly(con, left, {part.artifact.number: part for part in parts})
+    con.execute("CREATE OR REPLACE TEMP TABLE _staged AS SELECT _artifact, _line, text, 1 AS _span FROM _lines WHERE text <> ''")
+    _read_exactly(con, "SELECT _artifact, _line, text, _span FROM _staged ORDER BY 1, 2", {part.artifact.number: part for part in parts})
 
 
 def _parse_snapshot(con: duckdb.DuckDBPyConnection, part: Part) -> None:
@@ -261,16 +286,19 @@ def _parse_inner(con: duckdb.DuckDBPyConnection, outer: str) -> None:
     """Hand the messages of a host log to the formats that may lie inside; their rows keep the outer line and say ``_via``."""
     if outer not in discover.formats():
         return
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE _staged AS SELECT _artifact, _line, message AS text, _span, coalesce(program, '') AS program "
+        f'FROM "{outer}" WHERE length(message) > {SHORTEST_INNER}'
+    )
+    if _count(con, "_staged") < BULK_ROWS * len(INNER_FORMATS):
+        _read_inner(con, outer)
+        return
     for name in INNER_FORMATS:
         leaf = discover.formats()[name]
-        con.execute(
-            "CREATE OR REPLACE TEMP TABLE _staged AS SELECT _artifact, _line, message AS text, _span, program "
-            f'FROM "{outer}" o WHERE message IS NOT NULL AND length(message) > 15'
-        )
         con.execute(f"CREATE OR REPLACE TEMP TABLE _bulk AS {leaf.layout.bulk('_staged')}")
         con.execute("DELETE FROM _bulk WHERE _ok IS DISTINCT FROM true")
         sure = con.execute(
-            "SELECT b._artifact, b._line, s.text, coalesce(s.program, '') FROM _bulk b JOIN _staged s ON s._artifact = b._artifact AND s._line = b._line"
+            "SELECT b._artifact, b._line, s.text, s.program FROM _bulk b JOIN _staged s ON s._artifact = b._artifact AND s._line = b._line"
         ).fetchall()
         wrong = [(artifact, line) for artifact, line, text, program in sure if not leaf.sniff(text, program)]
         if wrong:
@@ -278,3 +306,16 @@ def _parse_inner(con: duckdb.DuckDBPyConnection, outer: str) -> None:
             _insert_tuples(con, "_wrong", wrong, ("INTEGER", "BIGINT"))
             con.execute("DELETE FROM _bulk USING _wrong WHERE _bulk._artifact = _wrong._artifact AND _bulk._line = _wrong._line")
         _keep_bulk(con, leaf, via=outer)
+
+
+def _read_inner(con: duckdb.DuckDBPyConnection, outer: str) -> None:
+    """Read the messages of a short host log one by one."""
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for artifact, line, text, span, program in con.execute("SELECT * FROM _staged ORDER BY 1, 2").fetchall():
+        for name in INNER_FORMATS:
+            leaf = discover.formats()[name]
+            if leaf.sniff(text, program) and not isinstance(found := leaf.layout.read(text), Refused):
+                rows.setdefault(name, []).append({**found, "_artifact": artifact, "_line": line, "_span": span, "_via": outer})
+                break
+    for name, found_rows in rows.items():
+        insert_rows(con, discover.formats()[name].table, found_rows)

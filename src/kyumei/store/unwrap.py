@@ -16,14 +16,26 @@ import json
 import re
 import zlib
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from kyumei.layouts.casts import parse_iso, to_json
+from kyumei.layouts.casts import to_json
+from kyumei.store.event_lines import (
+    Broken,
+    Place,
+    Record,
+    broken_text,
+    csv_events,
+    is_console_csv,
+    milliseconds,
+    strip_export_time,
+    without_line_end,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Generator, Iterable, Iterator
+
+__all__ = ["Broken", "Record", "group_of", "records", "strip_export_time", "wrapper_lines"]
 
 LOG_OPERATIONS = frozenset({"filter-log-events", "get-log-events", "get-query-results", "lookup-events"})
 """AWS CLI operations whose answers are log events and no resources."""
@@ -45,55 +57,6 @@ _DECODER = json.JSONDecoder(parse_int=lambda digits: int(digits) if len(digits) 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _BETWEEN = re.compile(r"[ \t\r\n,\]}\ufeff]*")
 _NEXT_LINE = re.compile(r"\n(?=[{\[])")
-_EXPORT = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z) (.*)", re.ASCII | re.DOTALL)
-_TAIL = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}\+00:00) (\S+) (.*)", re.ASCII | re.DOTALL)
-_CSV_HEADER = re.compile(r'\ufeff?"?timestamp"?,"?message"?\r?\n', re.ASCII)
-_CSV_TIME = re.compile(r'"?([0-9]{13})"?,', re.ASCII)
-_QUOTED_END = re.compile(r'"(?!")')
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC).replace(tzinfo=None)
-
-
-@dataclass(frozen=True)
-class Record:
-    """One record: where it starts and how many lines of the file it takes up, its own text, and what its wrapping tells of it.
-
-    ``time_ms`` are milliseconds since 1970 by the envelope; ``origin`` is the envelope's key, or empty.
-    """
-
-    line: int
-    text: str
-    time_ms: int | None = None
-    stream: str = ""
-    group: str = ""
-    origin: str = ""
-    span: int = 1
-
-
-@dataclass(frozen=True)
-class Broken:
-    """Text in which no record can be read, and why."""
-
-    line: int
-    text: str
-    why: str
-    span: int = 1
-
-
-@dataclass
-class _Place:
-    """How far lines have been counted; offsets are asked for in rising order, so each line end is passed once."""
-
-    text: str
-    offset: int = 0
-    line: int = 1
-
-    def at(self, offset: int) -> int:
-        """The line, from 1, of a character."""
-        if offset < self.offset:
-            return self.line - self.text.count("\n", offset, self.offset)
-        self.line += self.text.count("\n", self.offset, offset)
-        self.offset = offset
-        return self.line
 
 
 @dataclass
@@ -112,8 +75,8 @@ class _Object:
 
 def records(text: str, name: str = "") -> Iterator[Record | Broken]:
     """The records in the text of a file called ``name``, whose qualifier may tell the log group."""
-    if _CSV_HEADER.match(text):
-        return _csv_events(text)
+    if is_console_csv(text):
+        return csv_events(text)
     return _documents(text, Record(1, "", group=group_of(name)), 0)
 
 
@@ -135,29 +98,12 @@ def group_of(name: str) -> str:
     return unquote(rest) if rest != "json" else ""
 
 
-def strip_export_time(line: str) -> tuple[int, str] | None:
-    """The time (milliseconds since 1970) and the message of a line of an S3 export or of ``aws logs tail``; null for any other line."""
-    found = _EXPORT.fullmatch(line)
-    if found:
-        moment = milliseconds(found[1])
-        return None if moment is None else (moment, found[2])
-    found = _TAIL.fullmatch(line)
-    moment = milliseconds(found[1]) if found else None
-    return None if found is None or moment is None else (moment, found[3])
-
-
-def milliseconds(raw: str) -> int | None:
-    """An ISO time in UTC (or with its offset) as milliseconds since 1970."""
-    parsed = parse_iso(raw)
-    return None if parsed is None else (parsed[0] - _EPOCH) // timedelta(milliseconds=1)
-
-
 # Documents: values one after another, with or without anything between them.
 
 
 def _documents(text: str, about: Record, depth: int) -> Iterator[Record | Broken]:
     """All records of a text; ``about`` carries what is known of them from outside."""
-    place = _Place(text)
+    place = Place(text)
     offset = _skip(_BETWEEN, text, 0)
     while offset < len(text):
         if text[offset] == "{":
@@ -173,14 +119,8 @@ def _documents(text: str, about: Record, depth: int) -> Iterator[Record | Broken
         if why:
             line = _NEXT_LINE.search(text, max(start, offset))
             end = line.start() if line else len(text)
-            yield Broken(place.at(start), *_raw(text, start, end, why))
+            yield Broken(place.at(start), *broken_text(text, start, end, why))
         offset = _skip(_BETWEEN, text, end)
-
-
-def _raw(text: str, start: int, end: int, why: str) -> tuple[str, str, int]:
-    """The text without blanks at its end, why it is broken, and how many lines it takes up."""
-    piece = text[start:end].rstrip(" \t\r\n")
-    return piece, why, piece.count("\n") + 1
 
 
 def _skip(pattern: re.Pattern[str], text: str, offset: int) -> int:
@@ -262,7 +202,7 @@ def _envelope(opened: _Object) -> str:
     return ""
 
 
-def _array(text: str, place: _Place, start: int, about: Record, depth: int) -> Iterator[Any]:
+def _array(text: str, place: Place, start: int, about: Record, depth: int) -> Generator[Record | Broken, None, tuple[int, str]]:
     """The records of an array; returns its end, or where and why it breaks off."""
     at = _skip(_SPACE, text, start + 1)
     while text[at : at + 1] != "]":
@@ -276,7 +216,7 @@ def _array(text: str, place: _Place, start: int, about: Record, depth: int) -> I
             yield from _object(text, place, at, opened, _envelope(opened), about, depth)
         else:
             raw = value if isinstance(value, str) else text[at:end]
-            yield replace(about, line=line, text=_message(raw), span=span)
+            yield replace(about, line=line, text=without_line_end(raw), span=span)
         at = _skip(_SPACE, text, end)
         if text[at : at + 1] == ",":
             at = _skip(_SPACE, text, at + 1)
@@ -285,7 +225,7 @@ def _array(text: str, place: _Place, start: int, about: Record, depth: int) -> I
     return at + 1, ""
 
 
-def _object(text: str, place: _Place, start: int, opened: _Object, key: str, about: Record, depth: int) -> Iterator[Record | Broken]:  # noqa: PLR0913 - what an object is and where it lies
+def _object(text: str, place: Place, start: int, opened: _Object, key: str, about: Record, depth: int) -> Iterator[Record | Broken]:  # noqa: PLR0913 - what an object is and where it lies
     """The records of one object: those in its envelope, or the object itself. A broken object that is no envelope gives none."""
     values = opened.values
     if key:
@@ -330,7 +270,10 @@ def _item(raw: str, outer: Record, depth: int) -> Iterator[Record | Broken]:
         time = value.get("timestamp")
         stream = _word(value.get("logStreamName")) or outer.stream
         yield replace(
-            outer, text=_message(message), stream=stream, time_ms=time if isinstance(time, int) and not isinstance(time, bool) else None
+            outer,
+            text=without_line_end(message),
+            stream=stream,
+            time_ms=time if isinstance(time, int) and not isinstance(time, bool) else None,
         )
     elif outer.origin == "Events" and isinstance(event, str):
         yield replace(outer, text=event)
@@ -349,7 +292,7 @@ def _insights_row(row: list[Any], outer: Record) -> Record:
     group = log.partition(":")[2] or log
     return replace(
         outer,
-        text=_message(text),
+        text=without_line_end(text),
         time_ms=milliseconds(_word(fields.get("@timestamp")) + "Z"),
         stream=_word(fields.get("@logStream")) or outer.stream,
         group=group or outer.group,
@@ -363,7 +306,7 @@ def _packed(data: str, raw: str, outer: Record, depth: int) -> Iterator[Record |
         yield Broken(outer.line, raw, "the packed data cannot be unpacked", outer.span)
         return
     if not unpacked.lstrip().startswith(("{", "[")):
-        yield replace(outer, text=_message(unpacked))
+        yield replace(outer, text=without_line_end(unpacked))
         return
     for record in _documents(unpacked, outer, depth + 1):
         yield replace(record, line=outer.line, span=outer.span)
@@ -382,43 +325,5 @@ def _unpack(data: str) -> str | None:
     return raw.decode("utf-8", "backslashreplace")
 
 
-def _message(text: str) -> str:
-    """A message without the line end that many writers send along."""
-    return text.removesuffix("\n").removesuffix("\r")
-
-
 def _word(value: Any) -> str:  # noqa: ANN401 - any JSON value
     return value if isinstance(value, str) else ""
-
-
-def _csv_events(text: str) -> Iterator[Record | Broken]:
-    """The events that the console saves as CSV: milliseconds, a message that may be quoted and go over several lines."""
-    place = _Place(text)
-    header = _CSV_HEADER.match(text)
-    at = header.end() if header else 0
-    while at < len(text):
-        stamp = _CSV_TIME.match(text, at)
-        start = stamp.end() if stamp else at
-        closing = _QUOTED_END.search(text, _past_pairs(text, start + 1)) if text[start : start + 1] == '"' else None
-        line_end = text.find("\n", closing.end() if closing else at)
-        end = len(text) if line_end < 0 else line_end
-        raw = text[at:end].rstrip("\r")
-        if stamp and closing:
-            message = text[start + 1 : closing.start()].replace('""', '"')
-            yield Record(place.at(at), _message(message), int(stamp[1]), origin="csv", span=raw.count("\n") + 1)
-        elif stamp and text[start : start + 1] != '"':
-            yield Record(place.at(at), text[start:end].rstrip("\r"), int(stamp[1]), origin="csv")
-        elif stamp:
-            yield Broken(place.at(at), *_raw(text, at, len(text), "a quote is not closed"))
-            return
-        elif raw.strip():
-            yield Broken(place.at(at), raw, "no time in milliseconds before the message", raw.count("\n") + 1)
-        at = end + 1
-
-
-def _past_pairs(text: str, start: int) -> int:
-    """Where to look for the closing quote: a pair of quotes is one quote of the message."""
-    at = start
-    while (found := text.find('"', at)) >= 0 and text[found + 1 : found + 2] == '"':
-        at = found + 2
-    return at

@@ -1,0 +1,135 @@
+"""Events of CloudWatch Logs that come as lines of text: S3 exports, ``aws logs tail``, the CSV that the console saves; and the records made of them.
+
+An export and the tail put a time before each event and nothing before its further lines. The CSV has milliseconds and a message, quoted where it
+holds a comma, a quote or a line end.
+
+Follows "Exporting log data to Amazon S3" in the CloudWatch Logs User Guide and "logs tail" in the AWS CLI Command Reference.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from kyumei.layouts.casts import parse_iso
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_EXPORT = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z) (.*)", re.ASCII | re.DOTALL)
+_TAIL = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}\+00:00) (\S+) (.*)", re.ASCII | re.DOTALL)
+_CSV_HEADER = re.compile(r'\ufeff?"?timestamp"?,"?message"?\r?\n', re.ASCII)
+_CSV_TIME = re.compile(r'"?([0-9]{13})"?,', re.ASCII)
+_QUOTED_END = re.compile(r'"(?!")')
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC).replace(tzinfo=None)
+
+
+@dataclass(frozen=True)
+class Record:
+    """One record: where it starts and how many lines of the file it takes up, its own text, and what its wrapping tells of it.
+
+    ``time_ms`` are milliseconds since 1970 by the envelope; ``origin`` is the envelope's key, or empty.
+    """
+
+    line: int
+    text: str
+    time_ms: int | None = None
+    stream: str = ""
+    group: str = ""
+    origin: str = ""
+    span: int = 1
+
+
+@dataclass(frozen=True)
+class Broken:
+    """Text in which no record can be read, and why."""
+
+    line: int
+    text: str
+    why: str
+    span: int = 1
+
+
+@dataclass
+class Place:
+    """How far lines have been counted; offsets are asked for in rising order, so each line end is passed once."""
+
+    text: str
+    offset: int = 0
+    line: int = 1
+
+    def at(self, offset: int) -> int:
+        """The line, from 1, of a character."""
+        if offset < self.offset:
+            return self.line - self.text.count("\n", offset, self.offset)
+        self.line += self.text.count("\n", self.offset, offset)
+        self.offset = offset
+        return self.line
+
+
+def strip_export_time(line: str) -> tuple[int, str] | None:
+    """The time (milliseconds since 1970) and the message of a line of an S3 export or of ``aws logs tail``; null for any other line."""
+    found = _EXPORT.fullmatch(line)
+    if found:
+        moment = milliseconds(found[1])
+        return None if moment is None else (moment, found[2])
+    found = _TAIL.fullmatch(line)
+    moment = milliseconds(found[1]) if found else None
+    return None if found is None or moment is None else (moment, found[3])
+
+
+def milliseconds(raw: str) -> int | None:
+    """An ISO time in UTC (or with its offset) as milliseconds since 1970."""
+    parsed = parse_iso(raw)
+    return None if parsed is None else (parsed[0] - _EPOCH) // timedelta(milliseconds=1)
+
+
+def is_console_csv(text: str) -> bool:
+    """Whether the text begins as the CSV that the console saves does."""
+    return _CSV_HEADER.match(text) is not None
+
+
+def csv_events(text: str) -> Iterator[Record | Broken]:
+    """The events that the console saves as CSV: milliseconds, a message that may be quoted and go over several lines."""
+    place = Place(text)
+    header = _CSV_HEADER.match(text)
+    at = header.end() if header else 0
+    while at < len(text):
+        stamp = _CSV_TIME.match(text, at)
+        start = stamp.end() if stamp else at
+        closing = _QUOTED_END.search(text, _past_pairs(text, start + 1)) if text[start : start + 1] == '"' else None
+        line_end = text.find("\n", closing.end() if closing else at)
+        end = len(text) if line_end < 0 else line_end
+        raw = text[at:end].rstrip("\r")
+        if stamp and closing:
+            message = text[start + 1 : closing.start()].replace('""', '"')
+            yield Record(place.at(at), without_line_end(message), int(stamp[1]), origin="csv", span=raw.count("\n") + 1)
+        elif stamp and text[start : start + 1] != '"':
+            yield Record(place.at(at), text[start:end].rstrip("\r"), int(stamp[1]), origin="csv")
+        elif stamp:
+            yield Broken(place.at(at), *broken_text(text, at, len(text), "a quote is not closed"))
+            return
+        elif raw.strip():
+            yield Broken(place.at(at), raw, "no time in milliseconds before the message", raw.count("\n") + 1)
+        at = end + 1
+
+
+def _past_pairs(text: str, start: int) -> int:
+    """Where to look for the closing quote: a pair of quotes is one quote of the message."""
+    at = start
+    while (found := text.find('"', at)) >= 0 and text[found + 1 : found + 2] == '"':
+        at = found + 2
+    return at
+
+
+def broken_text(text: str, start: int, end: int, why: str) -> tuple[str, str, int]:
+    """The text without blanks at its end, why it is broken, and how many lines it takes up."""
+    piece = text[start:end].rstrip(" \t\r\n")
+    return piece, why, piece.count("\n") + 1
+
+
+def without_line_end(text: str) -> str:
+    """A message without the line end that many writers send along."""
+    return text.removesuffix("\n").removesuffix("\r")
