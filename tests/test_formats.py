@@ -12,11 +12,12 @@ import re
 from datetime import datetime
 from functools import cache
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kyumei import discover
@@ -175,34 +176,37 @@ def test_bulk_columns_are_those_of_the_contract(name: str) -> None:
 PIECES = ["", " ", "  ", "-", '"', '" "', '\\"', "\\\\", "\\x22", "[", "]", "] ", "{", "}", ":", ",", ", ", "=", "0", "-1", "1e5", "\t", "\x00", "\u2028", "é", "日本", "\r"]
 
 
-@st.composite
-def damaged(draw: st.DrawFn, texts: Sequence[str]) -> str:
+def damaged(chance: Random, texts: Sequence[str]) -> str:
     """A golden record with pieces cut out, doubled, swapped for another's, or replaced."""
-    text = draw(st.sampled_from(texts))[:2000]
-    for _ in range(draw(st.integers(1, 4))):
-        start = draw(st.integers(0, len(text)))
-        end = min(len(text), start + draw(st.sampled_from([0, 1, 1, 2, 5, 20, 200])))
-        other = draw(st.sampled_from(texts))
-        there = draw(st.integers(0, len(other)))
-        new = draw(st.sampled_from(["cut", "double", "other", "piece", "piece", "end"]))
-        if new == "end":
-            text = text[:start]
-            continue
-        middle = {"cut": "", "double": text[start:end] * 2, "other": other[there : there + 30], "piece": draw(st.sampled_from(PIECES))}[new]
-        text = text[:start] + middle + text[end:]
+    text = chance.choice(texts)[:2000]
+    for _ in range(chance.randint(1, 4)):
+        start = chance.randint(0, len(text))
+        end = start + chance.choice([0, 1, 1, 2, 5, 20, 200])
+        other = chance.choice(texts)
+        there = chance.randint(0, len(other))
+        match chance.choice(["cut", "double", "other", "piece", "piece", "end"]):
+            case "cut":
+                text = text[:start] + text[end:]
+            case "double":
+                text = text[:end] + text[start:]
+            case "other":
+                text = text[:start] + other[there : there + 30] + text[end:]
+            case "piece":
+                text = text[:start] + chance.choice(PIECES) + text[end:]
+            case _:
+                text = text[:start]
     return text
 
 
 @pytest.mark.parametrize("name", FORMATS)
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
-@given(data=st.data())
-def test_bulk_reader_equals_exact_reader_on_damaged_records(name: str, data: st.DataObject) -> None:
+@settings(max_examples=8, deadline=None)
+@given(seed=st.integers(0, 2**32))
+def test_bulk_reader_equals_exact_reader_on_damaged_records(name: str, seed: int) -> None:
     """Neither reader raises, and where the bulk reader is sure they agree."""
+    chance = Random(seed)  # noqa: S311 - repeatable damage, no secret
     leaf = discover.formats()[name]
-    texts = [text for path in sorted((FOLDER / name).glob("*.log")) for _, text in records(path)]
-    texts = [text for text in texts if not _unstorable(text)]
-    if texts:
-        assert_equal(leaf, data.draw(st.lists(damaged(texts), min_size=20, max_size=20)))
+    texts = [text for path in sorted((FOLDER / name).glob("*.log")) for _, text in records(path) if not _unstorable(text)]
+    assert_equal(leaf, [damaged(chance, texts) for _ in range(100)])
 
 
 @pytest.mark.parametrize("path", LOGS, ids=_name)

@@ -142,7 +142,7 @@ def _matched(con: duckdb.DuckDBPyConnection, _: Settings, log: _Log) -> Clock | 
                 AND table_name = {quoted(log.table)} AND via {via}),
             apart AS (SELECT n, epoch(own.time) - epoch(other.time) AS seconds FROM own JOIN _events other USING (key) WHERE NOT other.naive),
             snapped AS (SELECT n, seconds, round(seconds / {QUARTER}) * {QUARTER} AS zone FROM apart WHERE abs(seconds) <= {WIDEST + 60})
-        SELECT zone::INTEGER, count(DISTINCT n) FROM snapped WHERE abs(seconds - zone) <= {NEAR_SECONDS} GROUP BY 1 ORDER BY 2 DESC, abs(zone) LIMIT 2"""
+        SELECT zone::INTEGER, count(DISTINCT n) FROM snapped WHERE abs(seconds - zone) <= {NEAR_SECONDS} GROUP BY zone ORDER BY 2 DESC, abs(zone) LIMIT 2"""
     ).fetchall()
     if not votes or votes[0][1] < ENOUGH or (len(votes) > 1 and votes[1][1] * 2 > votes[0][1]):
         return None

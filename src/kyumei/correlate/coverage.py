@@ -27,6 +27,12 @@ USUAL = 30
 SPARSE = timedelta(hours=26)
 """In a log that writes little, a silence up to this long shows nothing either way; a daily log has a record within it."""
 
+HOPS_OF = {
+    # A line that a host log passes on (gunicorn's start and stop, say) is no access log, and not the application's own log either.
+    "app_log": "CASE WHEN coalesce(server, '') <> '' THEN CASE WHEN status IS NOT NULL THEN 'server' END WHEN _via IS NULL THEN 'app' END"
+}
+"""SQL for the hop of a row, where a table holds rows of several; null for rows that show no hop's activity."""
+
 _ROTATION = re.compile(r"([._-](?:\d{1,4}|\d{4}-?\d{2}-?\d{2}(?:[T_-]?\d{2,6})?Z?|old|bak))+$")
 _PACKED = re.compile(r"\.(?:gz|zst|bz2|xz|zip|Z)$")
 
@@ -63,11 +69,10 @@ def coverage(case: Case, window: Window | None) -> list[LogCoverage]:
     for leaf in discover.formats().values():
         if leaf.name == "resource_snapshot":
             continue
-        hop = (
-            "CASE WHEN coalesce(server, '') <> '' THEN 'server' ELSE 'app' END" if leaf.name == "app_log" else quoted(leaf.hop or leaf.name)
-        )
+        hop = HOPS_OF.get(leaf.name, quoted(leaf.hop or leaf.name))
         files = case.rows(
-            f'SELECT _artifact AS artifact, a.name, {hop} AS hop FROM "{leaf.name}" t JOIN artifacts a ON a.artifact = t._artifact GROUP BY ALL ORDER BY 2, 3'
+            f'SELECT _artifact AS artifact, a.name, {hop} AS hop FROM "{leaf.name}" t JOIN artifacts a ON a.artifact = t._artifact '
+            "WHERE hop IS NOT NULL GROUP BY ALL ORDER BY 2, 3"
         )
         logs: dict[tuple[str, str], list[int]] = {}
         for file in files:
@@ -88,7 +93,8 @@ def _one(case: Case, table: str, hop: str, log: str, artifacts: tuple[int, ...],
     start, end = start.replace(tzinfo=UTC), end.replace(tzinfo=UTC)
     covers, why = (True, "no moment was asked for") if window is None else _judge(case, table, where, window, start, end)
     unknown = case.value(
-        f"SELECT why FROM _clocks WHERE table_name = {quoted(table)} AND artifact IN ({','.join(map(str, artifacts))}) AND source = 'assumed' AND zone = 'UTC' LIMIT 1"
+        f"SELECT why FROM _clocks WHERE table_name = {quoted(table)} AND artifact IN ({','.join(map(str, artifacts))}) "
+        "AND source = 'assumed' AND zone = 'UTC' AND via IS NULL LIMIT 1"
     )
     if covers and unknown and window is not None:
         covers, why = False, f"its clock's zone is not known ({unknown})"

@@ -196,7 +196,7 @@ def _day_first(found: re.Match[str]) -> Told | None:
     return _day(found, int(found[3]) if found[3] else None, MONTHS.index(found[2][:3].lower()) + 1, int(found[1]))
 
 
-def _japanese_date(found: re.Match[str]) -> Told | None:
+def _year_month_day(found: re.Match[str]) -> Told | None:
     era, year = found[1], found[2]
     full = 2018 + (1 if era == "元" else int(era)) if era else int(year) if year else None  # Reiwa 1 was 2019
     return _day(found, full, int(found[3]) if found[3] else None, int(found[4]))
@@ -215,6 +215,8 @@ def _weekday(found: re.Match[str]) -> Told | None:
     return Told(found.start(), found.end(), found[0], weekday=number)
 
 
+INTERVAL = compiled(r"(?<=[\dZ])/(?=\d{4}-\d\d-\d\dT\d)")
+"""The slash of an ISO 8601 interval, ``2025-02-06T14:00Z/2025-02-06T14:30Z``."""
 CTIME = compiled(rf"\b({_MONTH} \d{{1,2}}) (\d{{1,2}}:\d\d(?::\d\d)?)( [A-Z]{{3,4}})? (\d{{4}})\b")
 """``Feb 6 14:32:10 JST 2025``, as ``date`` prints it: the year comes last. Put right by ``r"\1 \5 \3\4"``, which keeps the length."""
 
@@ -231,8 +233,9 @@ DATE_READERS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Told | None
     (compiled(rf"(?<![\w.:/-])(\d{{1,2}})(/)(\d{{1,2}})(?![\w/.-])(){_CLOCK_TAIL}"), _numeric_date),
     (compiled(rf"\b{_MONTH} ?(\d{{1,2}})(?:st|nd|rd|th)?(?![\d:])(?:,? ?(?<!\d)(\d{{4}})(?![\d:]))?"), _month_first),
     (compiled(rf"\b(\d{{1,2}})(?:st|nd|rd|th)?[ -](?:of )?{_MONTH}\b(?:,?[ -](\d{{4}})(?![\d:]))?"), _day_first),
-    (compiled(r"(?:(?:令和(\d{1,2}|元)|(?<!\d)(\d{4}))年 ?)?(?:(?<!\d)(\d{1,2})月 ?)(\d{1,2})日"), _japanese_date),
-    (compiled(r"()()()(?<![\d.])(\d{1,2})日(?![間前])"), _japanese_date),
+    (compiled(r"(?:(?:令和(\d{1,2}|元)|(?<!\d)(\d{4}))年 ?)?(?:(?<!\d)(\d{1,2})月 ?)(\d{1,2})日"), _year_month_day),
+    (compiled(r"()()()(?<![\d.])(\d{1,2})日(?![間前])"), _year_month_day),
+    (compiled(r"()()()\bon the (\d{1,2})(?:st|nd|rd|th)\b(?= ?(?:$|[,.;(\d]|at\b|around\b|about\b|between\b|from\b))"), _year_month_day),
     (compiled("|".join(rf"\b{word}\b" if word.isascii() else word for word in DAY_WORDS)), _day_word),
     (compiled(r"()(?:([月火水木金土日])曜日?|\(([月火水木金土日])\))"), _weekday),
     (

@@ -132,19 +132,20 @@ def plausible_host(name: str, *, labelled: bool = False) -> bool:
 
 STOP = frozenset(
     listed("""
-    a about access accessing after again all also always am an and any anyone are around as at back be became because been before
-    began being between broken but by call calls came can cannot can't circa client clients code codes comes could couldn't
-    customer customers date day did didn't do does doesn't down during each error errors every everybody everyone exactly fail
-    failed failing fails failure failures for from gave get gets getting give gives got had happen happened happening happens has
-    have he hello help her hi him his hour hours how http https i i'm in instead into is issue issues it it's its just keep keeps
-    last later like local many me minute minutes method morning my near nearly no not now of off on once one only onwards open
-    opened opening or our out over page pages past path people please problem problems query receive received receives receiving
-    reported reports request requests response responses return returned returning returns right roughly said saw saying says
-    second seconds see seeing seen sees she shortly show showed showing shown shows since site so some somebody someone soon
-    started starting status still stopped telling tells than thank thanks that the their them then there they this through thru
-    till time times to today tried tries try trying until up url us user users visit visited visiting was we web website went were
-    what when where which while who why will with worked working works would you your ip address host hostname browser request_id
-    id via approximately approx ca almost says said ish oclock little bit client's user's x-amzn-trace-id tz timezone zone
+    a about access accessing after again all also always am an and any anyone are around as at back be became because been
+    before began being between broken but by call calls came can cannot can't circa client clients code codes comes could
+    couldn't customer customers date day did didn't do does doesn't down during each error errors every everybody everyone
+    exactly fail failed failing fails failure failures for from gave get gets getting give gives got had happen happened
+    happening happens has have he hello help her hi him his hour hours how http https i i'm in instead into is issue issues it
+    it's its just keep keeps last later like local many me minute minutes method morning my near nearly no not now of off on
+    once one only onwards open opened opening or our out over page pages past path people please problem problems query
+    receive received receives receiving reported reports request requests response responses return returned returning returns
+    right roughly said saw saying says second seconds see seeing seen sees she shortly show showed showing shown shows since
+    site so some somebody someone soon started starting status still stopped telling tells than thank thanks that the their
+    them then there they this through thru till time times to today tried tries try trying until up url us user users visit
+    visited visiting was we web website went were what when where which while who why will with worked working works would you
+    your ip address host hostname browser request_id id via approximately approx ca almost says said ish oclock little bit
+    client's user's x-amzn-trace-id x-forwarded-for responded responds tz timezone zone
 """)
 )
 """English words that carry nothing for a search of logs, or that have done their work where they stood."""

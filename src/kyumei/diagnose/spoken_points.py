@@ -28,6 +28,9 @@ _TAIL = {
     **dict.fromkeys(("すぎ", "過ぎ", "直後"), "shortly after"),
     **dict.fromkeys(("前", "まえ", "直前"), "shortly before"),
 }
+REACH = 60
+"""Characters before a word of time in which its meaning is looked for."""
+
 _TAILS = re.compile(r" ?(" + "|".join(sorted(_TAIL, key=len, reverse=True)) + r")(?![a-z])")
 _FILLER = frozenset(listed("at on the of in time day date local a some exactly again today's t の に は 、 , ( ) [ ] : @"))
 _CONNECT = frozenset(listed("to till til until through thru up and - ~ 〜 → … から"))
@@ -62,7 +65,8 @@ def joined(text: str, told: list[Told]) -> list[Point]:
     opened = False
     for one in told:
         floor = points[-1].words[-1].end if points else 0
-        lead = _lead_marks(text, one.start, floor)
+        before = text[max(floor, one.start - REACH) : one.start]
+        lead = _lead_marks(before)
         opened = opened or "between" in lead
         last = points[-1] if points else None
         gap = text[floor : one.start]
@@ -73,6 +77,8 @@ def joined(text: str, told: list[Told]) -> list[Point]:
             linked = two_days_or_clocks and _connects(gap, known, opened=opened or "since" in last.marks)
         if one.clock is None and one.day is None and linked and last is not None and last.told.clock is None and last.told.day:
             linked = False  # a weekday behind its date
+        if linked:
+            lead = _lead_marks(before.replace("~", " "))  # in 14:00~14:30 it means "to", in ~14:30 "around"
         tail = _tail_marks(text, one.end)
         if last is not None and joins and not linked:
             points[-1] = replace(last, told=_merged(last.told, one), words=(*last.words, one), marks=last.marks | lead | tail)
@@ -113,10 +119,9 @@ def _is_time(told: Told) -> bool:
     return bool(told.day or told.clock or told.instant or told.recent) or told.weekday is not None
 
 
-def _lead_marks(text: str, start: int, floor: int) -> frozenset[str]:
+def _lead_marks(before: str) -> frozenset[str]:
     """What the words right before say ("shortly after", "since about"), read backwards up to the first other word."""
     marks: set[str] = set()
-    before = text[max(floor, start - 60) : start]
     for token in reversed(_TOKEN.findall(before.rpartition(READ)[2])):
         word = token.lower()
         if word in _LEAD and not (word == "~" and marks):

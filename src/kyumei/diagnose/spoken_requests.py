@@ -91,9 +91,14 @@ _BROWSER = re.compile(
 )
 
 
+def _closes(found: str) -> bool:
+    """Whether the last character is a bracket that was opened before the address."""
+    return (found[-1] == ")" and found.count(")") > found.count("(")) or (found[-1] == "]" and found.count("]") > found.count("["))
+
+
 def trimmed(found: str) -> str:
     """A path or URL without the punctuation of the sentence around it; a bracket stays where it has its partner."""
-    while found and (found[-1] in ".,;:!?'([" or (found[-1] == ")" and "(" not in found) or (found[-1] == "]" and "[" not in found)):
+    while found and (found[-1] in ".,;:!?'([" or _closes(found)):
         found = found[:-1]
     return found
 
@@ -242,7 +247,7 @@ def _status_rank(text: str, found: re.Match[str], code: int) -> int | None:
     """How sure a number is a status (0 is surest), or null where it is something else."""
     before, after = text[max(0, found.start() - 40) : found.start()], text[found.end() : found.end() + 24]
     label = bool(_STATUS_LABEL.search(before))
-    named = bool(_NAMES.match(after.lstrip(" -:,("))) or bool(re.match(r" OK\b", after))
+    named = bool(_NAMES.match(after.lstrip(" -:,("))) or bool(re.match(r" (?:OK|redirects?)\b", after))
     http = bool(re.search(r"(?:https?|status)(?: code)?[ :=/_-]*$", before, re.IGNORECASE))
     if found[0].endswith("s") and _LASTED_BEFORE.search(before):
         return None

@@ -40,11 +40,13 @@ def uniform(text: str) -> str:
 def without_quotes(text: str) -> tuple[list[str], str]:
     """The quotations that are words on a page, and the text without them.
 
-    A quotation around the whole text, and one that holds but a path, a request line, a time, a host or an address, only loses its marks.
+    A quotation that holds but a path, a request line, a time, a host or an address only loses its marks, and so does one around the
+    whole text that speaks of more than words (a shell's quotes that were pasted as well).
     """
     whole = _QUOTED.fullmatch(text.strip())
-    if whole:
-        text = next(group for group in whole.groups() if group is not None)
+    content = next((group for group in whole.groups() if group is not None), "") if whole else ""
+    if re.search(r"\d|/", content):
+        text = content
     words: list[str] = []
 
     def place(found: re.Match[str]) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 
-from kyumei.diagnose.spoken_dates import CTIME, Day, Told, blank
+from kyumei.diagnose.spoken_dates import CTIME, INTERVAL, Day, Told, blank
 from kyumei.diagnose.spoken_points import Point, joined
 from kyumei.diagnose.spoken_times import spoken
 from kyumei.diagnose.spoken_zones import AMBIGUOUS, ASK, Zone, in_utc, zone_named
@@ -29,6 +29,8 @@ MOST_WORDS = 100
 """Days, clocks and zones that are taken; whoever pastes more than that has pasted a log."""
 
 NOON = 12
+DAWN = 6
+"""Until then "last night" is the date of the morning after."""
 WHOLE_DAY = ", the whole day"
 PART_HOURS = {"morning": (0, 12), "afternoon": (12, 18), "evening": (17, 24), "night": (18, 30)}
 """From the hour to the hour of the day, when no clock was stated; a night ends in the morning."""
@@ -74,7 +76,7 @@ def read_time(text: str, now: datetime, default_zone: str | None, zone_option: s
 
     SymptomError where a day or a clock is impossible, the zone is ambiguous, or a zone is needed and none is known.
     """
-    text = CTIME.sub(r"\1 \5 \3\4", text)
+    text = INTERVAL.sub("~", CTIME.sub(r"\1 \5 \3\4", text))
     try:
         told = spoken(text, now)
         if len(told) > MOST_WORDS:
@@ -150,7 +152,7 @@ def _date_of(told: Told, wall_now: datetime, clock: time | None) -> tuple[date, 
         return found, (f"{what}: {found} is assumed, the nearest past one.",)
     if day.back is not None:
         found = today - timedelta(days=day.back)
-        small_hours = told.part == "night" and day.back == 1 and clock is not None and clock.hour < 6  # noqa: PLR2004 - "last night at 2"
+        small_hours = told.part == "night" and day.back == 1 and clock is not None and clock.hour < DAWN
         return (found + timedelta(days=1) if small_hours else found), (f"{found} is the day meant.",)
     if day.year and day.month and day.day:
         found = date(day.year, day.month, day.day)
@@ -179,7 +181,7 @@ def _wall_clock(told: Told) -> tuple[time | None, int]:
     hour = clock.hour % 24
     if clock.half:
         hour = hour % NOON + NOON if clock.half == "p" and hour <= NOON else 0 if hour == NOON else hour
-    elif (told.part in {"afternoon", "evening"} and 1 <= hour < NOON) or (told.part == "night" and 6 <= hour < NOON):
+    elif (told.part in {"afternoon", "evening"} and 1 <= hour < NOON) or (told.part == "night" and DAWN <= hour < NOON):
         hour += NOON
     return time(hour, clock.minute, clock.second or 0, clock.micro), int(clock.hour == 24)  # noqa: PLR2004 - the end of the day
 

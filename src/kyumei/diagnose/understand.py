@@ -134,7 +134,8 @@ def _time(rest: str, now: datetime, default_zone: str | None, options: Mapping[s
     if answer is None or unread:
         message = f"--at {options['at']!r} is not a time" + (f": cannot read {unread[0]!r}" if unread else "")
         raise SymptomError(message, "write it as 2025-02-06 14:32 JST")
-    return answer, rest
+    notes = tuple(note for note in answer.notes if stated is None or not note.startswith("No zone was stated"))
+    return replace(answer, notes=notes), rest
 
 
 def _checked(options: Mapping[str, str]) -> dict[str, str]:

@@ -61,7 +61,7 @@ def any_of(statements: Sequence[Object]) -> Object:
 
 def requests_match(requests: Iterable[tuple[str, str]]) -> Object:
     """A statement that the request is one of these, each a method and a path."""
-    method = {"Method": {}}
+    method: Object = {"Method": {}}
     return any_of([all_of([text_match(method, "EXACTLY", verb), path_match(path)]) for verb, path in requests])
 
 

@@ -11,6 +11,7 @@ Follows "Access logs for your Application Load Balancer" in the Elastic Load Bal
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from kyumei.contracts import Format
 from kyumei.layouts import request_line as line
@@ -89,6 +90,8 @@ _FIELDS = (
     Field("(34th field)"),
 )
 _FEWEST = 17
+_OLD = tuple(replace(known, style=_EITHER) if known.name in {"actions_executed", "redirect_url", "error_reason"} else known for known in _FIELDS)
+"""Lines of the years in which these, too, were written without quotes."""
 
 _DISPATCHED = Cast(
     "whether the phase was reached",
@@ -137,7 +140,7 @@ def _take(column: Column) -> Take:
 
 LAYOUT = Delimited(
     columns=TABLE.columns,
-    variants=(Variant(_FIELDS, needed=_FEWEST),),
+    variants=(Variant(_FIELDS, needed=_FEWEST), Variant(_OLD, needed=_FEWEST, bulk=False)),
     takes=tuple(_take(column) for column in TABLE.columns),
     written=(in_utc(ISO),),
     required=("time", "elb"),

@@ -61,6 +61,10 @@ _SYSLOG = re.compile(
     r"[0-9-]{10}T[0-9:.]+(?:Z|(?P<offset>[+-][0-9]{2}:?[0-9]{2})) [^ \[\]\t]*[^ \[\]\t:] (?P<tag>[^ \t\[\]:]+)(?P<process>\[[0-9]+\])?:(?: |\Z)", re.ASCII
 )
 _SPOKEN = re.compile(r"\[?[0-9-]{10} [0-9:]{8}(?:[.,][0-9]{1,9})?\]? (?:- )?[A-Za-z]", re.ASCII)
+# PostgreSQL (two spaces behind the severity) and MySQL write times and levels, too; they are no applications.
+_DATABASE = re.compile(
+    r"\[?[0-9]{4}-[0-9]{2}-[0-9]{2}[T ].*?(?:\b(?:LOG|ERROR|FATAL|PANIC|WARNING|NOTICE|INFO|DETAIL|HINT|STATEMENT|CONTEXT):  [^ ]|\[MY-[0-9]+\])", re.ASCII
+)
 _SPACED_CLF = re.compile(r"\[[0-9]{2}/[A-Z][a-z]{2}/[0-9]{4} ", re.ASCII)
 _LOGFMT = re.compile(r"\b(?:level|lvl|severity|msg|message)=", re.ASCII)
 
@@ -69,7 +73,7 @@ def sniff(text: str, name: str) -> bool:
     """Whether a record opens as applications do. Of a shape that web servers have too, the name (of the file, of the program) must tell."""
     line = without_colour(text.partition("\n")[0])
     found = first_shape(OPENINGS, line)
-    if not found or _NGINX_ERROR.match(line):
+    if not found or _NGINX_ERROR.match(line) or _DATABASE.match(line):
         return False
     opening = found[0].name
     if opening == "access line":

@@ -41,7 +41,7 @@ _ANY = f"(?:{'|'.join([*_WORDS, *(word.lower() for word in _WORDS), *(word.capit
 _LEVEL = rf"(?P<level>\[ *{_ANY} *\]|<{_ANY}>|{_ANY}:|{_UPPER})"
 
 _DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}"
-_ISO = rf"(?P<time>{_DATE}(?:[.,][0-9]{{1,9}})?(?:Z| UTC| GMT| ?[+-][0-9]{{2}}:?[0-9]{{2}})?)\b"
+_ISO = rf"(?P<time>{_DATE}(?:[.,][0-9]{{1,9}})?(?:Z| UTC| GMT| JST| ?[+-][0-9]{{2}}:?[0-9]{{2}})?)\b"
 _SLASHED = r"(?P<time>[0-9]{4}/[0-9]{2}/[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?)"
 _MONTH = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _DASHED = rf"(?P<time>[0-9]{{2}}-{_MONTH}-[0-9]{{4}} [0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}(?:\.[0-9]{{1,9}})?)"

@@ -22,14 +22,22 @@ _YEAR = "[12][0-9][0-9][0-9]"
 _HOURS = "(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
 _FRACTION = "(?:[.,][0-9]{1,9})?"
 _DAY = rf"{_YEAR}-[0-9][0-9]-[0-9][0-9][T ]{_HOURS}{_FRACTION}"
-_ZONE = "(?:Z| (?:UTC|GMT)| ?[+-](?:0[0-9]|1[0-4]):?[0-5][0-9])"
+_ZONE = "(?:Z| (?:UTC|GMT|JST)| ?[+-](?:0[0-9]|1[0-4]):?[0-5][0-9])"
 _NAMES = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
+
+
+# Names of zones that mean one thing only, and the space that some write before an offset.
+_MEANT = ((" UTC", "Z"), (" GMT", "Z"), (" JST", "+09:00"), (" +", "+"), (" -", "-"))
+_PLAIN = "replace({x}, ',', '.')"
+for _written, _meant in _MEANT:
+    _PLAIN = f"replace({_PLAIN}, '{_written}', '{_meant}')"
 
 
 def parse_any_iso(raw: str) -> tuple[datetime, bool] | None:
     """An ISO time as logging libraries write it, with what may stand before its zone: ``2025-02-06 14:32:10,123 +0900``, ``... UTC``."""
-    plain = raw.replace(" UTC", "Z").replace(" GMT", "Z").replace(" +", "+").replace(" -", "-")
-    return parse_iso(plain)
+    for written, meant in _MEANT:
+        raw = raw.replace(written, meant)
+    return parse_iso(raw)
 
 
 def _iso_time(raw: str) -> datetime | None:
@@ -69,8 +77,7 @@ ISO_TIME = Cast(
     "iso time with or without a zone",
     _iso_time,
     f"CASE WHEN regexp_full_match({{x}}, {quoted(_DAY)}) THEN TRY_CAST(replace({{x}}, ',', '.') AS TIMESTAMP) "
-    f"WHEN regexp_full_match({{x}}, {quoted(_DAY + _ZONE)}) THEN make_timestamp(epoch_us(TRY_CAST("
-    "replace(replace(replace(replace(replace({x}, ' UTC', 'Z'), ' GMT', 'Z'), ' +', '+'), ' -', '-'), ',', '.') AS TIMESTAMPTZ))) END",
+    f"WHEN regexp_full_match({{x}}, {quoted(_DAY + _ZONE)}) THEN make_timestamp(epoch_us(TRY_CAST({_PLAIN} AS TIMESTAMPTZ))) END",
 )
 ISO_NAIVE = Cast(
     "whether an iso time has a zone",

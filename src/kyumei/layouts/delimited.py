@@ -90,7 +90,7 @@ class Delimited:
 
     def read(self, text: str) -> dict[str, Any] | Refused:
         """See ``contracts.Layout``."""
-        tokens = self._tokens(text.rstrip(" \r\n"))
+        tokens = self._tokens(text.rstrip(" "))
         if isinstance(tokens, Refused):
             return tokens
         why = ""
@@ -203,10 +203,10 @@ def _misfit(known: Field, token: Token) -> str:
     """Why the token cannot be this field; empty when it can."""
     if (token.style is Style.BRACKETED) is not (known.style is Style.BRACKETED):
         return f"{known.name} is {token.style}: {token.text[:60]!r}"
-    if token.text in known.missing:
-        return ""
     if known.style is Style.QUOTED and token.style is not Style.QUOTED:
         return f"{known.name} is not in quotes: {token.text[:60]!r}"
+    if token.text in known.missing:
+        return ""
     if known.shape and not _pattern(known.shape).fullmatch(token.text):
         return f"{known.name} cannot be read: {token.text[:60]!r}"
     return ""

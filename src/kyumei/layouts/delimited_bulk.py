@@ -43,7 +43,7 @@ def select(layout: Delimited, source: str) -> str:
     """The SELECT of ``contracts.Layout.bulk``."""
     plains = [plain for variant in layout.variants if variant.bulk for plain in _plains(variant)]
     cut = f"SELECT _artifact, _line, {_NO_ESCAPE} AS _clear, string_split(text, '\"') AS q FROM {source}"
-    bones = f"SELECT *, array_to_string(q[1:-1:2], '\"\"') AS _bones FROM ({cut})"
+    bones = f"SELECT _artifact, _line, q, _clear AND len(q) % 2 = 1 AS _clear, array_to_string(q[1:-1:2], '\"\"') AS _bones FROM ({cut})"
     cases = " ".join(f"WHEN {_fits(layout, plain)} THEN {number}" for number, plain in enumerate(plains, 1))
     told = f"SELECT _artifact, _line, CASE WHEN NOT _clear THEN NULL {cases} END AS _variant, q FROM ({bones})"
     stretches = range(1, 2 * max(plain.quotes for plain in plains) + 2, 2)

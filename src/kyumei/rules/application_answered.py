@@ -65,7 +65,7 @@ def _beside(view: View, failure: Failure) -> list[dict[str, Any]]:
             kind = "coalesce(server, '') = ''" if table == "app_log" else "status IS NULL OR level IN ('WARNING', 'ERROR', 'CRITICAL')"
             found += view.rows(
                 f'SELECT _artifact, _line, time, level, message FROM "{table}" WHERE ({kind}) AND abs(epoch(time - ?::TIMESTAMP)) <= {BESIDE_SECONDS} '
-                "AND len(list_filter(?::VARCHAR[], mark -> contains(coalesce(message, ''), mark))) > 0 ORDER BY time LIMIT 5",
+                "AND len(list_filter(?::VARCHAR[], lambda mark: contains(coalesce(message, ''), mark))) > 0 ORDER BY time LIMIT 5",
                 row["time"],
                 marks,
             )

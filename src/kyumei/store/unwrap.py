@@ -159,10 +159,10 @@ def _open(text: str, start: int) -> _Object:
             found.lists.setdefault(key, [])
             at, found.why = _measure(text, at, found.lists[key])
         else:
-            value, at, found.why = _decode(text, at)
-            if not found.why:
-                found.values.setdefault(key, value)
-                found.starts.setdefault(key, at)
+            start = at
+            value, at, found.why = _decode(text, start)
+            if not found.why and key not in found.values:
+                found.values[key], found.starts[key] = value, start
         if found.why:
             found.end = at
             return found
@@ -247,7 +247,7 @@ def _object(text: str, place: Place, start: int, opened: _Object, key: str, abou
     if isinstance(packed, dict) and isinstance(packed.get("data"), str):
         yield from _packed(packed["data"], text[start : opened.end], replace(outer, origin="awslogs"), depth)
     elif isinstance(values.get("data"), dict) and set(values) == {"status_code", "data"}:
-        at = text.index("{", text.index('"data"', start))
+        at = opened.starts["data"]
         inner = _open(text, at)
         yield from _object(text, place, at, inner, _envelope(inner), about, depth)
     else:
