@@ -27,7 +27,7 @@ from kyumei.report.markdown import to_markdown
 from kyumei.report.moments import shown_moment, shown_span, zone_of
 from kyumei.report.plot import timeline_plot
 from kyumei.report.quote import SHOWN_CHARACTERS, Part, proving, quote
-from kyumei.report.tables import SHOWN_MOMENTS
+from kyumei.report.tables import SHOWN_MOMENTS, hop_grid
 from kyumei.report.terminal import show, to_text
 from tests.report.sample import AT, CANNOT_TELL, CAUSE, HEALTHY, HOPS, HOSTILE_TEXT, MINUTE, RICH, SYMPTOM, WAF_CITATION, hostile
 from tests.report.shape import violations
@@ -313,6 +313,16 @@ def test_moments_at_the_ends_of_the_calendar_are_drawn(moment: datetime, zone: s
     assert "<svg" in to_html(investigation)
     assert to_text(investigation)
 
+
+def test_a_name_is_not_said_twice() -> None:
+    """The chain of hops names a web ACL with its sort; the report has the sort already."""
+    waf, alb, nginx = (replace(HOPS[0], hop=hop, name=name) for hop, name in NAMED)
+    rows = [row[0] for row in hop_grid((waf, alb, nginx)).rows]
+    assert rows == ["AWS WAF\nshop-edge", "Load balancer (ALB)\nshop", "nginx"]
+    assert to_document(replace(RICH, hops=(waf,))).glance.facts[0] == ("Answered by", "AWS WAF (shop-edge)")
+
+
+NAMED = (("waf", "AWS WAF shop-edge"), ("alb", "Application Load Balancer shop"), ("nginx", "nginx"))
 
 # Quotes
 

@@ -30,6 +30,7 @@ def progress(words: str) -> Iterator[None]:
     done = False
 
     def start() -> None:
+        """Speak up, unless it is over by now."""
         with gate:
             if not done:
                 status.start()

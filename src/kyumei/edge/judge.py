@@ -200,7 +200,7 @@ def _size(one: Mapping[str, Any], request: Request, _known: Lookups) -> Outcome:
     return _by_text("SizeConstraintStatement", one, request, lambda text: compare(len(text.encode(errors="replace")), limit), words)
 
 
-def _addresses(one: Mapping[str, Any], key: str, request: Request) -> tuple[str, ...] | None:
+def addresses_in(one: Mapping[str, Any], key: str, request: Request) -> tuple[str, ...] | None:
     """The addresses that a statement looks at: the client's, or those of a header; null when the log does not tell."""
     config = as_map(one.get(key))
     if not config:
@@ -244,7 +244,7 @@ def is_address(text: str) -> bool:
 
 def _ip_set(one: Mapping[str, Any], request: Request, known: Lookups) -> Outcome:
     whole, name = {"IPSetReferenceStatement": one}, name_in(one.get("ARN"))
-    listed = _addresses(one, "IPSetForwardedIPConfig", request)
+    listed = addresses_in(one, "IPSetForwardedIPConfig", request)
     ranges = known.addresses(str(one.get("ARN")))
     if listed is None or ranges is None:
         return _untold(whole, "the IP set is not in the case (aws wafv2 get-ip-set)" if ranges is None else "the log does not hold the address")

@@ -71,7 +71,7 @@ def _named(view: View, block: Block) -> Evidence:
     elif row["rule_in_group"]:
         says = f"The record names rule '{row['rule_in_group']}' in {row['rule_group']} ('{row['rule_id']}', {sort}) of web ACL '{row['webacl']}'"
     else:
-        says = f"The record names rule '{row['rule_id']}', {sort}, '{row['webacl']}', as the one that ended the look"
+        says = f"The record names rule '{row['rule_id']}' of web ACL '{row['webacl']}' as the one that ended the look: {sort}"
     if row["response_status"]:
         says += f"; it answered with a status of its own, {row['response_status']}"
     if row["labels"]:
@@ -99,7 +99,7 @@ def _silence(view: View, failure: Failure) -> list[Evidence]:
     found = list(failure.evidence) or [_lacking(view, hop, failure.rows[0]) for hop in failure.silent]
     if failure.blind:
         names = " and ".join(TITLES.get(hop, hop) for hop in failure.blind)
-        found.append(Evidence(f"{names} cannot say: no log of it covers the moment"))
+        found.append(Evidence(f"{names} cannot say whether the request came so far"))
     return found
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from kyumei.contracts import Opinion
 from kyumei.edge.attack_signs import looks_intended
+from kyumei.edge.statement import as_map
 from kyumei.edge.waf_block import Block, blocks, certainty
 from kyumei.edge.waf_commands import UNKNOWN, repeat_request
 from kyumei.edge.waf_evidence import TITLES, chain, counted_rules
 from kyumei.edge.waf_history import onset
+from kyumei.edge.waf_sql import same
 from kyumei.edge.web_acl import DEFAULT_ACTION
 from kyumei.model.finding import Certainty, Check, Finding, Gap, Remedy, RuledOut
 
@@ -99,22 +102,23 @@ def _intended(block: Block) -> str:
 
 def _checks(block: Block) -> tuple[Check, ...]:
     row, place = block.row, block.place or UNKNOWN
-    path = "'" + str(row["path"]).replace("'", "''") + "'"
+    sql = f"SELECT action, rule_id, count(*) FROM waf WHERE {same('path', row['path'])} GROUP BY ALL"
     checks = [
         Check("The same request, made again from the same client, no longer gets WAF's status.", repeat_request(row, row["host"])),
         Check(
             "New rows of the WAF log have action ALLOW for it, and other requests are still stopped.",
-            f'kyumei query --sql "SELECT action, rule_id, count(*) FROM waf WHERE path = {path} GROUP BY ALL" <folder with the new log>',
+            f"kyumei query --sql {shlex.quote(sql)} <folder with the new log>",
         ),
     ]
     if row["source_name"] == "ALB":
         checks.append(Check("The load balancer's row for it shows actions waf,forward and a target status."))
     if row["rule_id"] != DEFAULT_ACTION:
-        metric = (block.rule or {}).get("VisibilityConfig", {}).get("MetricName") or row["rule_id"]
+        metric = as_map((block.rule or {}).get("VisibilityConfig")).get("MetricName") or row["rule_id"]
         checks.append(
             Check(
                 "The rule still stops what it should: its BlockedRequests metric falls and does not become zero.",
-                f"aws wafv2 get-sampled-requests --scope {place.scope} --region {place.region} --web-acl-arn {row['webacl_arn']} --rule-metric-name '{metric}' "
+                f"aws wafv2 get-sampled-requests --scope {place.scope} --region {place.region} --web-acl-arn {shlex.quote(row['webacl_arn'])} "
+                f"--rule-metric-name {shlex.quote(str(metric))} "
                 "--time-window StartTime=<START>,EndTime=<END> --max-items 100",
             )
         )

@@ -7,6 +7,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from kyumei.edge.waf_block import Block, clipped
+from kyumei.edge.waf_exception import searched, too_long
 from kyumei.edge.waf_sql import literal, same, stopped_by
 
 if TYPE_CHECKING:
@@ -42,7 +43,11 @@ def stopped_requests(block: Block, limit: int = 5) -> tuple[tuple[str, str], ...
 
 def these_requests(pairs: Iterable[tuple[str, str]]) -> str:
     """A condition on table ``waf``: one of these methods and paths."""
-    return "(" + " OR ".join(f"({same('method', method)} AND {same('path', path)})" for method, path in pairs) + ")"
+    return "(" + " OR ".join(f"({same('method', method)} AND {_path_is(path)})" for method, path in pairs) + ")"
+
+
+def _path_is(path: str) -> str:
+    return f"starts_with(path, {literal(searched(path))})" if too_long(path) else same("path", path)
 
 
 def proof(view: View, block: Block, exemption: Exemption) -> str:

@@ -13,7 +13,7 @@ from kyumei.model.finding import Certainty, Verdict
 from kyumei.report.document import Banner, Bullets, Code, Document, Facts, Glance, Message, Paragraph, Section, Step, Steps, Tone
 from kyumei.report.moments import shown_moment, shown_span
 from kyumei.report.quote import GLANCE_CHARACTERS, proving, quote, telling_words
-from kyumei.report.tables import coverage_grid, hop_grid, hop_label, timeline_grid, unread_grid
+from kyumei.report.tables import coverage_grid, hop_grid, hop_label, hop_name, timeline_grid, unread_grid
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -165,7 +165,7 @@ def _subject(finding: Finding) -> list[tuple[str, str]]:
 
 def _who_answered(investigation: Investigation) -> str:
     """The component that made the response; empty where that is not known."""
-    answered = [hop_label(hop.hop) + (f" ({hop.name})" if hop.name else "") for hop in investigation.hops if hop.answered]
+    answered = [hop_label(hop.hop) + (f" ({hop_name(hop)})" if hop_name(hop) else "") for hop in investigation.hops if hop.answered]
     return ", ".join(answered)
 
 
@@ -214,11 +214,11 @@ def _ruled_out(investigation: Investigation) -> tuple[Section, ...]:
     """The rivals that the logs exclude."""
     if not investigation.ruled_out:
         return ()
-    words = telling_words(investigation.symptom, None)
-    steps = tuple(
-        Step(f"{item.code}: {item.why}", tuple(quote(citation, words) for citation in item.citations)) for item in investigation.ruled_out
-    )
-    return (Section("ruled-out", "Ruled out", (Steps(steps),)),)
+    steps = []
+    for item in investigation.ruled_out:
+        words = telling_words(investigation.symptom, None, item.why)
+        steps.append(Step(f"{item.code}: {item.why}", tuple(quote(citation, words) for citation in item.citations)))
+    return (Section("ruled-out", "Ruled out", (Steps(tuple(steps)),)),)
 
 
 def _fix(investigation: Investigation, cause: Finding | None) -> tuple[Section, ...]:

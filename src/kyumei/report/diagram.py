@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from kyumei.report.document import Tone
 from kyumei.report.escape import for_html, visible
-from kyumei.report.tables import hop_label, hop_tone
+from kyumei.report.tables import hop_label, hop_name, hop_tone
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,7 +48,7 @@ def hop_diagram(hops: Sequence[Hop], *, down: bool, response: str = "") -> str:
         state = _STATE[tone] + (f" {response}" if response and tone is Tone.ANSWERED else "")
         step = number * ((_HEIGHT if down else _WIDTH) + _GAP)
         x, y = (_MARGIN, _MARGIN + step) if down else (_MARGIN + step, _MARGIN)
-        boxes.append(_Box(x, y, hop_label(hop.hop), hop.name, state, tone.value, hop.why))
+        boxes.append(_Box(x, y, hop_label(hop.hop), hop_name(hop), state, tone.value, hop.why))
     answering = next((number for number, hop in enumerate(places, start=1) if hop.answered), 0)
     seen = max((number for number, hop in enumerate(places, start=1) if hop.saw_it == "yes" or hop.answered), default=0)
     parts = []

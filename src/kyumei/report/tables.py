@@ -31,6 +31,7 @@ _HOPS = {
     "server": "Application server",
     "waf": "AWS WAF",
 }
+_LONG_TITLES = ("Application Load Balancer", "Classic Load Balancer", "Network Load Balancer", "load balancer or proxy")
 _SAW = {"yes": "saw it", "no": "did not", "blind": "blind"}
 _ANSWERED = {True: "yes", False: "no", None: "not known"}
 
@@ -38,6 +39,17 @@ _ANSWERED = {True: "yes", False: "no", None: "not known"}
 def hop_label(hop: str) -> str:
     """What people call the component; a component without such a name keeps its own (nginx, gunicorn)."""
     return _HOPS.get(hop, hop)
+
+
+def hop_name(hop: Hop) -> str:
+    """Which one of its sort the hop is (the name of a web ACL), without its sort; empty where that is all that is known."""
+    name = hop.name
+    for title in (hop_label(hop.hop), *_LONG_TITLES, hop.hop):
+        if name.lower() == title.lower():
+            return ""
+        if name.lower().startswith(title.lower() + " "):
+            return name[len(title) + 1 :]
+    return name
 
 
 def hop_tone(hop: Hop) -> Tone:
@@ -52,7 +64,8 @@ def hop_grid(hops: Sequence[Hop]) -> Grid:
     rows = []
     for hop in hops:
         places = ", ".join(f"{citation.file}:{citation.line}" for citation in hop.citations)
-        name = hop_label(hop.hop) + (f"\n{hop.name}" if hop.name else "")
+        which = hop_name(hop)
+        name = hop_label(hop.hop) + (f"\n{which}" if which else "")
         why = hop.why + (f"\n{places}" if places else "")
         rows.append((name, _SAW.get(hop.saw_it, hop.saw_it), _ANSWERED[hop.answered], why))
     return Grid(("Hop", "Saw it?", "Answered?", "Why"), tuple(rows), tuple(hop_tone(hop) for hop in hops))

@@ -68,8 +68,16 @@ def show(investigation: Investigation, stream: TextIO) -> None:
 
 def _console(stream: TextIO, *, width: int | None, plain: bool) -> Console:
     """A console that takes every string as it is: no markup, no emoji codes, no guessing of what to highlight."""
-    colour = {"color_system": None, "force_terminal": False} if plain else {}
-    return Console(file=stream, width=width, markup=False, emoji=False, highlight=False, legacy_windows=False, **colour)  # type: ignore[arg-type]
+    return Console(
+        file=stream,
+        width=width,
+        color_system=None if plain else "auto",
+        force_terminal=False if plain else None,
+        markup=False,
+        emoji=False,
+        highlight=False,
+        legacy_windows=False,
+    )
 
 
 def draw(document: Document, console: Console) -> None:
