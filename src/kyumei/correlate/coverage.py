@@ -29,6 +29,8 @@ SPARSE = timedelta(hours=26)
 
 HOPS_OF = {
     # A line that a host log passes on (gunicorn's start and stop, say) is no access log, and not the application's own log either.
+    # An error log does not record requests: its silence says nothing about one.
+    "nginx_error": "'nginx_error'",
     "app_log": "CASE WHEN coalesce(server, '') <> '' THEN CASE WHEN status IS NOT NULL THEN 'server' END WHEN _via IS NULL THEN 'app' END"
 }
 """SQL for the hop of a row, where a table holds rows of several; null for rows that show no hop's activity."""

@@ -124,6 +124,8 @@ def _from_traces(case: Case) -> list[tuple[str, str, str]]:
             found.append(("cloudfront", "", "WAF's rows name it as what they protect"))
     if case.value("SELECT count(*) FROM nginx_access WHERE user_agent LIKE 'ELB-HealthChecker%'"):
         found.append(("alb", "", "nginx answers ELB-HealthChecker"))
+    if case.value("SELECT count(*) FROM nginx_error"):
+        found.append(("nginx", "", "its error log is in the case"))
     clients = case.rows(
         "SELECT client_ip, count(*) AS n FROM nginx_access WHERE client_ip IS NOT NULL GROUP BY 1 ORDER BY 2 DESC LIMIT 200"
     )

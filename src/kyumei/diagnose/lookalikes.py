@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kyumei.correlate.hops import TITLES
+from kyumei.correlate.sightings import position
 from kyumei.model.finding import RuledOut
 from kyumei.store.cite import cite
 
@@ -50,11 +51,16 @@ def look_alikes(case: Case, symptom: Symptom, window: Window, failures: Sequence
 
 
 def _first_of_each(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The first record for each hop and path; few, so that the reader sees the kinds and not the bulk."""
+    """One record for each path and status, that of the innermost hop; few, so that the reader sees the kinds and not the bulk."""
     found: dict[tuple[Any, Any], dict[str, Any]] = {}
     for row in rows:
-        found.setdefault((row["hop"], row["status"]), row)
-    return list(found.values())[:SHOWN]
+        known = found.setdefault((row["path"], row["status"]), row)
+        if position(row["hop"]) > position(known["hop"]) and row["method"]:
+            found[row["path"], row["status"]] = row
+    kinds: dict[tuple[Any, Any], dict[str, Any]] = {}
+    for row in found.values():
+        kinds.setdefault((row["hop"], row["status"]), row)
+    return list(kinds.values())[:SHOWN]
 
 
 def _what(row: dict[str, Any]) -> str:

@@ -133,7 +133,7 @@ _ZONE_ANYWHERE = (
     compiled("|".join(rf"\b{word}\b" if word.isascii() else word for word in PLACES if len(word) > len("ET"))),
     re.compile(rf"(?<![\w-])(?:{'|'.join(sorted(COMMON))})(?![\w-])", re.ASCII),
 )
-_ZONE_AFTER = re.compile(r" ?[(\[]?(?:(Z\b|[+-]\d\d:?\d\d(?![\d:]))|([A-Za-z]{1,4})\b(?!-))", re.ASCII)
+_ZONE_AFTER = re.compile(r" ?[(\[]?(?:(Z\b|[+-]\d\d:?\d\d(?![\d:]))|([A-Za-z]{1,4})\b(?!-[A-Za-z]))", re.ASCII)
 
 
 def _ago(found: re.Match[str], now: datetime) -> Told:
@@ -186,8 +186,8 @@ def spoken(text: str, now: datetime) -> list[Told]:
     take(_JUST_NOW, lambda found: _just_now(found, now))
     for pattern, read in (*DATE_READERS, *CLOCK_READERS):
         take(pattern, read)
-    for clock in [one for one in told if one.clock and not one.zone]:
-        if zone := _zone_after(text, clock.end):
+    for one in [one for one in told if (one.clock or one.day) and not one.zone]:
+        if zone := _zone_after(text, one.end):
             told.append(zone)
             text = blank(text, zone.start, zone.end)
     for pattern in _ZONE_ANYWHERE:

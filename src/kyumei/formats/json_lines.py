@@ -116,7 +116,7 @@ FIELDS = (
         ),
     ),
     Field(
-        "program",
+        "_program",
         _ways(
             "program service.name service serviceName service_name app application appname app_name SYSLOG_IDENTIFIER container_name",
             FILLED,
@@ -202,6 +202,8 @@ FIELDS = (
     Field("user", _ways("user user_id userId username user.name user.id enduser.id remote_user @fields.user", FILLED)),
 )
 
+_TIMES = frozenset(TIME_NAMES.split())
+_LEVELS = frozenset(way.path for target in FIELDS if target.column == "level" for way in target.ways) - {"status"}
 _NGINX_KEYS = ("request", "body_bytes_sent", "request_uri")
 _PYTHON_KEYS = ("levelno", "lineno", "funcName", "pathname")
 _LISTED = ("stackTrace", "stack_trace", "stack", "traceback")
@@ -231,9 +233,18 @@ def _prepare(document: dict[str, Any]) -> dict[str, Any]:
         inner = parse_object(text.strip()) if isinstance(text, str) and text.lstrip()[:1] == "{" else None
         if isinstance(inner, dict) and inner:
             del changed[key]
-            outer = {name: value for name, value in changed.items() if name in inner and inner[name] != value}
-            return {**changed, **inner, **({"outer": outer} if outer else {})}
+            return _merged(changed, inner)
     return changed
+
+
+def _merged(outer: dict[str, Any], inner: dict[str, Any]) -> dict[str, Any]:
+    """One object of two: the inner one's time, level and keys count, and what they displace is kept under ``outer``."""
+    displaced = {key for key in outer if key in inner and inner[key] != outer[key]}
+    for names in (_TIMES, _LEVELS):
+        if names & inner.keys():
+            displaced |= (names & outer.keys()) - {key for key in outer if outer[key] == inner.get(key)}
+    kept = {key: value for key, value in outer.items() if key not in displaced}
+    return {**kept, **inner, **({"outer": {key: outer[key] for key in outer if key in displaced}} if displaced else {})}
 
 
 def _otlp(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -283,7 +294,8 @@ def _derive(document: Mapping[str, Any], values: dict[str, Any]) -> tuple[dict[s
     level = find(document, "level")
     if any(key in document for key in _PYTHON_KEYS) and level is not MISSING and str(level) in PYTHON:
         found["level"] = PYTHON[str(level)]
-    if values["program"] is None and "remote_addr" in document and any(key in document for key in _NGINX_KEYS):
+    found["program"] = values["_program"]
+    if values["_program"] is None and "remote_addr" in document and any(key in document for key in _NGINX_KEYS):
         found["program"] = "nginx"
     if values["stack"] and not values["error_type"]:
         raised = _RAISED.fullmatch(_raised_line(values["stack"]))
@@ -313,7 +325,7 @@ STEPS = (
         "path": "nullif(split_part(_target, '?', 1), '')",
         "query": "coalesce(nullif(split_part(_target, '?', 2), ''), nullif(regexp_replace(_query, '^\\?', ''), ''))",
         "host": "nullif(regexp_replace(_host, ':[0-9]*$', ''), '')",
-        "program": f"coalesce(program, CASE WHEN {_has('remote_addr')} AND {_has(*_NGINX_KEYS)} THEN 'nginx' END)",
+        "program": f"coalesce(_program, CASE WHEN {_has('remote_addr')} AND {_has(*_NGINX_KEYS)} THEN 'nginx' END)",
     },
 )
 

@@ -14,14 +14,20 @@ Follows nginx's own pages "Module ngx_http_log_module", "ngx_http_upstream_modul
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from kyumei.contracts import Format
+from kyumei.errors import ConfigError
 from kyumei.layouts import request_line as line
-from kyumei.layouts.casts import CLF_TIME, INTEGER, NUMBER, TEXT, Cast, Take
+from kyumei.layouts.casts import CLF_TIME, EPOCH_MILLIS, INTEGER, ISO_OFFSET, NUMBER, TEXT, Cast, Take
 from kyumei.layouts.delimited import Delimited
 from kyumei.layouts.delimited_fields import Field, Style, Tail, Variant
-from kyumei.layouts.stamps import COMMON
+from kyumei.layouts.stamps import COMMON, EPOCH, ISO
+from kyumei.layouts.template import Templated, parse_log_format, parse_template
 from kyumei.model.table import Column, Kind, Link, Table
+
+if TYPE_CHECKING:
+    from kyumei.contracts import Layout
 
 TABLE = Table(
     "nginx_access",
@@ -65,23 +71,23 @@ def _quoted(name: str, shape: str = "") -> Field:
     return Field(name, Style.QUOTED, shape, _DASH_OR_EMPTY)
 
 
-_CLIENT = (_bare("$remote_addr"), _bare("ident"), _bare("$remote_user"))
-_VHOST = (_bare("$host", r"[A-Za-z0-9_.*-]*[A-Za-z_*][A-Za-z0-9_.*-]*(?::[0-9]{1,5})?"), _bare("$remote_addr", r"[0-9A-Fa-f.:]+"), *_CLIENT[1:])
+_CLIENT = (_bare("remote_addr"), _bare("ident"), _bare("remote_user"))
+_VHOST = (_bare("host", r"[A-Za-z0-9_.*-]*[A-Za-z_*][A-Za-z0-9_.*-]*(?::[0-9]{1,5})?"), _bare("remote_addr", r"[0-9A-Fa-f.:]+"), *_CLIENT[1:])
 _COMMON = (
-    Field("$time_local", Style.BRACKETED, CLF_TIME.shape, (), spaces=1),
-    Field("$request", Style.QUOTED),
-    _bare("$status", "[0-9]{3}"),
-    _bare("$body_bytes_sent", "[0-9]{1,18}"),
+    Field("time_local", Style.BRACKETED, CLF_TIME.shape, (), spaces=1),
+    Field("request", Style.QUOTED),
+    _bare("status", "[0-9]{3}"),
+    _bare("body_bytes_sent", "[0-9]{1,18}"),
 )
-_COMBINED = (*_COMMON, _quoted("$http_referer"), _quoted("$http_user_agent"))
-_MAIN = (*_COMBINED, _quoted("$http_x_forwarded_for", f"{_FORWARDED}(?:, ?{_FORWARDED})*"))
+_COMBINED = (*_COMMON, _quoted("http_referer"), _quoted("http_user_agent"))
+_MAIN = (*_COMBINED, _quoted("http_x_forwarded_for", f"{_FORWARDED}(?:, ?{_FORWARDED})*"))
 _INGRESS = (
     *_COMBINED,
-    Field("$request_length", shape="[0-9]{1,18}", missing=()),
-    _bare("$request_time", r"[0-9]{1,9}\.[0-9]{3}"),
-    Field("$proxy_upstream_name", Style.BRACKETED, missing=_DASH_OR_EMPTY),
-    Field("$proxy_alternative_upstream_name", Style.BRACKETED, missing=_DASH_OR_EMPTY),
-    *(_bare(name) for name in ("$upstream_addr", "$upstream_response_length", "$upstream_response_time", "$upstream_status", "$request_id")),
+    Field("request_length", shape="[0-9]{1,18}", missing=()),
+    _bare("request_time", r"[0-9]{1,9}\.[0-9]{3}"),
+    Field("proxy_upstream_name", Style.BRACKETED, missing=_DASH_OR_EMPTY),
+    Field("proxy_alternative_upstream_name", Style.BRACKETED, missing=_DASH_OR_EMPTY),
+    *(_bare(name) for name in ("upstream_addr", "upstream_response_length", "upstream_response_time", "upstream_status", "request_id")),
 )
 _VARIANTS = (
     Variant((*_CLIENT, *_MAIN)),
@@ -93,22 +99,22 @@ _VARIANTS = (
     Variant((*_VHOST, *_INGRESS), bulk=False),
     Variant((*_VHOST, *_COMMON), bulk=False),
     Variant((_CLIENT[0], *_COMBINED), bulk=False),
-    Variant((*_CLIENT, *_INGRESS), spread="$remote_user", bulk=False),
-    Variant((*_CLIENT, *_MAIN), spread="$remote_user", bulk=False),
-    Variant((*_CLIENT, *_COMBINED), spread="$remote_user", bulk=False),
-    Variant((*_CLIENT, *_COMMON), spread="$remote_user", bulk=False),
+    Variant((*_CLIENT, *_INGRESS), spread="remote_user", bulk=False),
+    Variant((*_CLIENT, *_MAIN), spread="remote_user", bulk=False),
+    Variant((*_CLIENT, *_COMBINED), spread="remote_user", bulk=False),
+    Variant((*_CLIENT, *_COMMON), spread="remote_user", bulk=False),
 )
 _KEYS = {
-    "$request_time": ("rt", "request_time", "req_time", "duration"),
-    "$upstream_response_time": ("urt", "upstream_response_time", "upstream_time"),
-    "$upstream_status": ("us", "upstream_status"),
-    "$upstream_addr": ("ua", "upstream", "upstream_addr"),
-    "$upstream_response_length": ("upstream_response_length",),
-    "$host": ("host", "vhost", "http_host", "server_name"),
-    "$request_id": ("request_id", "req_id", "rid"),
-    "$request_length": ("request_length", "rl"),
-    "$http_x_forwarded_for": ("xff", "x_forwarded_for", "forwarded_for"),
-    "$http_x_amzn_trace_id": ("trace_id", "trace", "x_amzn_trace_id", "amzn_trace_id"),
+    "request_time": ("rt", "request_time", "req_time", "duration"),
+    "upstream_response_time": ("urt", "upstream_response_time", "upstream_time"),
+    "upstream_status": ("us", "upstream_status"),
+    "upstream_addr": ("ua", "upstream", "upstream_addr"),
+    "upstream_response_length": ("upstream_response_length",),
+    "host": ("host", "vhost", "http_host", "server_name"),
+    "request_id": ("request_id", "req_id", "rid"),
+    "request_length": ("request_length", "rl"),
+    "http_x_forwarded_for": ("xff", "x_forwarded_for", "forwarded_for"),
+    "http_x_amzn_trace_id": ("trace_id", "trace", "x_amzn_trace_id", "amzn_trace_id"),
 }
 """Keys by which fields at the end of a line name themselves, as people write them in their ``log_format``."""
 
@@ -131,23 +137,19 @@ _CASTS: dict[str, tuple[Cast, bool]] = {
 """Columns that are no plain text or integer, and whether a value that does not fit is no fault (another column has it)."""
 
 
-def takes(table: Table) -> tuple[Take, ...]:
-    """How the columns are filled from nginx's variables."""
-    found = [
-        Take(column.name, column.origin, *_CASTS.get(column.name, (INTEGER if column.kind is Kind.INTEGER else TEXT, False)))
-        for column in table.columns
-    ]
-    return tuple(found)
-
+_TAKES = tuple(
+    Take(column.name, column.origin.removeprefix("$"), *_CASTS.get(column.name, (INTEGER if column.kind is Kind.INTEGER else TEXT, False)))
+    for column in TABLE.columns
+)
 
 LAYOUT = Delimited(
     columns=TABLE.columns,
     variants=_VARIANTS,
-    takes=takes(TABLE),
+    takes=_TAKES,
     written=(COMMON,),
     brackets=True,
     lists=True,
-    tail=Tail({key: name for name, keys in _KEYS.items() for key in keys}, {"Root=1-": "$http_x_amzn_trace_id", "Self=1-": "$http_x_amzn_trace_id"}),
+    tail=Tail({key: name for name, keys in _KEYS.items() for key in keys}, {"Root=1-": "http_x_amzn_trace_id", "Self=1-": "http_x_amzn_trace_id"}),
 )
 
 _BEGINS = re.compile(
@@ -162,6 +164,49 @@ def sniff(text: str, name: str) -> bool:
     return _BEGINS.match(text) is not None and not _OTHERS.search(name) and not _APACHE_VHOST.match(text)
 
 
+_OTHER_SOURCES: tuple[tuple[str, str, Cast], ...] = (
+    ("time", "msec", EPOCH_MILLIS),
+    ("time", "time_iso8601", ISO_OFFSET),
+    ("client_ip", "realip_remote_addr", TEXT),
+    ("method", "request_method", TEXT),
+    ("path", "request_uri", line.TARGET_PATH),
+    ("path", "uri", TEXT),
+    ("path", "document_uri", TEXT),
+    ("query", "request_uri", line.TARGET_QUERY),
+    ("query", "args", TEXT),
+    ("query", "query_string", TEXT),
+    ("http_version", "server_protocol", TEXT),
+    ("sent_bytes", "bytes_sent", INTEGER),
+    ("host", "http_host", TEXT),
+    ("host", "server_name", TEXT),
+)
+"""Variables that fill a column in a ``log_format`` of one's own where the usual one is not in it; the first that is there."""
+
+
+def custom(log_format: str) -> Layout:
+    """A layout for a ``log_format`` directive of nginx, or only its text with the variables."""
+    text, escape = parse_log_format(log_format)
+    template = parse_template(text)
+    there = {variable for variable, _ in template.parts}
+    found: list[Take] = []
+    for usual in _TAKES:
+        others = (Take(column, source, cast, optional=cast is line.TARGET_QUERY) for column, source, cast in _OTHER_SOURCES if column == usual.column)
+        take = next((take for take in (usual, *others) if take.source in there), None)
+        if take:
+            found.append(take)
+    if "time" not in {take.column for take in found}:
+        message = f"the log_format has no time: {log_format[:80]!r}"
+        raise ConfigError(message, "it needs $time_local, $time_iso8601 or $msec")
+    written = {"time_local": COMMON, "time_iso8601": ISO, "msec": EPOCH}
+    return Templated(
+        columns=TABLE.columns,
+        template=template,
+        takes=tuple(found),
+        written=tuple(written[take.source] for take in found if take.column == "time"),
+        as_json=escape == "json" and text.lstrip().startswith("{"),
+    )
+
+
 FORMAT = Format(
     name="nginx_access",
     table=TABLE,
@@ -170,4 +215,5 @@ FORMAT = Format(
     reference="nginx: Module ngx_http_log_module",
     hop="nginx",
     complete=True,
+    custom=custom,
 )

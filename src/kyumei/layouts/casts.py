@@ -190,5 +190,13 @@ CLF_TIME = guarded(
     f"[0-9][0-9]/[A-Z][a-z][a-z]/{_YEAR}:{_CLOCK} [+-][0-9][0-9][0-9][0-9]",
     "epoch_ms(epoch_ms(TRY_STRPTIME({x}, '%d/%b/%Y:%H:%M:%S %z')))",
 )
+ISO_OFFSET = guarded(
+    "iso time with any zone",
+    _iso_utc,
+    rf"{_YEAR}-[0-9][0-9]-[0-9][0-9]T{_CLOCK}(?:\.[0-9]{{1,6}})?(?:Z|[+-](?:0[0-9]|1[0-4]):[0-5][0-9])",
+    "make_timestamp(epoch_us(TRY_CAST({x} AS TIMESTAMPTZ)))",
+)
+EPOCH_MILLIS = guarded("seconds since 1970", parse_epoch, r"[0-9]{10}\.[0-9]{3}", "make_timestamp(TRY_CAST(replace({x}, '.', '') AS BIGINT) * 1000)")
+"""As nginx writes ``$msec``: seconds with three decimals."""
 COMMA_LIST = Cast("list with commas", lambda raw: raw.split(","), "string_split({x}, ',')")
 SPACE_LIST = Cast("list with spaces", lambda raw: raw.split(" "), "string_split({x}, ' ')")

@@ -233,4 +233,6 @@ def _sound(layout: Delimited) -> str:
         for take in layout.takes
         if take.cast is not TEXT and not take.optional and take.column not in layout.required
     ]
+    shapes = {(take.source, take.cast.shape) for take in layout.takes if take.optional and take.cast.shape and not _checked(layout, take)}
+    checks += [f"({_id(source)} IS NULL OR regexp_full_match({_id(source)}, {quoted(shape)}))" for source, shape in sorted(shapes)]
     return "coalesce(" + " AND ".join(checks) + ", false)"

@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from kyumei.contracts import Refused
@@ -206,6 +207,11 @@ class JsonRecord:
     is_open: bool = False
     head: str | None = None
 
+    @cached_property
+    def looked_at(self) -> frozenset[str]:
+        """Every path that a field looks at, and the objects on the way there: null at one of them is nothing that was lost."""
+        return frozenset(path[:end] for path in _paths(self) for end in range(1, len(path) + 1) if path[end : end + 1] in {"", "."})
+
     def stamps(self, window: Window, offsets: Sequence[timedelta]) -> tuple[str, ...]:
         """Substrings of which every record in the window holds one; see ``contracts.Layout``."""
         return substrings(self.stamp_ways, window, offsets) if self.stamp_ways else ()
@@ -221,8 +227,7 @@ class JsonRecord:
             if missing:
                 return Refused("has no key " + ", ".join(missing))
             values, used = take(self.fields, document)
-            names = _paths(self)
-            used |= {key for key, value in document.items() if value is None and key in names}
+            used |= {key for key, value in document.items() if value is None and key in self.looked_at}
             more, also = self.derive(document, values)
             values.update(more)
             row = {column.name: values.get(column.name) for column in self.table.columns}
@@ -375,7 +380,7 @@ _OPEN_CONDITIONS = (
 def _rest(layout: JsonRecord) -> str:
     """The entries that no column was taken from."""
     used = ", ".join(_used(target) for target in layout.fields)
-    looked_at = ", ".join(quoted(path) for path in _paths(layout))
+    looked_at = ", ".join(quoted(path) for path in sorted(layout.looked_at))
     return (
         f"list_filter(_entries, lambda entry: NOT coalesce(list_contains([{used}], entry.key), false) "
         f"AND NOT (entry.value IS NULL AND entry.key IN [{looked_at}]))"

@@ -114,6 +114,9 @@ METHOD = guarded("method", _of_line(lambda line: line.method), _LINE, f"{_WORDS}
 PATH = guarded("path", _of_line(lambda line: line.target.partition("?")[0]), _LINE, _in_target(_PATH_SQL, f"{_WORDS}[2]"))
 QUERY = guarded("query", _of_line(lambda line: _query(line.target)), _LINE, _in_target(_QUERY_SQL, f"{_WORDS}[2]"))
 VERSION = guarded("version", _of_line(lambda line: line.version), _LINE, f"{_WORDS}[3]")
+TARGET_PATH = Cast("path of a target", lambda raw: raw.partition("?")[0], _in_target(_PATH_SQL, "{x}"))
+TARGET_QUERY = Cast("query of a target", _query, _in_target(_QUERY_SQL, "{x}"))
+"""The same for a target alone, ``/path?query``. Take the query as optional."""
 ODD_LINE = Cast(
     "request line of another sort",
     lambda raw: None if (line := parse_request(raw)) and line.version else raw,

@@ -25,7 +25,7 @@ LONGEST = 65536
 
 def select(layout: Text, source: str) -> str:
     """See ``contracts.Layout.bulk``."""
-    base = f"SELECT _artifact, _line, rtrim(text, chr(10)) AS subject, contains(text, chr(27)) AS coloured FROM {source}"
+    base = f"SELECT _artifact, _line, CASE WHEN suffix(text, chr(10)) THEN rtrim(text, chr(10)) ELSE text END AS subject, contains(text, chr(27)) AS coloured FROM {source}"
     stages = [("records", base)]
     carried = ["_artifact", "_line", "subject", "coloured"]
     stages += _stages(layout.shapes, "records", "", "subject", carried)
@@ -37,7 +37,7 @@ def select(layout: Text, source: str) -> str:
     naive = "coalesce(k__naive, 0)" if "_naive" in names else "0"
     extra = "NULL::JSON AS _extra"
     sound = f"sound AND NOT coloured AND length(subject) <= {LONGEST} AS _ok"
-    body = ",\n".join(f"{name} AS (\n{text}\n)" for name, text in stages)
+    body = ",\n".join(f"{name} AS NOT MATERIALIZED (\n{text}\n)" for name, text in stages)
     answer = _comma(["_artifact", "_line", f"{naive} AS _naive", extra, *columns, sound])
     return f"WITH {body}\nSELECT {answer} FROM known{len(layout.looks)}"
 
@@ -52,7 +52,7 @@ def _final(layout: Text, name: str, kind: str, names: Sequence[str]) -> str:
 def _look_stages(look: Look, number: int, names: list[str], stages: list[tuple[str, str]]) -> list[str]:
     """Append the stages of a look; answers the columns that are known after it."""
     known = ["_artifact", "_line", "subject", "coloured", *(f"k_{name}" for name in names)]
-    inner = f"k_{look.column}" if look.whole else f"left(split_part(k_{look.column}, chr(10), 1), {HEADLINE})"
+    inner = f"k_{look.column}" if look.whole else _headline(f"k_{look.column}")
     opened = f"opened{number}"
     stages.append((opened, f"SELECT {_comma(known)}, sound AS sound_before, {inner} AS inner_text FROM known{number - 1}"))
     carried = [*known, "sound_before", "inner_text"]
@@ -63,6 +63,11 @@ def _look_stages(look: Look, number: int, names: list[str], stages: list[tuple[s
     before = ["_artifact", "_line", "subject", "coloured", "sound_before AND sound AS sound"]
     stages.append((f"known{number}", f"SELECT {_comma([*before, *kept, *filled])} FROM _{number}_sound"))
     return [*(name for name in names if name not in new), *new]
+
+
+def _headline(text: str) -> str:
+    """The first line, cut at HEADLINE; most texts are nothing more."""
+    return f"CASE WHEN strlen({text}) <= {HEADLINE} AND NOT contains({text}, chr(10)) THEN {text} ELSE left(split_part({text}, chr(10), 1), {HEADLINE}) END"
 
 
 def _stages(
@@ -170,7 +175,15 @@ def _may_fail(take: Take) -> bool:
 
 
 def _among(numbers: Sequence[int]) -> str:
-    return f"which = {numbers[0]}" if len(numbers) == 1 else f"which IN ({_comma(map(str, numbers))})"
+    """Whether the record has one of the shapes, as ranges: DuckDB turns a long IN list into a join."""
+    ranges: list[list[int]] = []
+    for number in numbers:
+        if ranges and ranges[-1][-1] == number - 1:
+            ranges[-1] = [ranges[-1][0], number]
+        else:
+            ranges.append([number])
+    tests = [f"which = {ends[0]}" if len(ends) == 1 else f"which BETWEEN {ends[0]} AND {ends[1]}" for ends in ranges]
+    return tests[0] if len(tests) == 1 else f"({' OR '.join(tests)})"
 
 
 def _comma(parts: Iterable[str]) -> str:

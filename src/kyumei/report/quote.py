@@ -25,6 +25,8 @@ SHOWN_LINES = 12
 SCANNED_CHARACTERS = 100_000
 """How far into a line telling words are looked for, so that a line of a gigabyte costs no time."""
 SCANNED_LINES = 2_000
+_NAMES_OF_SORTS = frozenset({"ACL", "ALB", "ARN", "AWS", "CLB", "HTTP", "HTTPS", "JST", "NLB", "URI", "URL", "UTC", "WAF"})
+"""Words in capitals that a sentence uses for what things are; they tell nothing in a line."""
 _HEAD = 72
 _CONTEXT = 32
 _SMALLEST_GAP = 40
@@ -81,7 +83,7 @@ def telling_words(symptom: Symptom, finding: Finding | None, says: str = "") -> 
         words += [value.rsplit("/", 2)[-2] for value in finding.subject.values() if value.startswith("arn:") and value.count("/") > 1]
     for word in re.findall(r"[^\s\"'(),;]+", says):
         bare = word.strip(".:!?")
-        named = re.search(r"[0-9_/.\-]", bare) or (bare.isupper() and bare.isalpha())
+        named = re.search(r"[0-9_/.\-]", bare) or (bare.isupper() and bare.isalpha() and bare not in _NAMES_OF_SORTS)
         if len(bare) > 2 and named and not bare.isdigit():  # noqa: PLR2004 - shorter words stand in every line
             words.append(bare)
     words += [word for word in (symptom.path, symptom.client, symptom.host, symptom.method, *symptom.request_ids) if word and len(word) > 1]

@@ -63,7 +63,7 @@ def hop_grid(hops: Sequence[Hop]) -> Grid:
     """Each hop: did it see the request, did it answer, why we say so and where that stands."""
     rows = []
     for hop in hops:
-        places = ", ".join(f"{citation.file}:{citation.line}" for citation in hop.citations)
+        places = "\n".join(f"{citation.file}:{citation.line}" for citation in hop.citations)
         which = hop_name(hop)
         name = hop_label(hop.hop) + (f"\n{which}" if which else "")
         why = hop.why + (f"\n{places}" if places else "")
