@@ -31,7 +31,7 @@ OTHER_SENTENCE = "403 on POST /api/login around 2025-02-06 14:32 JST"
 SHARES = {"alb": 0.40, "nginx": 0.20, "waf": 0.25, "app": 0.15}
 """Parts of the text by kind of log, as near as the traffic allows."""
 FILES = {"alb": 4, "nginx": 4, "waf": 4, "app": 2}
-BYTES_A_REQUEST = 1180
+BYTES_A_REQUEST = 1655
 """What one request writes into all logs together, measured; the size of a folder follows from it."""
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 BALANCER = "app/shop/50dc6c495c0c9188"
@@ -53,7 +53,7 @@ PAGES = (
     ("GET", "/products/detail"),
 )
 CALLS = (("GET", "/api/orders"), ("POST", "/api/login"), ("GET", "/api/cart"), ("PUT", "/api/cart"), ("GET", "/api/profile"))
-CALLED = 0.37
+CALLED = 0.325
 """Share of requests that go to the API; the WAF's logging filter keeps those only."""
 BLOCKED = 0.02
 REDIRECTED = 0.08
@@ -134,17 +134,18 @@ def alb_line(one: Request) -> str:
     return (
         f"h2 {ended:%Y-%m-%dT%H:%M:%S.%f}Z {BALANCER} {one.client}:{one.port} {target} {times} {one.status} {status} 420 {one.sent} "
         f'"{one.method} {url} HTTP/2.0" "{one.agent}" TLS_AES_128_GCM_SHA256 TLSv1.3 {group} "Root={one.trace}" "shop.example.com" '
-        f'"{CERTIFICATE}" 0 {one.at:%Y-%m-%dT%H:%M:%S.%f}Z "{last}" "-" "-" "{target}" "{status}" "-" "-" TID_{one.trace[11:]}{one.trace[:8]} "-" "-" "-"\n'
+        f'"{CERTIFICATE}" 0 {one.at:%Y-%m-%dT%H:%M:%S.%f}Z "{last}" "-" "-" "{target}" "{status}" "-" "-" TID_{one.trace[11:]}{one.trace[2:10]} "-" "-" "-"\n'
     )
 
 
 def nginx_line(one: Request) -> str:
-    """nginx's line, combined with X-Forwarded-For; the peer is the balancer."""
+    """nginx's line, combined with X-Forwarded-For and what people add to it; the peer is the balancer."""
     ended = (one.at + timedelta(seconds=one.seconds)).astimezone(TOKYO)
     target = one.path + (f"?{one.query}" if one.query else "")
     return (
         f"10.0.{one.number % 2 + 1}.7 - - [{ended:%d}/{MONTHS[ended.month - 1]}/{ended:%Y:%H:%M:%S} +0900] "
-        f'"{one.method} {target} HTTP/1.1" {one.status} {one.sent} "-" "{one.agent}" "{one.client}"\n'
+        f'"{one.method} {target} HTTP/1.1" {one.status} {one.sent} "https://shop.example.com/products/list" "{one.agent}" "{one.client}" '
+        f'rt={one.seconds:.3f} urt={one.seconds:.3f} us={one.status} "Root={one.trace}"\n'
     )
 
 
@@ -195,9 +196,13 @@ def app_lines(one: Request) -> str:
     ended = (one.at + timedelta(seconds=one.seconds)).astimezone(TOKYO)
     time = f"{ended:%Y-%m-%d %H:%M:%S},{ended.microsecond // 1000:03d}"
     spent = round(one.seconds * 1000)
-    text = f"{time} INFO [shop.access] {one.method} {one.path} {one.status} {spent}ms user={one.number % 5000} session={one.trace[11:27]}\n"
+    head = f"{time} INFO [shop"
+    text = (
+        f"{head}.db] 3 queries in {spent // 2}ms for user {one.number % 5000} (pool 4 of 20 in use)\n"
+        f"{head}.access] {one.method} {one.path} {one.status} {spent}ms user={one.number % 5000} session={one.trace[11:27]}\n"
+    )
     if one.number % 2:
-        text = f"{time} INFO [shop.db] 3 queries in {spent // 2}ms for {one.method} {one.path} (pool 4 of 20 in use)\n" + text
+        text = f"{head}.cart] basket of {one.number % 9} items priced in {spent // 3}ms\n" + text
     if one.status == 500:  # noqa: PLR2004 - an error of the application
         text = f"{time} ERROR [shop.request] Internal Server Error: {one.path}\n{TRACEBACK}{text}"
     return text

@@ -145,7 +145,7 @@ def table(
     """The hop table: for each hop whether it saw the failing requests, whether it answered, and why we say so."""
     found: list[Hop] = []
     for one in known:
-        name = f"{TITLES[one.hop]}{f' {one.name}' if one.name else ''}"
+        name = one.name
         if not one.logged:
             passed = failure is not None and position(failure.hop if failure.hop in ORDER else "app") > position(
                 "alb" if one.hop == "balancer" else one.hop

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any
 
-from kyumei.correlate.hops import TITLES
 from kyumei.model.finding import Moment
 from kyumei.store.cite import cite
 
@@ -73,8 +72,5 @@ def timeline(case: Case, window: Window, failures: Sequence[Failure]) -> tuple[M
 def _moment(case: Case, row: dict[str, Any], kind: str) -> Moment:
     client = f" from {row['client_ip']}" if row["client_ip"] else ""
     what = f"{row['method'] or '?'} {row['path'] or '?'}{client}"
-    if row["hop"] == "waf":
-        says = f"{TITLES['waf']} {'stopped' if row['own'] else 'let pass'} {what}"
-    else:
-        says = f"{TITLES.get(row['hop'], row['hop'])}: {what} → {row['status']}"
+    says = f"{'stopped' if row['own'] else 'let pass'} {what}" if row["hop"] == "waf" else f"{what} → {row['status']}"
     return Moment(row["time"].replace(tzinfo=UTC), row["hop"], says, kind, cite(case, row))

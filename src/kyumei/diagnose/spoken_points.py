@@ -15,7 +15,8 @@ from kyumei.diagnose.spoken_names import listed
 _LEAD = {
     **dict.fromkeys(listed("around about approximately approx roughly circa ca near nearly almost ~ ≈ 約 およそ"), "around"),
     **dict.fromkeys(listed("since from starting started began beginning onwards"), "since"),
-    **dict.fromkeys(listed("until till til by ended stopped"), "until"),
+    **dict.fromkeys(listed("until till til by"), "until"),
+    **dict.fromkeys(listed("ended stopped recovered resolved fixed"), "ended"),
     **dict.fromkeys(listed("shortly just soon right bit little immediately"), "shortly"),
     "between": "between",
     "after": "after",
@@ -34,6 +35,11 @@ REACH = 60
 _TAILS = re.compile(r" ?(" + "|".join(sorted(_TAIL, key=len, reverse=True)) + r")(?![a-z])")
 _FILLER = frozenset(listed("at on the of in time day date local a some exactly again today's t の に は 、 , ( ) [ ] : @"))
 _CONNECT = frozenset(listed("to till til until through thru up and - ~ 〜 → … から"))
+_PHRASES = (
+    (re.compile(r"\b(?:approx|ca|c)\.", re.IGNORECASE), " about "),
+    (re.compile(r"\b(?:up to|(?:no|not) later than)\b", re.IGNORECASE), " until "),
+)
+"""What is said in several words or with a full stop, in one word."""
 _TOKEN = re.compile(r"[A-Za-z']+|から|まで|およそ|[^\s\w]|[^\x00-\x7f]")
 _WORKED = re.compile(r"\b(?:worked|working|works|fine|ok|okay|healthy|normal)\b", re.IGNORECASE)
 
@@ -122,6 +128,8 @@ def _is_time(told: Told) -> bool:
 def _lead_marks(before: str) -> frozenset[str]:
     """What the words right before say ("shortly after", "since about"), read backwards up to the first other word."""
     marks: set[str] = set()
+    for phrase, word in _PHRASES:
+        before = phrase.sub(word, before)
     for token in reversed(_TOKEN.findall(before.rpartition(READ)[2])):
         word = token.lower()
         if word in _LEAD and not (word == "~" and marks):
@@ -132,6 +140,8 @@ def _lead_marks(before: str) -> frozenset[str]:
         if side in marks:
             marks.discard(side)
             marks.add(f"shortly {side}" if "shortly" in marks else {"after": "since", "before": "before"}[side])
+    if "ended" in marks:
+        marks.add("until")
     if marks & {"until", "before"} and _WORKED.search(before):
         return frozenset({"worked"})  # "it worked until 14:32": the failure began there
     return frozenset(marks - {"shortly"})

@@ -50,6 +50,7 @@ def without_quotes(text: str) -> tuple[list[str], str]:
     words: list[str] = []
 
     def place(found: re.Match[str]) -> str:
+        """What stands in the text for one quotation."""
         content = " ".join(next(group for group in found.groups() if group is not None).split())
         if content.startswith("Mozilla/"):
             return " browser "  # the user agent of a pasted log line

@@ -171,6 +171,7 @@ def spoken(text: str, now: datetime) -> list[Told]:
     told: list[Told] = []
 
     def take(pattern: re.Pattern[str], read: Callable[[re.Match[str]], Told | None]) -> None:
+        """Keep what the reader makes of every match, and mark it as read."""
         nonlocal text
         position = 0
         while found := pattern.search(text, position):

@@ -100,7 +100,7 @@ def _meaning(points: list[Point], setting: Setting) -> Spoken:
     """The first span that the points form, else what the first point with a clock means alone."""
     for first, second in pairwise(points):
         closes = second.marks & {"until", "before"} and first.marks & {"since", "between"}
-        if second.linked or closes:
+        if second.linked or closes or "ended" in second.marks:
             return _with_future(_between(first, second, setting), setting)
     chosen = next((point for point in points if point.told.clock or point.told.instant), points[0])
     answer = _alone(chosen, setting)

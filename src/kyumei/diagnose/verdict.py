@@ -5,19 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kyumei.correlate.hops import TITLES
-from kyumei.model.finding import Certainty, Verdict
+from kyumei.model.finding import Verdict
 
 if TYPE_CHECKING:
     from kyumei.contracts import Failure
     from kyumei.model.finding import Investigation
     from kyumei.model.symptom import Symptom
-
-WORDS = {
-    Certainty.PROVEN: "Proven",
-    Certainty.LIKELY: "Likely",
-    Certainty.POSSIBLE: "Possible, not settled",
-}
-
 
 def what_was_seen(symptom: Symptom) -> str:
     """The symptom in a few words: ``the 403 on GET /app/admin``."""
@@ -31,13 +24,13 @@ def sentence(answer: Investigation, failure: Failure | None) -> tuple[str, str]:
     seen = what_was_seen(answer.symptom)
     if answer.verdict is Verdict.CAUSE_FOUND:
         first = answer.findings[0]
-        return f"{WORDS[first.certainty]}: {first.title}.", f"We found why you saw {seen}: {first.title}."
+        return f"{first.title[0].upper()}{first.title[1:]}.", f"We found why you saw {seen}: {first.title}."
     if answer.verdict is Verdict.HEALTHY:
         return (
-            f"Healthy: the logs cover the moment, and no request in it failed like {seen}.",
+            f"The logs cover the moment, and no request in it failed like {seen}.",
             f"At the time you named, our systems recorded no {seen.removeprefix('the ')}. Please tell us the exact time and address (URL), and whether it still happens.",
         )
-    missing = answer.gaps[0].missing if answer.gaps else "a log that covers the moment"
+    missing = f"the {answer.gaps[0].missing.removeprefix('the ')}" if answer.gaps else "a log that covers the moment"
     if failure is None:
         start = f"no log in the case has {seen}"
     elif failure.hop == "unknown":
@@ -47,6 +40,6 @@ def sentence(answer: Investigation, failure: Failure | None) -> tuple[str, str]:
     else:
         start = f"{TITLES.get(failure.hop, failure.hop)} answered ({failure.why}), but nothing here says why"
     return (
-        f"Cannot tell: {start}; the {missing} would decide.",
-        f"We are still looking into {seen}: our records so far do not show its cause. We are getting the {missing}.",
+        f"{start[0].upper()}{start[1:]}; {missing} would decide.",
+        f"We are still looking into {seen}: our records so far do not show its cause. We are getting {missing}.",
     )

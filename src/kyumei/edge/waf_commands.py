@@ -34,16 +34,30 @@ UNKNOWN = Place("<REGIONAL or CLOUDFRONT>", "<REGION>", "webacl", "<NAME>", "<ID
 
 def change_rules(place: Place | None, rules: Sequence[object], new: object = None, after: int | None = None) -> tuple[str, ...]:
     """Commands that put edited rules in the place of those of the same name, and a new rule behind priority ``after``, moving later ones down."""
+    edit = ".Rules |= map(. as $old | ([$edited[0][] | select(.Name == $old.Name)] | first) // $old)"
+    arguments, files = "--slurpfile edited edited.json", [_file("edited.json", list(rules))]
+    if new is not None and after is not None:
+        files.append(_file("new.json", new))
+        arguments += " --slurpfile new new.json"
+        edit += f" | .Rules |= (map(if .Priority > {after} then .Priority += 1 else . end) + [$new[0]])"
+    return _update(place, files, arguments, edit)
+
+
+def accept_tokens_of(place: Place | None, domain: str) -> tuple[str, ...]:
+    """Commands that let a web ACL accept tokens of one more domain."""
+    return _update(place, [], "--arg domain " + shlex.quote(domain), ".TokenDomains = ((.TokenDomains // []) + [$domain] | unique)")
+
+
+def _file(name: str, document: object) -> str:
+    return f"cat > {name} <<'EOF'\n{shown(document)}\nEOF"
+
+
+def _update(place: Place | None, files: Sequence[str], arguments: str, edit: str) -> tuple[str, ...]:
+    """Read the resource, edit it by jq, and write all of it back."""
     place = place or UNKNOWN
     member, kept = _KEPT.get(place.sort, _KEPT["webacl"])
     verb = _COMMAND.get(place.sort, "web-acl")
-    edit = '.Rules |= map(. as $old | ([$edited[0][] | select(.Name == $old.Name)] | first) // $old)'
-    commands = [f"aws wafv2 get-{verb} {_options(place)} > now.json", f"cat > edited.json <<'EOF'\n{shown(list(rules))}\nEOF"]
-    arguments = "--slurpfile edited edited.json"
-    if new is not None and after is not None:
-        commands.append(f"cat > new.json <<'EOF'\n{shown(new)}\nEOF")
-        arguments += " --slurpfile new new.json"
-        edit += f" | .Rules |= (map(if .Priority > {after} then .Priority += 1 else . end) + [$new[0]])"
+    commands = [f"aws wafv2 get-{verb} {_options(place)} > now.json", *files]
     listed = ", ".join(json.dumps(name) for name in kept.split(", "))
     program = f".LockToken as $token | .{member} | {edit} | with_entries(select(.key | IN({listed}))) + {{Scope: {json.dumps(place.scope)}, LockToken: $token}}"
     commands.append(f"jq {arguments} {shlex.quote(program)} now.json > update.json")

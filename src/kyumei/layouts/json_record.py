@@ -190,9 +190,9 @@ class JsonRecord:
     ``known`` are paths that are no surprise though no column is filled from them; ``needs`` are paths that must all be there. ``prepare``
     rewrites an object before it is looked at; ``derive`` answers further columns from the object and the values taken, and the paths that it
     used up. ``steps`` say the same in SQL, each a layer of expressions over the columns of those before. ``plain`` are conditions, over all
-    columns, without which the bulk reader leaves a record to the exact one. ``is_open`` says that unknown keys are normal, so that the bulk reader
-    collects them in ``_extra``; else they are a case for the exact reader. ``stamp_ways`` are the ways in which the time is written; null
-    when it is in none that a substring could tell.
+    columns, without which the bulk reader leaves a record to the exact one. ``is_open`` says that unknown keys are normal, so that the bulk
+    reader collects them in ``_extra``; else they are a case for the exact reader. ``stamp_ways`` are the ways in which the time is written;
+    null when it is in none that a substring could tell.
     """
 
     table: Table
@@ -231,7 +231,7 @@ class JsonRecord:
             more, also = self.derive(document, values)
             values.update(more)
             row = {column.name: values.get(column.name) for column in self.table.columns}
-            row["_naive"] = values.get("_naive", 0)
+            row["_naive"] = values.get("_naive") or 0
             row["_extra"] = without(document, used | also | self.known) or None
         except RecursionError:
             return Refused("the JSON is nested too deeply")
@@ -258,7 +258,7 @@ class JsonRecord:
         columns = ", ".join(
             _name(column.name) if column.name in made else f"NULL::{column.kind} AS {_name(column.name)}" for column in self.table.columns
         )
-        naive = '"_naive"' if "_naive" in made else "0"
+        naive = 'coalesce("_naive", 0)' if "_naive" in made else "0"
         extra = "CASE WHEN len(_rest) > 0 THEN to_json(map_from_entries(_rest))::VARCHAR END" if self.is_open else "NULL::VARCHAR"
         layers.append(
             f"SELECT _artifact, _line, {naive} AS _naive, {extra} AS _extra, {columns}, ({' AND '.join(conditions)}) AS _ok FROM {{below}}"

@@ -10,7 +10,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from kyumei.layouts.casts import Cast, guarded
+from kyumei.layouts.casts import Cast, guarded, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -117,10 +117,11 @@ VERSION = guarded("version", _of_line(lambda line: line.version), _LINE, f"{_WOR
 TARGET_PATH = Cast("path of a target", lambda raw: raw.partition("?")[0], _in_target(_PATH_SQL, "{x}"))
 TARGET_QUERY = Cast("query of a target", _query, _in_target(_QUERY_SQL, "{x}"))
 """The same for a target alone, ``/path?query``. Take the query as optional."""
+_ANY_LINE = f"{_METHOD.pattern} (?s:.+) {_VERSION.pattern}"
 ODD_LINE = Cast(
     "request line of another sort",
     lambda raw: None if (line := parse_request(raw)) and line.version else raw,
-    f"CASE WHEN NOT regexp_full_match({{x}}, '{_LINE}') THEN {{x}} END",
+    f"CASE WHEN NOT regexp_full_match({{x}}, {quoted(_ANY_LINE)}) THEN {{x}} END",
     _LINE,
     "NULL::VARCHAR",
 )

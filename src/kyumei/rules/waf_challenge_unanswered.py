@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from kyumei.contracts import Opinion, Rule, View
 from kyumei.edge.inspected import from_waf, header
 from kyumei.edge.statement import as_map
-from kyumei.edge.waf_commands import change_rules
+from kyumei.edge.waf_commands import accept_tokens_of, change_rules
 from kyumei.edge.waf_exception import excepting, overriding, requests_match
 from kyumei.edge.waf_finding import Cause, opinion
 from kyumei.edge.waf_history import Exemption, proof, stopped_requests, these_requests
@@ -83,8 +83,7 @@ def remedies(view: View, block: Block) -> tuple[Remedy, ...]:
         found.insert(0, Remedy(f"Let a token be good for {IMMUNITY_SECONDS} s ({key} of the rule).", change_rules(place, edited)))
     if told == "TOKEN_DOMAIN_MISMATCH":
         host = block.row["host"] or "<HOST>"
-        text = f"in the JSON for update-web-acl: \"TokenDomains\": [\"{host}\", <the domain where the token is made>]"
-        found.insert(0, Remedy(f"Accept tokens for {host} (TokenDomains of the web ACL).", (f"# {text}", *change_rules(block.place, []))))
+        found.insert(0, Remedy(f"Accept tokens made for {host} (TokenDomains of the web ACL).", accept_tokens_of(block.place, host)))
     if told == "TOKEN_MISSING":
         says = "In one's own pages, make such calls through the integration script's AwsWafIntegration.fetch, or the mobile SDK, which add the token."
         found.append(Remedy(says))

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 SHOWN = 6
 """Allowing rules that the chain goes through."""
+_JUDGED = {True: "should have matched, so it was changed since", False: "did not match", None: "cannot be judged from the log"}
 
 
 def title(block: Block) -> str:
@@ -61,7 +62,7 @@ def evidence(view: View, block: Block) -> tuple[Evidence, ...]:
     for rule in _allowing(block)[:SHOWN]:
         statement = as_map(rule.get("Statement"))
         outcome = evaluate(statement, request, known)
-        word = {True: "should have matched, so it was changed since", False: "did not match"}.get(outcome.holds, "cannot be judged from the log")
+        word = _JUDGED[outcome.holds]
         facts = "; ".join(outcome.facts)
         found.append(Evidence(f"Rule '{rule.get('Name')}' allows requests where {describe_statement(statement)}: it {word} ({facts})", cited))
     return tuple(found) or (Evidence(f"None of the {counted(len(block.acl.rules), 'rule')} of the web ACL allows anything", cited),)
