@@ -25,13 +25,19 @@ START = datetime(2025, 2, 5, 15, tzinfo=UTC)
 LENGTH = timedelta(hours=24)
 MOMENT = START + timedelta(hours=14, minutes=32)
 DOWN = timedelta(minutes=5)
-SENTENCE = "502 on GET /api/orders around 2025-02-06 14:32 JST"
-OTHER_SENTENCE = "403 on POST /api/login around 2025-02-06 14:32 JST"
+SENTENCE = "502 on GET /api/orders between 2025-02-06 14:27 and 14:37 JST"
+OTHER_SENTENCE = "403 on POST /api/login between 2025-02-06 14:27 and 14:37 JST"
 """A second question about the same ten minutes."""
 SHARES = {"alb": 0.40, "nginx": 0.20, "waf": 0.25, "app": 0.15}
 """Parts of the text by kind of log, as near as the traffic allows."""
-FILES = {"alb": 4, "nginx": 4, "waf": 4, "app": 2}
-BYTES_A_REQUEST = 1655
+FILES = {
+    "alb": ("balancer/alb-1.log", "balancer/alb-2.log", "balancer/alb-3.log", "balancer/alb-4.log"),
+    "nginx": ("web/nginx/access.log.3", "web/nginx/access.log.2", "web/nginx/access.log.1", "web/nginx/access.log"),
+    "waf": ("waf/waf-1.log", "waf/waf-2.log", "waf/waf-3.log", "waf/waf-4.log"),
+    "app": ("web/app/app.log.1", "web/app/app.log"),
+}
+"""The files of each kind from the oldest on, each over an equal part of the day. Their names tell no time, so all of them must be looked into."""
+BYTES_A_REQUEST = 1520
 """What one request writes into all logs together, measured; the size of a folder follows from it."""
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 BALANCER = "app/shop/50dc6c495c0c9188"
@@ -209,22 +215,21 @@ def app_lines(one: Request) -> str:
 
 
 def generate(folder: Path, megabytes: int, *, packed: bool = False, seed: int = 0) -> int:
-    """Write about ``megabytes`` of text below ``folder``, each kind as several files of equal times; answers the bytes of text written."""
+    """Write about ``megabytes`` of text below ``folder``; answers the bytes of text written."""
     count = max(1, megabytes * 1_000_000 // BYTES_A_REQUEST)
     written = 0
     with ExitStack() as stack:
-        sinks = {kind: [stack.enter_context(_sink(folder, kind, number, packed=packed)) for number in range(FILES[kind])] for kind in FILES}
+        sinks = {kind: [stack.enter_context(_sink(folder / name, packed=packed)) for name in names] for kind, names in FILES.items()}
         for one in requests(count, seed):
-            part = one.number / count
             for kind, text in texts(one):
                 data = text.encode()
                 written += len(data)
-                sinks[kind][int(part * FILES[kind])].write(data)
+                sinks[kind][one.number * len(FILES[kind]) // count].write(data)
     return written
 
 
 def texts(one: Request) -> Iterator[tuple[str, str]]:
-    """What each log writes of one request."""
+    """The kind of each log that writes of a request, and what it writes."""
     yield "alb", alb_line(one)
     if one.path.startswith("/api/"):
         yield "waf", waf_line(one)
@@ -233,9 +238,8 @@ def texts(one: Request) -> Iterator[tuple[str, str]]:
         yield "app", app_lines(one)
 
 
-def _sink(folder: Path, kind: str, number: int, *, packed: bool) -> IO[bytes]:
-    """A file of one kind, opened for writing."""
-    path = folder / kind / f"{kind}-{number + 1}.log"
+def _sink(path: Path, *, packed: bool) -> IO[bytes]:
+    """A file opened for writing, with gzip when it is to be packed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if packed:
         return gzip.open(path.with_name(path.name + ".gz"), "wb", compresslevel=4)

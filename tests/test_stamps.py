@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kyumei.layouts.casts import MONTHS
-from kyumei.layouts.stamps import APACHE, COMMON, EPOCH, ISO, ISO_SPACE, LIMIT, SLASHED, SYSLOG, in_utc, substrings
+from kyumei.layouts.stamps import APACHE, COMMON, EPOCH, ISO, ISO_SPACE, LIMIT, SLASHED, SYSLOG, Stamp, in_utc, substrings
 from kyumei.model.window import Window
 
 JST = timedelta(hours=9)
@@ -35,7 +35,7 @@ TWENTY_MINUTES = window("2025-02-06T05:25:00", "2025-02-06T05:45:00")
         (in_utc(ISO), JST, ("2025-02-06T05:2", "2025-02-06T05:3", "2025-02-06T05:4")),
     ],
 )
-def test_ten_minutes_is_the_grain_of_a_short_window(stamp: object, offset: timedelta, expected: tuple[str, ...]) -> None:
+def test_ten_minutes_is_the_grain_of_a_short_window(stamp: Stamp, offset: timedelta, expected: tuple[str, ...]) -> None:
     """The window of the incident, in each way to write it."""
     assert substrings([stamp], TWENTY_MINUTES, [offset]) == expected
 
@@ -47,7 +47,11 @@ def test_syslog_days_are_met_however_they_are_padded() -> None:
 
 def test_whole_hours_days_and_months_stand_for_their_parts() -> None:
     """So that the list stays short."""
-    assert substrings([ISO], window("2025-02-06T05:50:00", "2025-02-06T07:10:00"), []) == ("2025-02-06T05:5", "2025-02-06T06:", "2025-02-06T07:0")
+    assert substrings([ISO], window("2025-02-06T05:50:00", "2025-02-06T07:10:00"), []) == (
+        "2025-02-06T05:5",
+        "2025-02-06T06:",
+        "2025-02-06T07:0",
+    )
     assert substrings([ISO], window("2025-01-31T00:00:00", "2025-03-02T00:00:00"), []) == ("2025-01-31T", "2025-02-", "2025-03-01T")
 
 

@@ -142,11 +142,17 @@ def _table(case: Case, name: str) -> dict[str, Any] | None:
     entry: dict[str, Any] = {"table": name, "files": files, "rows": rows, "unread": lost, "lines": int(taken) + lost}
     entry["start"] = iso(start.replace(tzinfo=UTC)) if start else None
     entry["end"] = iso(end.replace(tzinfo=UTC)) if end else None
-    entry["zone"] = ", ".join(sorted(zones)) if zones else "UTC"
+    entry["zone"] = ", ".join(sorted(zones)) or _written_zone(case, name)
     entry["zone_inferred"] = bool(clock) and clock[0]["source"] != "told"
     if inner:
         entry["inner_rows"] = inner
     return entry
+
+
+def _written_zone(case: Case, name: str) -> str:
+    """The zone that the files of a table write out themselves; UTC where they write none, as AWS's do."""
+    offsets = case.rows("SELECT DISTINCT unnest(offsets) AS seconds FROM artifacts WHERE format = ? ORDER BY 1", [name])
+    return ", ".join(clocks.zone_name(row["seconds"]) for row in offsets) or "UTC"
 
 
 def _unclaimed(case: Case) -> dict[str, Any] | None:

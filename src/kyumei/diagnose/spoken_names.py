@@ -144,8 +144,8 @@ STOP = frozenset(
     site so some somebody someone soon started starting status still stopped telling tells than thank thanks that the their
     them then there they this through thru till time times to today tried tries try trying until up url us user users visit
     visited visiting was we web website went were what when where which while who why will with worked working works would you
-    your ip address host hostname browser request_id id via approximately approx ca broke recovered resolved almost says said ish oclock little bit
-    client's user's x-amzn-trace-id x-forwarded-for responded responds tz timezone zone
+    your ip address host hostname browser request_id id via approximately approx ca broke recovered resolved almost says said
+    ish oclock little bit client's user's x-amzn-trace-id x-forwarded-for responded responds tz timezone zone
 """)
 )
 """English words that carry nothing for a search of logs, or that have done their work where they stood."""

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 LONGEST = 4096
 """Characters of a part that are looked at; attacks that hide behind more are found by WAF, not here."""
 _TEXTS = (
-    ("SQL injection", r"\bunion\b.{0,40}\bselect\b|['\"]\s*(?:or|and)\s+['\"\d]|;\s*(?:drop|delete|insert|update)\s|\b(?:sleep|benchmark|pg_sleep)\s*\("),
+    (
+        "SQL injection",
+        r"\bunion\b.{0,40}\bselect\b|['\"]\s*(?:or|and)\s+['\"\d]|;\s*(?:drop|delete|insert|update)\s|\b(?:sleep|benchmark|pg_sleep)\s*\(",
+    ),
     ("cross-site scripting", r"<\s*script|javascript:|\bon(?:error|load)\s*="),
     ("path traversal", r"\.\.[/\\]|/etc/passwd|win\.ini"),
     ("a command or template injection", r"\$\{jndi:|\{\{.{0,40}\}\}|[;|`]\s*(?:cat|wget|curl|id|nc|sh)\b"),
@@ -30,7 +33,8 @@ _PROBED = re.compile(
     re.IGNORECASE,
 )
 _SCANNER = re.compile(
-    r"nikto|sqlmap|nuclei|zgrab|masscan|nmap|wpscan|gobuster|dirbuster|feroxbuster|acunetix|nessus|openvas|httpx\b|l9explore|censys", re.IGNORECASE
+    r"nikto|sqlmap|nuclei|zgrab|masscan|nmap|wpscan|gobuster|dirbuster|feroxbuster|acunetix|nessus|openvas|httpx\b|l9explore|censys",
+    re.IGNORECASE,
 )
 _COMPILED = tuple((name, re.compile(pattern, re.IGNORECASE)) for name, pattern in _TEXTS)
 

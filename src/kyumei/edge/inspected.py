@@ -1,7 +1,7 @@
 """A request as WAF inspected it, as far as a log tells: the parts that a statement can look at, and how text is changed before.
 
-What a log does not hold (a body, a header that was redacted) is null, which is not the same as empty. A change of the text is made only where it is known
-exactly; where it could alter this text and is not known exactly, the answer is null as well.
+What a log does not hold (a body, a header that was redacted) is null, which is not the same as empty. A change of the text is made only
+where it is known exactly; where it could alter this text and is not known exactly, the answer is null as well.
 
 Follows "FieldToMatch" of the AWS WAFV2 API Reference and "Text transformation options" in the AWS WAF Developer Guide.
 """
@@ -105,7 +105,11 @@ def inspected(statement: Mapping[str, Any], request: Request) -> tuple[str, ...]
         return _chosen(request.headers, inside, "Headers") if request.all_headers else None
     if kind == "Cookies":
         lines = header(request, "cookie")
-        return None if lines is None else _chosen(tuple(_pair(part.strip(), "=") for line in lines for part in line.split(";")), inside, "Cookies")
+        return (
+            None
+            if lines is None
+            else _chosen(tuple(_pair(part.strip(), "=") for line in lines for part in line.split(";")), inside, "Cookies")
+        )
     if kind in {"SingleQueryArgument", "AllQueryArguments"}:
         return _arguments(request.query, str(inside.get("Name")) if kind == "SingleQueryArgument" else None)
     plain = {

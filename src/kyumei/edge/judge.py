@@ -45,7 +45,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Lookups:
-    """What a statement refers to: addresses of an IP set and patterns of a pattern set by ARN (null: not in the case), and a safe matcher."""
+    """What a statement refers to: addresses and patterns of a set by its ARN (null: not in the case), and a safe matcher of patterns."""
 
     addresses: Callable[[str], tuple[str, ...] | None]
     patterns: Callable[[str], tuple[str, ...] | None]
@@ -247,17 +247,27 @@ def _ip_set(one: Mapping[str, Any], request: Request, known: Lookups) -> Outcome
     listed = addresses_in(one, "IPSetForwardedIPConfig", request)
     ranges = known.addresses(str(one.get("ARN")))
     if listed is None or ranges is None:
-        return _untold(whole, "the IP set is not in the case (aws wafv2 get-ip-set)" if ranges is None else "the log does not hold the address")
+        return _untold(
+            whole, "the IP set is not in the case (aws wafv2 get-ip-set)" if ranges is None else "the log does not hold the address"
+        )
     if not listed:
-        return Outcome(holds=False, facts=(f"the request has no header {as_map(one.get('IPSetForwardedIPConfig')).get('HeaderName')} with an address",))
+        return Outcome(
+            holds=False, facts=(f"the request has no header {as_map(one.get('IPSetForwardedIPConfig')).get('HeaderName')} with an address",)
+        )
     valid = [address for address in listed if is_address(address)]
     if not valid:
         fallback = as_map(one.get("IPSetForwardedIPConfig")).get("FallbackBehavior")
-        return Outcome(fallback == "MATCH", (f"{listed[0]} is no address, for which the rule says {fallback}",)) if fallback else _untold(whole)
+        return (
+            Outcome(fallback == "MATCH", (f"{listed[0]} is no address, for which the rule says {fallback}",))
+            if fallback
+            else _untold(whole)
+        )
     for address in valid:
         if found := in_ranges(address, ranges):
             return Outcome(holds=True, facts=(f"{address} is in IP set '{name}' (entry {found})",))
-    return Outcome(holds=False, facts=(f"{', '.join(valid)} is not in IP set '{name}' ({len(ranges)} entr{'y' if len(ranges) == 1 else 'ies'})",))
+    return Outcome(
+        holds=False, facts=(f"{', '.join(valid)} is not in IP set '{name}' ({len(ranges)} entr{'y' if len(ranges) == 1 else 'ies'})",)
+    )
 
 
 def _geo(one: Mapping[str, Any], request: Request, _known: Lookups) -> Outcome:
@@ -274,7 +284,10 @@ def _label(one: Mapping[str, Any], request: Request, _known: Lookups) -> Outcome
     key = str(one.get("Key"))
     within = f":{key.strip(':')}:"
     space = one.get("Scope") == "NAMESPACE"
-    found = next((label for label in request.labels if (within in f":{label.rpartition(':')[0]}:" if space else f":{label}".endswith(within[:-1]))), None)
+    found = next(
+        (label for label in request.labels if (within in f":{label.rpartition(':')[0]}:" if space else f":{label}".endswith(within[:-1]))),
+        None,
+    )
     return Outcome(found is not None, (f"it carries the label {found}" if found else f"it carries no label {key}",))
 
 

@@ -1,6 +1,7 @@
 """Requests that WAF sampled (``get-sampled-requests``): what the last three hours show where no log was kept.
 
-A sample does not name the rule of the web ACL, only the rule inside a group; the rule is the one whose metric was asked for, which the file's name may tell.
+A sample does not name the rule of the web ACL, only the rule inside a group; the rule is the one whose metric was asked for, which the
+file's name may tell.
 
 Follows "SampledHTTPRequest" of the AWS WAFV2 API Reference.
 """
@@ -29,7 +30,7 @@ _ZONED = re.compile(r"[+-][0-9]{2}:?[0-9]{2}\Z|Z\Z")
 
 @dataclass(frozen=True)
 class Sample:
-    """One sampled request that is the one looked for. ``inner`` is vendor#group#rule or group#rule; ``metric`` whose samples were asked for."""
+    """The sample of one request. ``inner`` is vendor#group#rule or group#rule; ``metric`` is the one whose samples were asked for."""
 
     action: str
     inner: str

@@ -111,7 +111,9 @@ def describe_field(statement: Mapping[str, Any]) -> str:
 
 def _changed(statement: Mapping[str, Any]) -> str:
     """How the text is changed before it is looked at; empty when it is not."""
-    steps = sorted((as_map(step) for step in as_list(statement.get("TextTransformations"))), key=lambda step: str(step.get("Priority")).zfill(9))
+    steps = sorted(
+        (as_map(step) for step in as_list(statement.get("TextTransformations"))), key=lambda step: str(step.get("Priority")).zfill(9)
+    )
     names = [str(step.get("Type")) for step in steps if step.get("Type") != "NONE"]
     return f" (after {', then '.join(names)})" if names else ""
 
@@ -154,7 +156,10 @@ def _managed(one: Object) -> str:
 
 
 def _overrides(one: Object) -> str:
-    told = [f"{as_map(item).get('Name')}: {next(iter(as_map(as_map(item).get('ActionToUse'))), '?')}" for item in as_list(one.get("RuleActionOverrides"))]
+    told = [
+        f"{as_map(item).get('Name')}: {next(iter(as_map(as_map(item).get('ActionToUse'))), '?')}"
+        for item in as_list(one.get("RuleActionOverrides"))
+    ]
     told += [f"{as_map(item).get('Name')}: Count" for item in as_list(one.get("ExcludedRules"))]
     return f" (overridden: {', '.join(told)})" if told else ""
 
@@ -180,10 +185,18 @@ def _bracketed(statement: Object) -> str:
 _WORDS: dict[str, Callable[[Object], str]] = {
     "ByteMatchStatement": _byte_match,
     "RegexMatchStatement": lambda one: f"{describe_field(one)} matches the pattern {one.get('RegexString')}{_changed(one)}{_oversize(one)}",
-    "RegexPatternSetReferenceStatement": lambda one: f"{describe_field(one)} matches a pattern of set '{name_in(one.get('ARN'))}'{_changed(one)}{_oversize(one)}",
-    "IPSetReferenceStatement": lambda one: f"the client is in IP set '{name_in(one.get('ARN'))}'{_forwarded(one, 'IPSetForwardedIPConfig')}",
-    "GeoMatchStatement": lambda one: f"the client's country is {' or '.join(map(str, as_list(one.get('CountryCodes'))))}{_forwarded(one, 'ForwardedIPConfig')}",
-    "AsnMatchStatement": lambda one: f"the client's network is AS {' or '.join(map(str, as_list(one.get('AsnList'))))}{_forwarded(one, 'ForwardedIPConfig')}",
+    "RegexPatternSetReferenceStatement": lambda one: (
+        f"{describe_field(one)} matches a pattern of set '{name_in(one.get('ARN'))}'{_changed(one)}{_oversize(one)}"
+    ),
+    "IPSetReferenceStatement": lambda one: (
+        f"the client is in IP set '{name_in(one.get('ARN'))}'{_forwarded(one, 'IPSetForwardedIPConfig')}"
+    ),
+    "GeoMatchStatement": lambda one: (
+        f"the client's country is {' or '.join(map(str, as_list(one.get('CountryCodes'))))}{_forwarded(one, 'ForwardedIPConfig')}"
+    ),
+    "AsnMatchStatement": lambda one: (
+        f"the client's network is AS {' or '.join(map(str, as_list(one.get('AsnList'))))}{_forwarded(one, 'ForwardedIPConfig')}"
+    ),
     "LabelMatchStatement": _label,
     "SizeConstraintStatement": _size,
     "SqliMatchStatement": lambda one: f"{describe_field(one)} looks like SQL injection{_changed(one)}{_oversize(one)}",

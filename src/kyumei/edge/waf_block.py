@@ -1,7 +1,8 @@
 """One failure that WAF made: the record, the rule as configured, whether the two agree, and how sure that makes us.
 
-The terms of certainty are those of the failure knowledge base: WAF's own record names the rule and belongs to the symptom, and a second source confirms
-it: the balancer's row of the same request, a hop further in whose log covers the moment and lacks it, the configured rule, or a sampled request.
+The terms of certainty are those of the failure knowledge base: WAF's own record names the rule and belongs to the symptom, and a second
+source confirms it: the balancer's row of the same request, a hop further in whose log covers the moment and lacks it, the configured
+rule, or a sampled request.
 """
 
 from __future__ import annotations
@@ -119,7 +120,9 @@ def agrees(block: Block) -> bool | None:
 def balancer_agrees(failure: Failure) -> bool:
     """Whether the balancer's own row of the same request says that WAF ended it."""
     rows = failure.sightings.get("alb", ())
-    return failure.joined_by in {BY_ID, BY_CLIENT} and any(row.get("target_ip") is None and list(row.get("actions") or ())[-1:] == ["waf"] for row in rows)
+    return failure.joined_by in {BY_ID, BY_CLIENT} and any(
+        row.get("target_ip") is None and list(row.get("actions") or ())[-1:] == ["waf"] for row in rows
+    )
 
 
 def confirmations(block: Block) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """The commands that put a change into effect: read with get, edit, write with update and the LockToken that get gave.
 
-An update replaces the whole resource: whatever is not sent is lost. So every edit starts from what ``get`` printed and sends all of it back. ``jq`` is
-the only tool besides the AWS CLI.
+An update replaces the whole resource: whatever is not sent is lost. So every edit starts from what ``get`` printed and sends all of it
+back. ``jq`` is the only tool besides the AWS CLI.
 
 Follows "UpdateWebACL", "UpdateRuleGroup" and "UpdateIPSet" of the AWS WAFV2 API Reference.
 """
@@ -18,13 +18,25 @@ from kyumei.edge.web_acl import Place
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+_ACL_MEMBERS = (
+    "Name",
+    "Id",
+    "DefaultAction",
+    "Description",
+    "Rules",
+    "VisibilityConfig",
+    "DataProtectionConfig",
+    "CustomResponseBodies",
+    "CaptchaConfig",
+    "ChallengeConfig",
+    "TokenDomains",
+    "AssociationConfig",
+    "OnSourceDDoSProtectionConfig",
+    "ApplicationConfig",
+)
 _KEPT = {
-    "webacl": (
-        "WebACL",
-        "Name, Id, DefaultAction, Description, Rules, VisibilityConfig, DataProtectionConfig, CustomResponseBodies, CaptchaConfig, ChallengeConfig, "
-        "TokenDomains, AssociationConfig, OnSourceDDoSProtectionConfig, ApplicationConfig",
-    ),
-    "rulegroup": ("RuleGroup", "Name, Id, Description, Rules, VisibilityConfig, CustomResponseBodies"),
+    "webacl": ("WebACL", _ACL_MEMBERS),
+    "rulegroup": ("RuleGroup", ("Name", "Id", "Description", "Rules", "VisibilityConfig", "CustomResponseBodies")),
 }
 """For each sort of resource the member of the answer that holds it, and what an update takes of it."""
 _COMMAND = {"webacl": "web-acl", "rulegroup": "rule-group"}
@@ -33,7 +45,7 @@ UNKNOWN = Place("<REGIONAL or CLOUDFRONT>", "<REGION>", "webacl", "<NAME>", "<ID
 
 
 def change_rules(place: Place | None, rules: Sequence[object], new: object = None, after: int | None = None) -> tuple[str, ...]:
-    """Commands that put edited rules in the place of those of the same name, and a new rule behind priority ``after``, moving later ones down."""
+    """Commands that put edited rules in the place of those of the same name, and a new one behind priority ``after``, moving later ones down."""
     edit = ".Rules |= map(. as $old | ([$edited[0][] | select(.Name == $old.Name)] | first) // $old)"
     arguments, files = "--slurpfile edited edited.json", [_file("edited.json", list(rules))]
     if new is not None and after is not None:
@@ -58,8 +70,11 @@ def _update(place: Place | None, files: Sequence[str], arguments: str, edit: str
     member, kept = _KEPT.get(place.sort, _KEPT["webacl"])
     verb = _COMMAND.get(place.sort, "web-acl")
     commands = [f"aws wafv2 get-{verb} {_options(place)} > now.json", *files]
-    listed = ", ".join(json.dumps(name) for name in kept.split(", "))
-    program = f".LockToken as $token | .{member} | {edit} | with_entries(select(.key | IN({listed}))) + {{Scope: {json.dumps(place.scope)}, LockToken: $token}}"
+    listed = ", ".join(json.dumps(name) for name in kept)
+    program = (
+        f".LockToken as $token | .{member} | {edit} | with_entries(select(.key | IN({listed}))) + {{Scope: {json.dumps(place.scope)}, "
+        "LockToken: $token}}"
+    )
     commands.append(f"jq {arguments} {shlex.quote(program)} now.json > update.json")
     commands.append(f"aws wafv2 update-{verb} --region {shlex.quote(place.region)} --cli-input-json file://update.json")
     return tuple(commands)
@@ -67,7 +82,8 @@ def _update(place: Place | None, files: Sequence[str], arguments: str, edit: str
 
 def change_addresses(place: Place, *, add: Sequence[str] = (), remove: Sequence[str] = ()) -> tuple[str, ...]:
     """Commands that add ranges to an IP set, or take them out."""
-    edit = f"(.IPSet.Addresses + {json.dumps(list(add))} - {json.dumps(list(remove))}) | unique"
+    more, less = (f" {sign} {json.dumps(list(ranges))}" if ranges else "" for sign, ranges in (("+", add), ("-", remove)))
+    edit = f"(.IPSet.Addresses{more}{less}) | unique"
     return (
         f"aws wafv2 get-ip-set {_options(place)} > ip-set.json",
         f"jq {shlex.quote(edit)} ip-set.json > addresses.json",
@@ -85,7 +101,10 @@ def new_ip_set(place: Place | None, name: str, addresses: Sequence[str]) -> str:
     place = place or UNKNOWN
     version = "IPV6" if any(":" in address for address in addresses) else "IPV4"
     where = f"--scope {shlex.quote(place.scope)} --region {shlex.quote(place.region)}"
-    return f"aws wafv2 create-ip-set {where} --name {name} --ip-address-version {version} --addresses {' '.join(addresses)} --query Summary.ARN"
+    return (
+        f"aws wafv2 create-ip-set {where} --name {name} --ip-address-version {version} --addresses {' '.join(addresses)} --query "
+        "Summary.ARN"
+    )
 
 
 def repeat_request(row: Mapping[str, object], host: str | None) -> str:

@@ -1,4 +1,4 @@
-"""The chain of evidence of a block, from the symptom to the rule: each sentence with the records that show it and the query to see them again."""
+"""The chain of evidence of a block, from the symptom to the rule: each sentence with the records that show it and its query."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from kyumei.edge.attack_signs import looks_intended
-from kyumei.edge.statement import describe_statement
+from kyumei.edge.statement import describe_statement, leaves
 from kyumei.edge.waf_block import Block, agrees, balancer_agrees, clipped
 from kyumei.edge.waf_history import conduct, counted, path_share
 from kyumei.edge.waf_sql import among, literal, same, stopped_by
-from kyumei.edge.web_acl import DEFAULT_ACTION
+from kyumei.edge.web_acl import DEFAULT_ACTION, resources
 from kyumei.model.finding import Evidence
 
 if TYPE_CHECKING:
@@ -20,9 +20,17 @@ if TYPE_CHECKING:
     from kyumei.model.finding import Citation
 
 NEAR = timedelta(seconds=60)
+LONG = 600
+"""Characters of a statement in words that a sentence holds."""
 TABLES = {"nginx": "nginx_access", "server": "app_log", "app": "app_log"}
 """Where the records of a hop stand, for the query that shows that there is none."""
-TITLES = {"nginx": "nginx", "apache": "Apache httpd", "server": "the application server", "app": "the application", "alb": "the load balancer"}
+TITLES = {
+    "nginx": "nginx",
+    "apache": "Apache httpd",
+    "server": "the application server",
+    "app": "the application",
+    "alb": "the load balancer",
+}
 _SORTS = {
     "REGULAR": "a rule of the web ACL's own",
     "RATE_BASED": "a rate-based rule",
@@ -33,7 +41,7 @@ _SORTS = {
 
 def chain(view: View, block: Block) -> tuple[Evidence, ...]:
     """The whole chain for one block."""
-    parts = [_record(view, block), _named(view, block), _balancer(view, block), *_silence(view, block.failure), *_configured(block)]
+    parts = [_record(view, block), _named(view, block), _balancer(view, block), *_silence(view, block.failure), *_configured(view, block)]
     return tuple(one for one in [*parts, _sampled(block), _only_counted(view, block), *_to_judge(view, block)] if one is not None)
 
 
@@ -51,9 +59,12 @@ def those(failure: Failure, table: str) -> str:
 def told(row: Mapping[str, Any]) -> str:
     """One request in words: time, client, what it asked for."""
     country = f" ({row['country']})" if row.get("country") else ""
-    agent = f', user agent "{clipped(row["user_agent"], 100)}"' if row.get("user_agent") else ", without a user agent"
+    agent = f', user agent "{clipped(row["user_agent"], 160)}"' if row.get("user_agent") else ", without a user agent"
     query = f"?{clipped(row['query'], 80)}" if row.get("query") else ""
-    return f"{row['method'] or '?'} {clipped(row['path'] or '?')}{query} from {row['client_ip'] or '?'}{country} at {row['time']:%Y-%m-%d %H:%M:%S} UTC{agent}"
+    return (
+        f"{row['method'] or '?'} {clipped(row['path'] or '?')}{query} from {row['client_ip'] or '?'}{country} at "
+        f"{row['time']:%Y-%m-%d %H:%M:%S} UTC{agent}"
+    )
 
 
 def _record(view: View, block: Block) -> Evidence:
@@ -69,7 +80,10 @@ def _named(view: View, block: Block) -> Evidence:
     if row["rule_id"] == DEFAULT_ACTION:
         says = f"The record says that no rule ended the look: the default action of web ACL '{row['webacl']}' did"
     elif row["rule_in_group"]:
-        says = f"The record names rule '{row['rule_in_group']}' in {row['rule_group']} ('{row['rule_id']}', {sort}) of web ACL '{row['webacl']}'"
+        says = (
+            f"The record names rule '{row['rule_in_group']}' in {row['rule_group']} ('{row['rule_id']}', {sort}) of web ACL "
+            f"'{row['webacl']}'"
+        )
     else:
         says = f"The record names rule '{row['rule_id']}' of web ACL '{row['webacl']}' as the one that ended the look: {sort}"
     if row["response_status"]:
@@ -89,7 +103,10 @@ def _balancer(view: View, block: Block) -> Evidence | None:
     actions = ",".join(row.get("actions") or ()) or "-"
     target = row.get("target_ip") or "none"
     word = "says the same" if balancer_agrees(block.failure) else "has the request"
-    says = f"The load balancer's own log {word} (joined by {block.failure.joined_by}): status {row['status']}, actions {actions}, target {target}"
+    says = (
+        f"The load balancer's own log {word} (joined by {block.failure.joined_by}): status {row['status']}, actions {actions}, target "
+        f"{target}"
+    )
     key = same("trace_id", row["trace_id"]) if row.get("trace_id") else f"{same('path', row['path'])} AND {same('time', row['time'])}"
     return Evidence(says, view.cite(rows), f"SELECT * FROM alb_access WHERE {key}", len(rows))
 
@@ -99,7 +116,7 @@ def _silence(view: View, failure: Failure) -> list[Evidence]:
     found = list(failure.evidence) or [_lacking(view, hop, failure.rows[0]) for hop in failure.silent]
     if failure.blind:
         names = " and ".join(TITLES.get(hop, hop) for hop in failure.blind)
-        found.append(Evidence(f"{names} cannot say whether the request came so far"))
+        found.append(Evidence(f"No log here that covers the moment tells what {names} saw"))
     return found
 
 
@@ -108,40 +125,60 @@ def _lacking(view: View, hop: str, row: Mapping[str, Any]) -> Evidence:
     table = TABLES.get(hop)
     if table is None or not view.has(table):
         return Evidence(says)
-    own = {"server": "coalesce(server, '') <> ''", "app": "coalesce(server, '') = ''"}.get(hop, "true")
+    own = {"server": "coalesce(server, '') <> '' AND ", "app": "coalesce(server, '') = '' AND "}.get(hop, "")
     moment = literal(row["time"])
-    before = view.rows(f"SELECT * FROM {table} WHERE {own} AND time <= {moment} ORDER BY time DESC LIMIT 1")
-    after = view.rows(f"SELECT * FROM {table} WHERE {own} AND time > {moment} ORDER BY time LIMIT 1")
+    before = view.rows(f"SELECT * FROM {table} WHERE {own}time <= {moment} ORDER BY time DESC LIMIT 1")
+    after = view.rows(f"SELECT * FROM {table} WHERE {own}time > {moment} ORDER BY time LIMIT 1")
     if before and after:
         says += f"; its records around it are of {before[0]['time']:%H:%M:%S} and {after[0]['time']:%H:%M:%S} UTC"
     what = f"{same('method', row['method'])} AND {same('path', row['path'])}"
     span = f"time BETWEEN {literal(row['time'] - NEAR)} AND {literal(row['time'] + NEAR)}"
-    return Evidence(says, view.cite([*before, *after]), f"SELECT * FROM {table} WHERE {own} AND {what} AND {span}", 0)
+    return Evidence(says, view.cite([*before, *after]), f"SELECT * FROM {table} WHERE {own}{what} AND {span}", 0)
 
 
-def _configured(block: Block) -> list[Evidence]:
+def _configured(view: View, block: Block) -> list[Evidence]:
     """The rule as configured, and which of its parts decided."""
     if block.acl is None or block.cited is None:
         return []
     cited, name = (block.cited,), block.row["webacl"]
     if block.row["rule_id"] == DEFAULT_ACTION:
-        return [Evidence(f"As configured, web ACL '{name}' does {block.acl.default} with what none of its {len(block.acl.rules)} rules ended", cited)]
+        return [
+            Evidence(
+                f"As configured, web ACL '{name}' does {block.acl.default} with what none of its {len(block.acl.rules)} rules ended", cited
+            )
+        ]
     if block.rule is None:
-        return [Evidence(f"The configuration of web ACL '{name}' in the case has no rule '{block.row['rule_id']}': it was changed since, or before", cited)]
+        return [
+            Evidence(
+                f"The configuration of web ACL '{name}' in the case has no rule '{block.row['rule_id']}': it was changed since, or before",
+                cited,
+            )
+        ]
     order = block.rule.get("Priority")
-    says = f"As configured, rule '{block.rule.get('Name')}' (priority {order}, action {block.configured}): {describe_statement(block.statement)}"
+    says = (
+        f"As configured, rule '{block.rule.get('Name')}' (priority {order}, action {block.configured}): "
+        f"{clipped(describe_statement(block.statement), LONG)}"
+    )
     if agrees(block) is False and (block.outcome is None or block.outcome.holds is not False):
         says += f". This action is not the {block.row['action']} of the record: the rule was changed since, or before"
-    return [Evidence(says, cited), *_decided(block, cited)]
+    return [Evidence(says, cited), *_decided(view, block)]
 
 
-def _decided(block: Block, cited: tuple[Citation, ...]) -> list[Evidence]:
+def _decided(view: View, block: Block) -> list[Evidence]:
+    """The parts of the statement that decided, with the answers that they were judged by."""
     if block.outcome is None or not block.outcome.facts or block.row["rule_type"] == "MANAGED_RULE_GROUP":
         return []
-    facts = "; and ".join(block.outcome.facts)
+    facts, cited = clipped("; and ".join(block.outcome.facts), LONG), (*((block.cited,) if block.cited else ()), *_referred(view, block))
     if block.outcome.holds is False:
         return [Evidence(f"The rule as captured does not match this request ({facts}): it, or what it refers to, was changed since", cited)]
     return [Evidence(f"{'It matches' if block.outcome.holds else 'What decided, as far as the log tells'}: {facts}", cited)]
+
+
+def _referred(view: View, block: Block) -> tuple[Citation, ...]:
+    """The stored answers of the sets that the statement names."""
+    arns = {leaf.get("ARN") for _, leaf, _ in leaves(block.statement)} - {None}
+    sets = (("get-ip-set", "IPSet"), ("get-regex-pattern-set", "RegexPatternSet"))
+    return tuple(citation for operation, key in sets for found, citation in resources(view, operation, key) if found.get("ARN") in arns)
 
 
 def _sampled(block: Block) -> Evidence | None:

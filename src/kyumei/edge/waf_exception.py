@@ -1,7 +1,8 @@
 """Changes to a WAF rule, as the JSON that the API takes: exceptions, overrides, counting.
 
-Every function answers an edited copy of the very rule that ``get-web-acl`` printed; what is not edited stays as it is. Search strings are base64, as the
-CLI prints and takes them. Rate-based and managed statements cannot stand inside others, so that their exceptions go into ScopeDownStatement.
+Every function answers an edited copy of the very rule that ``get-web-acl`` printed; what is not edited stays as it is. Search strings are
+base64, as the CLI prints and takes them. Rate-based and managed statements cannot stand inside others, so that their exceptions go into
+ScopeDownStatement.
 
 Follows "Rule", "Statement" and "RuleActionOverride" of the AWS WAFV2 API Reference.
 """
@@ -50,8 +51,11 @@ def searched(path: str) -> str:
 
 
 def all_of(statements: Sequence[Object]) -> Object:
-    """One statement that holds when all do; And takes two at least."""
-    return statements[0] if len(statements) == 1 else {"AndStatement": {"Statements": list(statements)}}
+    """One statement that holds when all do; And takes two at least, and those that are And themselves are opened."""
+    parts = [
+        part for one in statements for part in (as_list(as_map(one["AndStatement"]).get("Statements")) if "AndStatement" in one else [one])
+    ]
+    return parts[0] if len(parts) == 1 else {"AndStatement": {"Statements": parts}}
 
 
 def any_of(statements: Sequence[Object]) -> Object:
@@ -80,11 +84,7 @@ def excepting(rule: Mapping[str, Any], exempt: Object) -> Object:
 
 
 def _and(statement: Object, another: Object) -> Object:
-    if not statement:
-        return another
-    if "AndStatement" in statement:
-        return {"AndStatement": {"Statements": [*as_list(as_map(statement["AndStatement"]).get("Statements")), another]}}
-    return {"AndStatement": {"Statements": [statement, another]}}
+    return all_of([statement, another]) if statement else another
 
 
 def counting(rule: Mapping[str, Any]) -> Object:
@@ -163,4 +163,4 @@ def template(name: str, exempt: Object) -> Object:
 
 def shown(document: object) -> str:
     """A document as the JSON to apply."""
-    return json.dumps(document, indent=2, ensure_ascii=False)
+    return json.dumps(document, indent=2)

@@ -13,7 +13,6 @@ from kyumei.edge.waf_block import Block, blocks, certainty
 from kyumei.edge.waf_commands import UNKNOWN, repeat_request
 from kyumei.edge.waf_evidence import TITLES, chain, counted_rules
 from kyumei.edge.waf_history import onset
-from kyumei.edge.waf_sql import same
 from kyumei.edge.web_acl import DEFAULT_ACTION
 from kyumei.model.finding import Certainty, Check, Finding, Gap, Remedy, RuledOut
 
@@ -95,19 +94,21 @@ def _subject(block: Block) -> dict[str, str]:
 
 def _intended(block: Block) -> str:
     return (
-        f"The request to {block.row['path'] or 'the site'} was stopped by our web application firewall, and as far as the log shows rightly so: it looks like "
+        f"The request to {block.row['path'] or 'the site'} was stopped by our web application firewall, and as far as the log shows "
+        "rightly so: it looks like "
         "an attack or a scan. If you made it for a good reason, tell us what you were doing and we will look at it again."
     )
 
 
 def _checks(block: Block) -> tuple[Check, ...]:
     row, place = block.row, block.place or UNKNOWN
-    sql = f"SELECT action, rule_id, count(*) FROM waf WHERE {same('path', row['path'])} GROUP BY ALL"
+    status = row["response_status"] or {"CAPTCHA": 405, "CHALLENGE": 202}.get(row["action"], 403)
+    symptom = f"{status} on {row['method'] or 'GET'} {row['path'] or '/'} at <TIME OF THE NEW TRY>"
     checks = [
         Check("The same request, made again from the same client, no longer gets WAF's status.", repeat_request(row, row["host"])),
         Check(
-            "New rows of the WAF log have action ALLOW for it, and other requests are still stopped.",
-            f"kyumei query --sql {shlex.quote(sql)} <folder with the new log>",
+            "Its new row in the WAF log has action ALLOW, and kyumei, given the new logs, finds no such failure any more.",
+            f"kyumei investigate <FOLDER WITH THE NEW LOGS> --symptom {shlex.quote(symptom)}",
         ),
     ]
     if row["source_name"] == "ALB":
@@ -117,7 +118,8 @@ def _checks(block: Block) -> tuple[Check, ...]:
         checks.append(
             Check(
                 "The rule still stops what it should: its BlockedRequests metric falls and does not become zero.",
-                f"aws wafv2 get-sampled-requests --scope {place.scope} --region {place.region} --web-acl-arn {shlex.quote(row['webacl_arn'])} "
+                f"aws wafv2 get-sampled-requests --scope {place.scope} --region {place.region} --web-acl-arn "
+                f"{shlex.quote(row['webacl_arn'])} "
                 f"--rule-metric-name {shlex.quote(str(metric))} "
                 "--time-window StartTime=<START>,EndTime=<END> --max-items 100",
             )
@@ -144,10 +146,19 @@ def _gaps(block: Block) -> list[Gap]:
     options = f"--scope {place.scope} --region {place.region}"
     if block.acl is None:
         how = f"aws wafv2 get-web-acl {options} --name {place.name} --id {place.id} > aws/wafv2/get-web-acl.json"
-        return [Gap(f"configuration of web ACL '{row['webacl']}'", f"which part of rule '{block.name}' matched, and the exact JSON of the change", how)]
+        return [
+            Gap(
+                f"configuration of web ACL '{row['webacl']}'",
+                f"which part of rule '{block.name}' matched, and the exact JSON of the change",
+                how,
+            )
+        ]
     untold = " ".join(block.outcome.facts) if block.outcome and block.outcome.holds is None else ""
     if "get-ip-set" in untold:
-        how = f"aws wafv2 get-ip-set {options} --name <NAME> --id <ID> > aws/wafv2/get-ip-set.json (both stand in the ARN that the rule gives)"
+        how = (
+            f"aws wafv2 get-ip-set {options} --name <NAME> --id <ID> > aws/wafv2/get-ip-set.json (both stand in the ARN that the rule "
+            "gives)"
+        )
         return [Gap("addresses of the IP set that the rule refers to", "whether the client's address is in it", how)]
     if row["rule_type"] == "GROUP" and block.inner is None:
         how = f"aws wafv2 get-rule-group {options} --arn {row['rule_group']} > aws/wafv2/get-rule-group.json"

@@ -22,10 +22,11 @@ SHOWN = 4
 
 @dataclass(frozen=True)
 class Exemption:
-    """Requests that a change would let through: in words, and as a condition on table ``waf``."""
+    """Requests that a change would let through, as a condition on table ``waf``."""
 
-    says: str
     where: str
+    wide: bool = False
+    """Whether it holds for every client."""
 
 
 def onset(view: View, block: Block) -> datetime | None:
@@ -38,7 +39,9 @@ def onset(view: View, block: Block) -> datetime | None:
 def stopped_requests(block: Block, limit: int = 5) -> tuple[tuple[str, str], ...]:
     """The methods and paths of the failing requests, the nearest first; none where the log redacts them."""
     pairs = ((row["method"], row["path"]) for row in block.failure.rows)
-    return tuple(dict.fromkeys((str(method), str(path)) for method, path in pairs if method and path and "REDACTED" not in {method, path}))[:limit]
+    return tuple(dict.fromkeys((str(method), str(path)) for method, path in pairs if method and path and "REDACTED" not in {method, path}))[
+        :limit
+    ]
 
 
 def these_requests(pairs: Iterable[tuple[str, str]]) -> str:
@@ -51,7 +54,7 @@ def _path_is(path: str) -> str:
 
 
 def proof(view: View, block: Block, exemption: Exemption) -> str:
-    """What the exemption would have let through of all that this rule stopped in the log, and what it would have kept."""
+    """What the exemption would have let through of all that this rule stopped in the records read, and what it would have kept."""
     rows = view.rows(
         f"SELECT coalesce({exemption.where}, false) AS passing, method, path, count(*) AS n, list(DISTINCT client_ip) AS clients "
         f"FROM waf WHERE {stopped_by(block.row)} GROUP BY ALL ORDER BY n DESC, path"
@@ -59,9 +62,12 @@ def proof(view: View, block: Block, exemption: Exemption) -> str:
     passing, kept = ([row for row in rows if row["passing"] is wanted] for wanted in (True, False))
     total, through = sum(row["n"] for row in rows), sum(row["n"] for row in passing)
     query = f"SELECT coalesce({exemption.where}, false) AS passing, count(*) FROM waf WHERE {stopped_by(block.row)} GROUP BY 1"
-    text = f"Of the {counted(total, 'request')} that this rule stopped in the log, {through} would have gone on{_whose(passing)}, {total - through} would still be stopped{_whose(kept)}."
-    if through and through == total:
-        text += " In this log it leaves the rule nothing to stop: see whether a narrower change will do."
+    text = (
+        f"Of the {counted(total, 'request')} that this rule stopped in the records read, {through} would have gone on{_whose(passing)}, "
+        f"{total - through} would still be stopped{_whose(kept)}."
+    )
+    if exemption.wide and through == total:
+        text += " It would leave the rule nothing that it stopped: see whether a narrower change will do."
     return f"{text} Rules that come later still look at what goes on. Query: {query}"
 
 
@@ -69,7 +75,7 @@ def _whose(rows: list[dict[str, Any]]) -> str:
     if not rows:
         return ""
     clients = {client for row in rows for client in row["clients"]}
-    paths = ", ".join(f"{row['method']} {clipped(row['path'] or '?', 60)} ×{row['n']}" for row in rows[:SHOWN])
+    paths = "; ".join(f"{row['method']} {clipped(row['path'] or '?', 60)}, {row['n']}x" for row in rows[:SHOWN])
     more = f" and {len(rows) - SHOWN} more" if len(rows) > SHOWN else ""
     return f" ({counted(len(clients), 'client')}; {paths}{more})"
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from kyumei.edge.inspected import from_waf
-from kyumei.edge.judge import addresses_in, evaluate, in_ranges, is_address, lookups
-from kyumei.edge.statement import as_map, leaves, name_in
+from kyumei.edge.judge import Lookups, addresses_in, evaluate, in_ranges, is_address, lookups
+from kyumei.edge.statement import leaves, name_in
 from kyumei.edge.waf_block import Block, clipped
 from kyumei.edge.waf_commands import UNKNOWN, change_addresses, change_rules, new_ip_set
 from kyumei.edge.waf_exception import all_of, counting, excepting, overriding, requests_match, shown, template
@@ -31,7 +31,8 @@ def remedies_for_rule(view: View, block: Block) -> tuple[Remedy, ...]:
     if block.rule and block.rule.get("FirewallManager"):
         return (
             Remedy(
-                f"Rule '{block.row['rule_id']}' comes from a policy of AWS Firewall Manager and cannot be changed in the web ACL: change the policy's rule group.",
+                f"Rule '{block.row['rule_id']}' comes from a policy of AWS Firewall Manager and cannot be changed in the web ACL: change "
+                "the policy's rule group.",
                 (f"aws fms list-policies --region {(block.place or UNKNOWN).region}",),
             ),
         )
@@ -57,7 +58,7 @@ def exempt_requests(view: View, block: Block) -> tuple[Remedy, ...]:
         Remedy(
             f"Let rule '{block.name}' pass over {listed}, for everyone: the rule as it is, AND NOT this method with this path.",
             _edit(block, requests_match(pairs)),
-            proof(view, block, Exemption(listed, these_requests(pairs))),
+            proof(view, block, Exemption(these_requests(pairs), wide=True)),
         ),
     )
 
@@ -74,9 +75,10 @@ def exempt_clients(view: View, block: Block) -> tuple[Remedy, ...]:
     where = f"{these_requests(pairs)} AND {among('client_ip', clients)}"
     return (
         Remedy(
-            f"Let rule '{block.name}' pass over the same requests from {', '.join(clients)} only, if these addresses are the client's for good.",
+            f"Let rule '{block.name}' pass over the same requests from {', '.join(clients)} only, if these addresses are the client's "
+            "for good.",
             (command, *_edit(block, exempt)),
-            proof(view, block, Exemption(", ".join(clients), where)),
+            proof(view, block, Exemption(where)),
         ),
     )
 
@@ -84,7 +86,10 @@ def exempt_clients(view: View, block: Block) -> tuple[Remedy, ...]:
 def _edit(block: Block, exempt: dict[str, Any]) -> tuple[str, ...]:
     rule, place = editable(block)
     if rule is None:
-        return (f"# rule {block.name}, to be filled from get-web-acl:\n{shown(template(block.name, exempt))}", *change_rules(place, ["<the edited rule>"]))
+        return (
+            f"# rule {block.name}, to be filled from get-web-acl:\n{shown(template(block.name, exempt))}",
+            *change_rules(place, ["<the edited rule>"]),
+        )
     return change_rules(place, [excepting(rule, exempt)])
 
 
@@ -97,8 +102,14 @@ def count_only(block: Block) -> tuple[Remedy, ...]:
     elif rule is not None:
         rule = counting(rule)
     if rule is None:
-        return (Remedy(f"{says} In the rule as get-web-acl prints it, set Action to {{\"Count\": {{}}}}.", change_rules(place, ["<the edited rule>"])),)
-    return (Remedy(says, change_rules(place, [rule]), "Every request that this rule stopped would have gone on to the rules that come later."),)
+        return (
+            Remedy(
+                f'{says} In the rule as get-web-acl prints it, set Action to {{"Count": {{}}}}.', change_rules(place, ["<the edited rule>"])
+            ),
+        )
+    return (
+        Remedy(says, change_rules(place, [rule]), "Every request that this rule stopped would have gone on to the rules that come later."),
+    )
 
 
 def clients_of(block: Block) -> tuple[str, ...]:
@@ -129,15 +140,16 @@ def through_ip_sets(view: View, block: Block) -> tuple[Remedy, ...]:
             continue
         inside = in_ranges(seen[0], ranges) if ranges is not None else None
         changed = (*(ranges or ()), single(seen[0])) if negated else tuple(one for one in ranges or () if one != inside)
-        judged = evaluate(block.statement, request, replace(known, addresses=_instead(known.addresses, arn, changed)))
+        judged = evaluate(block.statement, request, with_addresses(known, {arn: changed}))
         if judged.holds is True or (negated and inside) or (not negated and ranges is not None and not inside):
             continue
         found += _admit(view, block, leaf, seen) if negated else _release(view, block, leaf, (seen[0], inside))
     return tuple(found)
 
 
-def _instead(addresses: Any, arn: str, changed: tuple[str, ...]) -> Any:  # noqa: ANN401 - the type of Lookups.addresses, twice
-    return lambda wanted: changed if wanted == arn else addresses(wanted)
+def with_addresses(known: Lookups, sets: Mapping[str, tuple[str, ...]]) -> Lookups:
+    """The lookups with other addresses in these IP sets, to judge what a change would do."""
+    return replace(known, addresses=lambda arn: sets[arn] if arn in sets else known.addresses(arn))
 
 
 def _admit(view: View, block: Block, leaf: Mapping[str, Any], seen: Sequence[str]) -> list[Remedy]:
@@ -149,10 +161,16 @@ def _admit(view: View, block: Block, leaf: Mapping[str, Any], seen: Sequence[str
     version = next((found.get("IPAddressVersion") for found, _ in resources(view, "get-ip-set", "IPSet") if found.get("ARN") == arn), None)
     fitting = [client for client in clients if version is None or (":" in client) == (version == "IPV6")]
     if not fitting:
-        says = f"Add {', '.join(clients)} to those who may: IP set '{name}' holds {version} only, so make a second set and name it in the rule beside the first."
+        says = (
+            f"Add {', '.join(clients)} to those who may: IP set '{name}' holds {version} only, so make a second set and name it in the "
+            "rule beside the first."
+        )
         return [Remedy(says, (new_ip_set(block.place, _word(name) + "-other", [single(client) for client in clients]),))]
-    text = "" if forwarded else proof(view, block, Exemption(name, among("client_ip", fitting)))
-    says = f"If the client belongs to those whom IP set '{name}' lists, add its address there ({', '.join(map(single, fitting))}); the rule stays as it is."
+    text = "" if forwarded else proof(view, block, Exemption(among("client_ip", fitting)))
+    says = (
+        f"If the client belongs to those whom IP set '{name}' lists, add its address there ({', '.join(map(single, fitting))}); the rule "
+        "stays as it is."
+    )
     return [Remedy(says, change_addresses(place, add=[single(client) for client in fitting]), text)]
 
 
@@ -163,8 +181,10 @@ def _release(view: View, block: Block, leaf: Mapping[str, Any], held: tuple[str,
     if entry is None:
         says = f"Look which entry of IP set '{name}' holds {address}, and take it out if it should not be there."
         return [Remedy(says, change_addresses(place, remove=["<the entry>"]))]
-    rows = view.rows("SELECT DISTINCT client_ip FROM waf WHERE rule_id IS NOT DISTINCT FROM ? AND client_ip IS NOT NULL", block.row["rule_id"])
+    rows = view.rows(
+        "SELECT DISTINCT client_ip FROM waf WHERE rule_id IS NOT DISTINCT FROM ? AND client_ip IS NOT NULL", block.row["rule_id"]
+    )
     freed = [str(row["client_ip"]) for row in rows if in_ranges(str(row["client_ip"]), (entry,))]
     wide = "" if entry in {address, single(address)} else f" The entry holds more than this address: all of {entry} would pass."
-    text = "" if "IPSetForwardedIPConfig" in leaf else proof(view, block, Exemption(entry, among("client_ip", freed)))
+    text = "" if "IPSetForwardedIPConfig" in leaf else proof(view, block, Exemption(among("client_ip", freed)))
     return [Remedy(f"Take the entry {entry} out of IP set '{name}'.{wide}", change_addresses(place, remove=[entry]), text)]

@@ -1,7 +1,8 @@
 """A web ACL as the case holds it, and which kind of block a row of the WAF log is.
 
-The log names a rule of the web ACL by its name and a rule inside a group apart from it; the configuration (``get-web-acl``, ``get-rule-group``)
-says what the rule looks for. Each blocked row is of exactly one kind, so that the rules of the WAF family never contradict each other.
+The log names a rule of the web ACL by its name and a rule inside a group apart from it; the configuration (``get-web-acl``,
+``get-rule-group``) says what the rule looks for. Each blocked row is of exactly one kind, so that the rules of the WAF family never
+contradict each other.
 
 Follows "WebACL", "Rule" and "Statement" of the AWS WAFV2 API Reference.
 """
@@ -94,7 +95,9 @@ def resources(view: View, operation: str, key: str) -> Iterator[tuple[Object, Ci
 
 def web_acl(view: View, arn: str | None) -> WebAcl | None:
     """The web ACL of this ARN, if the case holds it."""
-    return next((WebAcl(found, citation) for found, citation in resources(view, "get-web-acl", "WebACL") if arn and found.get("ARN") == arn), None)
+    return next(
+        (WebAcl(found, citation) for found, citation in resources(view, "get-web-acl", "WebACL") if arn and found.get("ARN") == arn), None
+    )
 
 
 def rule_named(acl: WebAcl, name: str | None) -> Object | None:
@@ -113,7 +116,7 @@ def rule_inside(view: View, group: str | None, name: str | None) -> tuple[Object
 
 
 def action_of(rule: Mapping[str, Any], inner: str | None = None) -> str:
-    """What the rule does with a match: BLOCK, COUNT, ... ; of a group what it does with a match of its rule ``inner``, ``GROUP`` if the group decides."""
+    """What the rule does with a match: BLOCK, COUNT, ... ; of a group, with a match of its rule ``inner``: ``GROUP`` if the group decides."""
     if action := as_map(rule.get("Action")):
         return next(iter(action)).upper()
     if "Count" in as_map(rule.get("OverrideAction")):

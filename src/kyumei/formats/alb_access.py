@@ -1,9 +1,10 @@
 """ALB access logs: one line for each request that an Application Load Balancer answered.
 
-``time`` is when the response was sent, or the websocket closed, not when the request came; that is ``started``. A status without a target status was
-made by the balancer itself. Times of phases are null where the phase was not reached: ``dispatched`` is false when no target got the request.
-All text that a client controls is in quotes and may be anything. Lines are delivered up to an hour late and on a best-effort basis, so that a missing
-line proves nothing. Fields were appended over the years: 17 in 2016, 29 in 2020, 30 in 2023, 33 in 2025, and a 34th, the balancer's node.
+``time`` is when the response was sent, or the websocket closed, not when the request came; that is ``started``. A status without a
+target status was made by the balancer itself. Times of phases are null where the phase was not reached: ``dispatched`` is false when no
+target got the request. All text that a client controls is in quotes and may be anything. Lines are delivered up to an hour late and on a
+best-effort basis, so that a missing line proves nothing. Fields were appended over the years: 17 in 2016, 29 in 2020, 30 in 2023, 33 in
+2025, and a 34th, the balancer's node.
 
 Follows "Access logs for your Application Load Balancer" in the Elastic Load Balancing user guide.
 """
@@ -31,14 +32,27 @@ TABLE = Table(
         Column("elb", Kind.TEXT, "The balancer: app/name/id, the end of its ARN.", Link.RESOURCE, "elb"),
         Column("client_ip", Kind.TEXT, "The address that connected to the balancer.", Link.CLIENT, "client:port"),
         Column("client_port", Kind.INTEGER, "The port it connected from.", origin="client:port"),
-        Column("target_ip", Kind.TEXT, "The target that the request was sent to; null when there was none, or a Lambda.", Link.TARGET, "target:port"),
+        Column(
+            "target_ip",
+            Kind.TEXT,
+            "The target that the request was sent to; null when there was none, or a Lambda.",
+            Link.TARGET,
+            "target:port",
+        ),
         Column("target_port", Kind.INTEGER, "The port of the target.", origin="target:port"),
         Column("request_seconds", Kind.FLOAT, "From the request to the moment it was sent to a target.", origin="request_processing_time"),
         Column("target_seconds", Kind.FLOAT, "From then until the target began to answer.", origin="target_processing_time"),
         Column("response_seconds", Kind.FLOAT, "From then until the answer began to go to the client.", origin="response_processing_time"),
-        Column("dispatched", Kind.BOOLEAN, "Whether a target was reached and answered: target_processing_time is not -1.", origin="target_processing_time"),
+        Column(
+            "dispatched",
+            Kind.BOOLEAN,
+            "Whether a target was reached and answered: target_processing_time is not -1.",
+            origin="target_processing_time",
+        ),
         Column("status", Kind.INTEGER, "The status that the client got.", Link.STATUS, "elb_status_code"),
-        Column("target_status", Kind.INTEGER, "The status that the target answered; null if it answered none.", origin="target_status_code"),
+        Column(
+            "target_status", Kind.INTEGER, "The status that the target answered; null if it answered none.", origin="target_status_code"
+        ),
         Column("received_bytes", Kind.INTEGER, "Size of the request, headers included.", origin="received_bytes"),
         Column("sent_bytes", Kind.INTEGER, "Size of the response, headers included.", origin="sent_bytes"),
         Column("method", Kind.TEXT, "The method; null where the request was no HTTP.", origin="request"),
@@ -56,7 +70,12 @@ TABLE = Table(
         Column("trace_header", Kind.TEXT, "The whole header where it holds more than the root id.", origin="trace_id"),
         Column("domain_name", Kind.TEXT, "The server name that the client asked for in the TLS handshake.", origin="domain_name"),
         Column("cert_arn", Kind.TEXT, "The certificate presented, or session-reused.", origin="chosen_cert_arn"),
-        Column("rule_priority", Kind.INTEGER, "The listener rule: 1 to 50000, 0 the default rule, -1 no rule could be evaluated.", origin="matched_rule_priority"),
+        Column(
+            "rule_priority",
+            Kind.INTEGER,
+            "The listener rule: 1 to 50000, 0 the default rule, -1 no rule could be evaluated.",
+            origin="matched_rule_priority",
+        ),
         Column("actions", Kind.LIST, "What was done, in order: waf, authenticate, forward, fixed-response...", origin="actions_executed"),
         Column("redirect_url", Kind.TEXT, "The Location of a redirect action.", origin="redirect_url"),
         Column("error_reason", Kind.TEXT, "Why an action failed: Auth..., Lambda..., WAF...", origin="error_reason"),
@@ -90,7 +109,9 @@ _FIELDS = (
     Field("(34th field)"),
 )
 _FEWEST = 17
-_OLD = tuple(replace(known, style=_EITHER) if known.name in {"actions_executed", "redirect_url", "error_reason"} else known for known in _FIELDS)
+_OLD = tuple(
+    replace(known, style=_EITHER) if known.name in {"actions_executed", "redirect_url", "error_reason"} else known for known in _FIELDS
+)
 """Lines of the years in which these, too, were written without quotes."""
 
 _DISPATCHED = Cast(
@@ -147,7 +168,9 @@ LAYOUT = Delimited(
 )
 
 _BEGINS = re.compile(
-    r"(?:https?|h2|grpcs?|wss?) [0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]+Z [^ ]+ [^ ]+ [^ ]+ -?[0-9.]+ -?[0-9.]+ -?[0-9.]+ ", re.ASCII
+    r"(?:https?|h2|grpcs?|wss?) [0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]+Z"
+    r" [^ ]+ [^ ]+ [^ ]+ -?[0-9.]+ -?[0-9.]+ -?[0-9.]+ ",
+    re.ASCII,
 )
 
 

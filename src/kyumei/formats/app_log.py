@@ -84,7 +84,7 @@ def sniff(text: str, name: str) -> bool:
         return _SPOKEN.match(line) is not None
     if opening == "logfmt":
         return _LOGFMT.search(line) is not None
-    return opening != "logger, thread and level" or not _is_syslog(line)
+    return opening not in {"logger and level", "logger, thread and level"} or not _is_syslog(line)
 
 
 def _is_syslog(line: str) -> bool:

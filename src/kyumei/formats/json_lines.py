@@ -205,9 +205,12 @@ FIELDS = (
 _TIMES = frozenset(TIME_NAMES.split())
 _LEVELS = frozenset(way.path for target in FIELDS if target.column == "level" for way in target.ways) - {"status"}
 _NGINX_KEYS = ("request", "body_bytes_sent", "request_uri")
+_NESTED = ("message", "msg", "log", "MESSAGE")
+"""Keys whose text may be a JSON object of its own."""
 _PYTHON_KEYS = ("levelno", "lineno", "funcName", "pathname")
 _LISTED = ("stackTrace", "stack_trace", "stack", "traceback")
 _ODD_KEYS = ("resourceLogs", "instant", "host", "stream", *_LISTED)
+_BLANK = " \t\r\n"
 _URL = re.compile(r"(?:https?|wss?)://([^/?#\s]+)(.*)", re.ASCII | re.IGNORECASE | re.DOTALL)
 _PORT = re.compile(r":[0-9]*\Z")
 _RAISED = re.compile(r"([A-Za-z_$][\w.$]*)(?:: (.*))?", re.ASCII | re.DOTALL)
@@ -228,9 +231,9 @@ def _prepare(document: dict[str, Any]) -> dict[str, Any]:
     journal = changed.get("MESSAGE")
     if isinstance(journal, list) and all(isinstance(code, int) and 0 <= code < 256 for code in journal):  # noqa: PLR2004 - bytes, as the journal writes what is not UTF-8
         changed["MESSAGE"] = bytes(journal).decode("utf-8", "backslashreplace")
-    for key in ("message", "msg", "log", "MESSAGE"):
+    for key in _NESTED:
         text = changed.get(key)
-        inner = parse_object(text.strip()) if isinstance(text, str) and text.lstrip()[:1] == "{" else None
+        inner = parse_object(text.strip(_BLANK)) if isinstance(text, str) and text.lstrip(_BLANK)[:1] == "{" else None
         if isinstance(inner, dict) and inner:
             del changed[key]
             return _merged(changed, inner)
@@ -338,6 +341,7 @@ LAYOUT = JsonRecord(
     steps=STEPS,
     plain=(
         f"NOT {_has(*_ODD_KEYS)}",
+        *(f"NOT coalesce(regexp_matches(\"raw {key}\", '^[ \\t\\r\\n]*\\{{'), false)" for key in _NESTED),
         f"NOT ({_has(*_PYTHON_KEYS)} AND coalesce(regexp_matches(\"raw level\", '^[0-9]'), false))",
         "stack IS NULL",
         "coalesce(_target[1] = '/', true)",

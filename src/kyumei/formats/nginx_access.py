@@ -1,12 +1,12 @@
 """Access logs of nginx, and of what writes the same: one line for each request, when it was done.
 
-Each line tells its own shape: common or combined, with ``$http_x_forwarded_for`` behind (``main``), or the ``upstreaminfo`` shape of the ingress
-controller, with or without a virtual host in front. Fields behind these are taken where they name themselves (``rt=0.012 us=403``,
+Each line tells its own shape: common or combined, with ``$http_x_forwarded_for`` behind (``main``), or the ``upstreaminfo`` shape of the
+ingress controller, with or without a virtual host in front. Fields behind these are taken where they name themselves (``rt=0.012 us=403``,
 ``"Root=1-..."``), else kept in ``_extra``. A ``log_format`` of one's own is read exactly when it is told, see ``custom``.
 
-The client is whoever opened the connection: behind a load balancer that is the balancer, and the client stands in ``forwarded_for``, whose text the
-client can forge. 499 means that the client went away, 444 that nginx closed without an answer, 400 with no request that it understood nothing.
-Upstream columns are text, because a retried request has a list in each.
+The client is whoever opened the connection: behind a load balancer that is the balancer, and the client stands in ``forwarded_for``, whose
+text the client can forge. 499 means that the client went away, 444 that nginx closed without an answer, 400 with no request that it
+understood nothing. Upstream columns are text, because a retried request has a list in each.
 
 Follows nginx's own pages "Module ngx_http_log_module", "ngx_http_upstream_module" and the ingress controller's page "Log format".
 """
@@ -35,7 +35,7 @@ TABLE = Table(
     (
         Column("time", Kind.TIME, "When the request was done.", origin="$time_local"),
         Column("client_ip", Kind.TEXT, "Who opened the connection: an address, seldom a host name.", Link.CLIENT, "$remote_addr"),
-        Column("user", Kind.TEXT, "The name given for basic authentication, whether or not it was accepted.", Link.PRINCIPAL, "$remote_user"),
+        Column("user", Kind.TEXT, "The name given for basic authentication, whether or not it was accepted.", origin="$remote_user"),
         Column("method", Kind.TEXT, "The method.", origin="$request"),
         Column("path", Kind.TEXT, "What was asked for, without the query string.", Link.PATH, "$request"),
         Column("query", Kind.TEXT, "The query string without its question mark; null if there is none.", origin="$request"),
@@ -48,7 +48,12 @@ TABLE = Table(
         Column("host", Kind.TEXT, "The host asked for, or the name of the server that answered.", Link.HOST, "$host"),
         Column("request_length", Kind.INTEGER, "Size of the request in bytes, headers included.", origin="$request_length"),
         Column("request_seconds", Kind.FLOAT, "From the first byte read to the last byte sent.", origin="$request_time"),
-        Column("upstream_name", Kind.TEXT, "The ingress controller's name of the upstream: namespace-service-port.", origin="$proxy_upstream_name"),
+        Column(
+            "upstream_name",
+            Kind.TEXT,
+            "The ingress controller's name of the upstream: namespace-service-port.",
+            origin="$proxy_upstream_name",
+        ),
         Column("upstream_addr", Kind.TEXT, "The server asked; several, with commas, when it was retried.", Link.TARGET, "$upstream_addr"),
         Column("upstream_status", Kind.TEXT, "Its status, one for each try.", origin="$upstream_status"),
         Column("upstream_seconds", Kind.TEXT, "Seconds until its answer was complete, one for each try.", origin="$upstream_response_time"),
@@ -72,7 +77,11 @@ def _quoted(name: str, shape: str = "") -> Field:
 
 
 _CLIENT = (_bare("remote_addr"), _bare("ident"), _bare("remote_user"))
-_VHOST = (_bare("host", r"[A-Za-z0-9_.*-]*[A-Za-z_*][A-Za-z0-9_.*-]*(?::[0-9]{1,5})?"), _bare("remote_addr", r"[0-9A-Fa-f.:]+"), *_CLIENT[1:])
+_VHOST = (
+    _bare("host", r"[A-Za-z0-9_.*-]*[A-Za-z_*][A-Za-z0-9_.*-]*(?::[0-9]{1,5})?"),
+    _bare("remote_addr", r"[0-9A-Fa-f.:]+"),
+    *_CLIENT[1:],
+)
 _COMMON = (
     Field("time_local", Style.BRACKETED, CLF_TIME.shape, (), spaces=1),
     Field("request", Style.QUOTED),
@@ -149,7 +158,9 @@ LAYOUT = Delimited(
     written=(COMMON,),
     brackets=True,
     lists=True,
-    tail=Tail({key: name for name, keys in _KEYS.items() for key in keys}, {"Root=1-": "http_x_amzn_trace_id", "Self=1-": "http_x_amzn_trace_id"}),
+    tail=Tail(
+        {key: name for name, keys in _KEYS.items() for key in keys}, {"Root=1-": "http_x_amzn_trace_id", "Self=1-": "http_x_amzn_trace_id"}
+    ),
 )
 
 _BEGINS = re.compile(
@@ -160,7 +171,7 @@ _OTHERS = re.compile("gunicorn|uvicorn|uwsgi|werkzeug|hypercorn|apache|httpd", r
 
 
 def sniff(text: str, name: str) -> bool:
-    """Whether the record begins as access logs do: client, user, time in brackets, a quote; and nothing says that another server wrote it."""
+    """Whether the record begins as access logs do, client, user, time in brackets, a quote; and nothing tells of another server."""
     return _BEGINS.match(text) is not None and not _OTHERS.search(name) and not _APACHE_VHOST.match(text)
 
 
@@ -190,7 +201,11 @@ def custom(log_format: str) -> Layout:
     there = {variable for variable, _ in template.parts}
     found: list[Take] = []
     for usual in _TAKES:
-        others = (Take(column, source, cast, optional=cast is line.TARGET_QUERY) for column, source, cast in _OTHER_SOURCES if column == usual.column)
+        others = (
+            Take(column, source, cast, optional=cast is line.TARGET_QUERY)
+            for column, source, cast in _OTHER_SOURCES
+            if column == usual.column
+        )
         take = next((take for take in (usual, *others) if take.source in there), None)
         if take:
             found.append(take)

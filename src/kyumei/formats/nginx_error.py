@@ -84,7 +84,6 @@ _SHAPE = Shape(
 )
 _SPLIT = Look(
     "_rest",
-    "^",
     (
         Shape(
             "of a request",
@@ -97,7 +96,6 @@ _SPLIT = Look(
 )
 _PARTS = Look(
     "_tail",
-    "^",
     (
         Shape(
             "what follows the client",
@@ -112,7 +110,6 @@ _PARTS = Look(
 )
 _REQUEST = Look(
     "_request",
-    "^",
     (
         Shape("request line", r"^(?P<request>[^ ]+ (?s:.*) HTTP/[0-9.]+)$", _LINE),
         Shape("of another sort", r"^(?P<request>(?s:.*))$", (Take("method", "request", UNKNOWN),)),
@@ -121,8 +118,8 @@ _REQUEST = Look(
 )
 _ERRNO = Look(
     "message",
-    r"\([0-9]{1,5}: ",
     (Shape("errno", r"^(?s:.*)\((?P<errno>[0-9]{1,5}): ", (Take("errno", "errno", INTEGER),)),),
+    literals=(": ",),
     whole=True,
 )
 

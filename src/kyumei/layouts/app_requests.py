@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from kyumei.layouts.app_shapes import LEVEL
+from kyumei.layouts.app_shapes import LEVEL, UUID
 from kyumei.layouts.casts import CLF_TIME, INTEGER, NUMBER, TEXT, Cast, Take, guarded
 from kyumei.layouts.clocks import CTIME, ISO_NAIVE, ISO_TIME, LOCAL_TIME, SPACED_TIME, UTC_TIME
 from kyumei.layouts.request_line import METHOD, PATH, QUERY, VERSION
@@ -83,7 +83,6 @@ _CLIENT = Take("client_ip", "client_ip", TEXT)
 
 ACCESS = Look(
     "message",
-    rf'(?:{_VERBS}) |" [1-5][0-9][0-9]|: /|Completed [1-5]|Exception on /',
     (
         Shape("sent to others", r'https?://[^ "]* "[A-Z]+ |^HTTP Request: '),
         Shape("combined", rf'^{_PEER} {_CLF} "{_LINE}" {_STATUS} {_SENT}{_AGENT}', (*_PLAIN, *_COMBINED), {"server": "gunicorn", "_naive": UTC_TIME}),
@@ -148,15 +147,17 @@ ACCESS = Look(
         Shape("flask", rf"Exception on {_TARGET} \[(?P<method>[A-Z]+)\]", (*_PATH_TAKES, Take("method", "method", TEXT))),
         Shape("verb and path", rf"\b(?P<method>{_VERBS}) {_TARGET}", (*_PATH_TAKES, Take("method", "method", TEXT))),
     ),
+    worth=rf'(?:{_VERBS}) |" [1-5][0-9][0-9]|: /|Completed [1-5]|Exception on /',
+    literals=("/", "Completed "),
 )
 """A request in the first line of a message."""
 
-_STATED = r"\b(?:path|uri|request_path|request_uri)[=:]"
+_STATED = ("path=", "path:", "uri=", "uri:")
 
 
 def _pair(name: str, keys: str, value: str, *takes: Take) -> Look:
     """A value that the message states as ``key=value``; trusted only beside a path, so that the status is one of a request."""
-    return Look("_line", _STATED, (Shape(name, rf"\b(?:{keys})[=:] ?[\"']?{value}", takes),))
+    return Look("_line", (Shape(name, rf"\b(?:{keys})[=:] ?[\"']?{value}", takes),), literals=_STATED)
 
 
 PAIRS = (
@@ -168,7 +169,6 @@ PAIRS = (
 LOGFMT = (
     Look(
         "_pairs",
-        "(?:time|ts|t|timestamp)=",
         (
             Shape(
                 "time",
@@ -177,15 +177,10 @@ LOGFMT = (
             ),
         ),
     ),
-    Look("_pairs", "level=|lvl=|severity=", (Shape("level", r'(?:^| )(?:level|lvl|severity)="?(?P<word>[A-Za-z]+)', (Take("level", "word", LEVEL, optional=True),)),)),
+    Look("_pairs", (Shape("level", r'(?:^| )(?:level|lvl|severity)="?(?P<word>[A-Za-z]+)', (Take("level", "word", LEVEL, optional=True),)),)),
+    Look("_pairs", (Shape("logger", r'(?:^| )(?:logger|component|caller)="?(?P<logger>[^ "\n]+)', (Take("logger", "logger", TEXT),)),)),
     Look(
         "_pairs",
-        "logger=|component=|caller=",
-        (Shape("logger", r'(?:^| )(?:logger|component|caller)="?(?P<logger>[^ "\n]+)', (Take("logger", "logger", TEXT),)),),
-    ),
-    Look(
-        "_pairs",
-        "^",
         (
             Shape("quoted message", rf'(?:^| )(?:msg|message|event)="(?P<message>{_VALUE})"', (Take("message", "message", UNESCAPED),)),
             Shape("bare message", r'(?:^| )(?:msg|message|event)=(?P<message>[^ "\n]+)', (Take("message", "message", TEXT),)),
@@ -198,7 +193,6 @@ LOGFMT = (
 IDS = (
     Look(
         "_line",
-        "[0-9a-f]{24}",
         (
             Shape("amazon trace", r"\b(?P<trace_id>1-[0-9a-f]{8}-[0-9a-f]{24})\b", (Take("trace_id", "trace_id", TEXT),)),
             Shape(
@@ -207,22 +201,20 @@ IDS = (
                 (Take("trace_id", "trace_id", TEXT),),
             ),
         ),
+        worth="[0-9a-f]{24}",
+        literals=("1-", "race"),
     ),
     Look(
         "_line",
-        r"[rR]eq|\[[0-9a-f]{8}-",
         (
             Shape(
                 "request id",
                 r"""(?:[rR]equest[_-]?[iI][dD]|req_?[iI]d)["']?[=:] ?["']?(?P<request_id>[\w-]{6,64})""",
                 (Take("request_id", "request_id", TEXT),),
             ),
-            Shape(
-                "boxed id",
-                r"\[(?:req-)?(?P<request_id>[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\]",
-                (Take("request_id", "request_id", TEXT),),
-            ),
+            Shape("boxed id", rf"\[(?P<request_id>(?:req-)?{UUID})\]", (Take("request_id", "request_id", TEXT),)),
         ),
+        literals=("req", "Req", "-4"),
     ),
 )
 """Ids in the first line of a record: the X-Amzn-Trace-Id root, a W3C or OpenTelemetry trace id, a request id."""
@@ -232,7 +224,6 @@ _ERROR = (Take("error_type", "type", TEXT), Take("error_text", "text_of", TEXT))
 _SAYS = r"(?:: (?P<text_of>[^\n]*))?(?:\n|$)"
 ERROR = Look(
     "message",
-    r"\n|Uncaught |(?:Error|Exception): ",
     (
         Shape("java", rf"^(?s:.*)\nCaused by: (?P<type>{_TYPE}){_SAYS}", _ERROR),
         Shape("python", rf"^(?s:.*)\n[ \t|+][^\n]*\n(?:[ |+]*\| )?(?P<type>{_TYPE}){_SAYS}", _ERROR),
@@ -240,6 +231,7 @@ ERROR = Look(
         Shape("php", rf"Uncaught (?P<type>{_TYPE}): (?P<text_of>[^\n]*)", _ERROR),
         Shape("first line", rf"^(?P<type>(?:[\w$]+\.)*[A-Z][\w$]*(?:Error|Exception)){_SAYS}", _ERROR),
     ),
+    literals=("\n", "Uncaught ", "Error", "Exception"),
     whole=True,
 )
 """The last error of a traceback: the line that closes it in Python, the last ``Caused by`` in Java."""

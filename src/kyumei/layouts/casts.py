@@ -1,8 +1,8 @@
 """Casts: how one raw field becomes one value, written once in Python and once in SQL.
 
 A layout splits a record into raw fields, each a string or missing (null). A ``Take`` says which column is filled from which raw field by
-which cast. Python is the truth; the SQL must equal it wherever it answers non-null for a raw field that is there. A raw field that is there but
-cannot be cast makes the value null and is kept in ``_extra`` by the exact reader; the bulk reader hands such records to the exact reader.
+which cast. Python is the truth; the SQL must equal it wherever it answers non-null for a raw field that is there. A raw field that is there
+but cannot be cast makes the value null and is kept in ``_extra`` by the exact reader; the bulk reader hands such records to that one.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 class Cast:
     """``python(raw)`` answers the value, or null when the raw text is not of that sort; ``sql`` does so for ``{x}``.
 
-    ``shape`` is a pattern, read alike by Python ``re.ASCII`` and RE2, of the usual texts; ``plain`` is cheaper SQL that a layout may use where it has
-    already seen that the whole text matches: it then equals ``python`` or is null. It never raises, whatever the text. A shape matches no quote and no
-    backslash, so that it may stand inside quotes.
+    ``shape`` is a pattern, read alike by Python ``re.ASCII`` and RE2, of the usual texts; ``plain`` is cheaper SQL that a layout may use
+    where it has already seen that the whole text matches: it then equals ``python`` or is null. It never raises, whatever the text. A shape
+    matches no quote and no backslash, so that it may stand inside quotes.
     """
 
     name: str
@@ -196,7 +196,12 @@ ISO_OFFSET = guarded(
     rf"{_YEAR}-[0-9][0-9]-[0-9][0-9]T{_CLOCK}(?:\.[0-9]{{1,6}})?(?:Z|[+-](?:0[0-9]|1[0-4]):[0-5][0-9])",
     "make_timestamp(epoch_us(TRY_CAST({x} AS TIMESTAMPTZ)))",
 )
-EPOCH_MILLIS = guarded("seconds since 1970", parse_epoch, r"[0-9]{10}\.[0-9]{3}", "make_timestamp(TRY_CAST(replace({x}, '.', '') AS BIGINT) * 1000)")
+EPOCH_MILLIS = guarded(
+    "seconds since 1970",
+    parse_epoch,
+    r"[0-9]{10}\.[0-9]{3}",
+    "make_timestamp(TRY_CAST(replace({x}, '.', '') AS BIGINT) * 1000)",
+)
 """As nginx writes ``$msec``: seconds with three decimals."""
 COMMA_LIST = Cast("list with commas", lambda raw: raw.split(","), "string_split({x}, ',')")
 SPACE_LIST = Cast("list with spaces", lambda raw: raw.split(" "), "string_split({x}, ' ')")

@@ -62,8 +62,8 @@ def _pattern(shape: str) -> re.Pattern[str]:
 class Delimited:
     """A delimited layout. Columns in ``required`` must have a value, else the record is refused.
 
-    ``brackets`` says that a field may be in square brackets. ``lists`` says that a bare field may be a list with ``, `` or `` : `` in it, as
-    nginx writes for retried upstreams.
+    ``brackets`` says that a field may be in square brackets. ``lists`` says that a bare field may be a list with ``, `` or `` : `` in it,
+    as nginx writes for retried upstreams.
     """
 
     columns: tuple[Column, ...]

@@ -28,8 +28,8 @@ _NO_ESCAPE = r"(NOT contains(text, '\') OR NOT regexp_matches(text, '\\(?:[^x]|$
 class _Plain:
     """A variant whose fields are each written in one style, and where its values stand.
 
-    A line cut at quotes has quoted fields at even numbers and stretches of bare ones at odd numbers. ``places`` holds for each field SQL over
-    ``q`` (the line cut at quotes) and ``s1``, ``s3``... (its stretches cut at spaces).
+    A line cut at quotes has quoted fields at even numbers and stretches of bare ones at odd numbers. ``places`` holds for each field SQL
+    over ``q`` (the line cut at quotes) and ``s1``, ``s3``... (its stretches cut at spaces).
     """
 
     variant: Variant
@@ -149,7 +149,7 @@ def _tail_tokens(plains: list[_Plain]) -> str:
             rest = f"array_to_string(q[{stretch}:], '\"')"
             if plain.last_bare:
                 rest = f"regexp_replace({rest}, '^(?: [^ \"]+){{{plain.last_bare}}}', '')"
-            whens.append(f"WHEN _variant = {number} AND ({more}) THEN regexp_extract_all({rest}, '[^ \"]*\"[^\"]*\"|[^ \"]+')")
+            whens.append(f'WHEN _variant = {number} AND ({more}) THEN regexp_extract_all({rest}, \'[^ "]*"[^"]*"|[^ "]+\')')
     return f"CASE {' '.join(whens)} END" if whens else "NULL::VARCHAR[]"
 
 

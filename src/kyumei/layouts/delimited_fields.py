@@ -24,7 +24,8 @@ class Field:
     """One field of a variant.
 
     Where ``shape`` is given the variant fits only if the text matches it (or is missing); it must be narrower than the shapes of the casts
-    that take the field. ``missing`` are the marks of a missing value, ``spaces`` how many spaces stand inside the brackets of a bracketed field.
+    that take the field. ``missing`` are the marks of a missing value, ``spaces`` how many spaces stand inside the brackets of a
+    bracketed field.
     """
 
     name: str
@@ -36,7 +37,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Variant:
-    """One row of fields. ``needed`` fields must be there (all, when 0); ``spread`` is the field before the first bracket that may hold spaces.
+    """One row of fields. ``needed`` fields must be there (all, when 0); ``spread`` is one before the first bracket that may hold spaces.
 
     With ``bulk`` false only the exact reader knows the variant, for it is rare. Such variants must come last, or fit no record that a later
     one fits. With ``bulk_tail`` false so it is where more fields follow.

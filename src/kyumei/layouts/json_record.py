@@ -156,31 +156,50 @@ def without(document: Mapping[str, Any], paths: set[str]) -> dict[str, Any]:
 
 def as_text(value: Any) -> str | None:  # noqa: ANN401 - any JSON value
     """A JSON value as a text: a string is itself, null is null, anything else as it is written in JSON."""
-    if value is None or value is MISSING or isinstance(value, str):
-        return value if isinstance(value, str) else None
-    return to_json(value)
+    if isinstance(value, str):
+        return value
+    if value is None or value is MISSING:
+        return None
+    return to_json(value) if isinstance(value, bool | dict | list) else str(value)
 
 
-def take(fields: Sequence[Field], document: Mapping[str, Any]) -> tuple[dict[str, Any], set[str]]:
-    """The values by column, and the paths that they were taken from."""
-    values: dict[str, Any] = {}
+def take(
+    fields: Sequence[Field], index: Mapping[str, tuple[tuple[int, int], ...]], document: Mapping[str, Any]
+) -> tuple[dict[str, Any], set[str]]:
+    """The values by column, and the paths that they were taken from. ``index`` is that of the fields; see ``index_of``."""
+    values: dict[str, Any] = {target.column: None for target in fields}
     used: set[str] = set()
-    for target in fields:
-        values[target.column] = None
-        for way in target.ways:
-            value = find(document, way.path)
-            if value is MISSING or (way.scalar and isinstance(value, dict | list)):
-                continue
-            if value is None:
-                used.add(way.path)
-                continue
-            text = to_json(value) if way.shape else as_text(value)
-            taken = None if text is None else way.cast.python(text)
-            if taken is not None:
-                values[target.column] = taken
-                used.add(way.path)
-                break
+    taken = -1
+    for number, place in sorted({pair for key in document if key in index for pair in index[key]}):
+        way = fields[number].ways[place]
+        value = find(document, way.path) if number != taken else MISSING
+        if value is MISSING or (way.scalar and isinstance(value, dict | list)):
+            continue
+        if value is None:
+            used.add(way.path)
+            continue
+        text = to_json(value) if way.shape else as_text(value)
+        cast = None if text is None else way.cast.python(text)
+        if cast is not None:
+            values[fields[number].column] = cast
+            used.add(way.path)
+            taken = number
     return values, used
+
+
+def index_of(fields: Sequence[Field]) -> dict[str, tuple[tuple[int, int], ...]]:
+    """By key of a record, which ways of which fields may begin there: a path that is flat, or nested from any of its dots on."""
+    found: dict[str, list[tuple[int, int]]] = {}
+    for number, target in enumerate(fields):
+        for place, way in enumerate(target.ways):
+            for head in heads_of(way.path):
+                found.setdefault(head, []).append((number, place))
+    return {key: tuple(pairs) for key, pairs in found.items()}
+
+
+def heads_of(path: str) -> tuple[str, ...]:
+    """The keys under which a path may begin: ``a.b.c`` under ``a``, ``a.b`` and ``a.b.c``."""
+    return tuple(path[:end] for end in range(1, len(path) + 1) if path[end : end + 1] in {"", "."})
 
 
 @dataclass(frozen=True)
@@ -208,9 +227,9 @@ class JsonRecord:
     head: str | None = None
 
     @cached_property
-    def looked_at(self) -> frozenset[str]:
-        """Every path that a field looks at, and the objects on the way there: null at one of them is nothing that was lost."""
-        return frozenset(path[:end] for path in _paths(self) for end in range(1, len(path) + 1) if path[end : end + 1] in {"", "."})
+    def index(self) -> dict[str, tuple[tuple[int, int], ...]]:
+        """See ``index_of``. Null under one of these keys is nothing that was lost."""
+        return index_of(self.fields)
 
     def stamps(self, window: Window, offsets: Sequence[timedelta]) -> tuple[str, ...]:
         """Substrings of which every record in the window holds one; see ``contracts.Layout``."""
@@ -226,8 +245,8 @@ class JsonRecord:
             missing = [path for path in sorted(self.needs) if find(document, path) is MISSING]
             if missing:
                 return Refused("has no key " + ", ".join(missing))
-            values, used = take(self.fields, document)
-            used |= {key for key, value in document.items() if value is None and key in self.looked_at}
+            values, used = take(self.fields, self.index, document)
+            used |= {key for key, value in document.items() if value is None and key in self.index}
             more, also = self.derive(document, values)
             values.update(more)
             row = {column.name: values.get(column.name) for column in self.table.columns}
@@ -242,18 +261,16 @@ class JsonRecord:
         sound = "CASE WHEN json_valid(text) AND starts_with(ltrim(text, ' ' || chr(9) || chr(10) || chr(13)), '{') THEN text END"
         layers = [f"SELECT _artifact, _line, {sound} AS _text FROM {source}"]
         layers.append((_open_layer if self.is_open else _closed_layer)(self))
-        taken = [_filled(target, self) for target in self.fields]
         layers.append(
-            "SELECT *, "
-            + ", ".join(f"{value} AS {_name(target.column)}" for target, (value, _) in zip(self.fields, taken, strict=True))
-            + " FROM {below}"
+            "SELECT *, " + ", ".join(f"coalesce({_raws(target)}) AS {_first(target)}" for target in self.fields) + " FROM {below}"
         )
+        layers.append("SELECT *, " + ", ".join(f"{_value(target)} AS {_name(target.column)}" for target in self.fields) + " FROM {below}")
         if self.is_open:
-            layers.append(f"SELECT *, {_rest(self)} AS _rest FROM {{below}}")
+            layers += [f"SELECT *, {_used(self)} AS _used FROM {{below}}", f"SELECT *, {_rest(self)} AS _rest FROM {{below}}"]
         layers += [
             "SELECT *, " + ", ".join(f"{sql} AS {_name(column)}" for column, sql in step.items()) + " FROM {below}" for step in self.steps
         ]
-        conditions = [*(_OPEN_CONDITIONS if self.is_open else _closed_conditions(self)), *(sure for _, sure in taken if sure), *self.plain]
+        conditions = [*(_open_conditions(self) if self.is_open else _closed_conditions(self)), *map(_sure, self.fields), *self.plain]
         made = {target.column for target in self.fields} | {column for step in self.steps for column in step}
         columns = ", ".join(
             _name(column.name) if column.name in made else f"NULL::{column.kind} AS {_name(column.name)}" for column in self.table.columns
@@ -282,22 +299,38 @@ def _paths(layout: JsonRecord) -> dict[str, bool]:
     return {way.path: bool(way.shape) for target in layout.fields for way in target.ways}
 
 
-def _filled(target: Field, layout: JsonRecord) -> tuple[str, str]:
-    """The SQL of a column, and the condition under which it surely equals what Python takes; no text when it always does."""
-    values: list[str] = []
-    sure: list[str] = []
+def _raws(target: Field) -> str:
+    return ", ".join(_raw(way.path) for way in target.ways)
+
+
+def _first(target: Field) -> str:
+    """The column that holds the first raw text that is there, of the ways to fill a column."""
+    return _name(f"first {target.column}")
+
+
+def _value(target: Field) -> str:
+    """The first raw text by its own cast. Where that is null another way may fit: see ``_sure``."""
+    parts: list[tuple[Cast, list[str]]] = []
     for way in target.ways:
-        if layout.is_open and way.shape:
-            message = f"{way.path}: an open record takes no JSON pieces"
-            raise ValueError(message)
-        raw = _raw(way.path)
-        value = way.cast.sql.replace("{x}", raw)
-        values.append(value)
-        if way.shape:
-            sure.append(f"({raw} IS NULL OR regexp_full_match({raw}::VARCHAR, {quoted(way.shape)}))")
-        elif way.cast is not TEXT and not way.total:
-            sure.append(f"({raw} IS NULL OR ({value}) IS NOT NULL)")
-    return (values[0] if len(values) == 1 else f"coalesce({', '.join(values)})"), " AND ".join(sure)
+        if not parts or parts[-1][0] is not way.cast:
+            parts.append((way.cast, []))
+        parts[-1][1].append(_raw(way.path))
+    cast = [f"({part.sql.replace('{x}', _first(target))})" for part, _ in parts]
+    if len(parts) == 1:
+        return cast[0]
+    there = [f"WHEN coalesce({', '.join(raws)}) IS NOT NULL THEN {value}" for (_, raws), value in zip(parts, cast, strict=True)]
+    return f"CASE {' '.join(there)} END"
+
+
+def _sure(target: Field) -> str:
+    """The condition under which the value surely equals what Python takes: it fits, or nothing else is there that could."""
+    first, value, way = _first(target), _name(target.column), target.ways[0]
+    if way.shape:
+        return f"({first} IS NULL OR regexp_full_match({first}::VARCHAR, {quoted(way.shape)}))"
+    if len(target.ways) == 1 and (way.cast is TEXT or way.total):
+        return "true"
+    alone = " + ".join(f"({_raw(other.path)} IS NOT NULL)::INTEGER" for other in target.ways) + " = 1"
+    return f"({first} IS NULL OR {value} IS NOT NULL{f' OR {alone}' if all(other.total for other in target.ways) else ''})"
 
 
 # Closed records: every key is known, objects are nested as the vendor nests them.
@@ -350,18 +383,29 @@ def _closed_conditions(layout: JsonRecord) -> list[str]:
 
 
 def _open_layer(layout: JsonRecord) -> str:
-    """Opens a record once for the columns and once for all its keys. Of names that differ in case alone DuckDB takes one: the rest is odd."""
+    """Opens a record once for the columns and once for all its keys. Of names that differ in case alone DuckDB takes one."""
     named = {path.lower(): path for path in reversed(_paths(layout))}
-    structure = json.dumps(dict.fromkeys(named.values(), "VARCHAR"))
+    structure = quoted(json.dumps(dict.fromkeys(named.values(), "VARCHAR")))
     taken = ", ".join(f"{f'_open.{_name(path)}' if path in named.values() else 'NULL::VARCHAR'} AS {_raw(path)}" for path in _paths(layout))
-    heads = {path[:end] for path in (*_paths(layout), *layout.known) for end in range(len(path)) if path[end] == "."}
-    listed = ", ".join(quoted(path) for path in sorted(heads | set(_paths(layout)) | layout.known))
-    same = ", ".join(quoted(path) for path in _paths(layout) if path not in named.values())
-    odd = rf"entry.key IN [{listed}] AND regexp_matches(entry.value::VARCHAR, '^(?:[\[{{]|-?(?i:nan|inf)|\"[\[{{])')" + (
-        f" OR entry.key IN [{same}]" if same else ""
-    )
-    inner = f"SELECT _artifact, _line, from_json(_text, {quoted(structure)}) AS _open, map_entries(from_json(_text, '\"MAP(VARCHAR, JSON)\"')) AS _entries FROM {{below}}"
-    return f"SELECT _artifact, _line, {taken}, _entries, len(list_filter(_entries, lambda entry: {odd})) = 0 AS _flat FROM ({inner})"
+    entries = "map_entries(from_json(_text, '\"MAP(VARCHAR, JSON)\"'))"
+    inner = f"SELECT _artifact, _line, from_json(_text, {structure}) AS _open, {entries} AS _entries FROM {{below}}"
+    return f"SELECT _artifact, _line, {taken}, _entries FROM ({inner})"
+
+
+def _open_conditions(layout: JsonRecord) -> list[str]:
+    """No object under a key in which a column may be looked for, nor where a text is expected; no value in ``_extra`` that is not plain."""
+    named = {path.lower(): path for path in reversed(_paths(layout))}
+    heads = {head for path in _paths(layout) for head in heads_of(path)[:-1]}
+    same = [path for path in _paths(layout) if path not in named.values()]
+    inside = ", ".join(quoted(key) for key in sorted(heads))
+    objects = "list_filter(_rest, lambda entry: starts_with(entry.value::VARCHAR, '{'))"
+    firsts = ", ".join(f"left({_first(target)}, 1)" for target in layout.fields)
+    return [
+        f"len(list_filter({objects}, lambda entry: entry.key IN [{inside}])) = 0",
+        f"NOT regexp_matches(concat({firsts}), '[\\[{{]')",
+        f"len(list_filter(_rest, lambda entry: NOT regexp_full_match(coalesce(entry.value::VARCHAR, 'null'), {quoted(PLAIN_EXTRA)}))) = 0",
+        *(f"len(list_filter(_rest, lambda entry: entry.key = {quoted(path)})) = 0" for path in same),
+    ]
 
 
 PLAIN_EXTRA = (
@@ -371,22 +415,17 @@ PLAIN_EXTRA = (
 """Values whose compact text is the same by DuckDB and by Python: no odd numbers, no two keys in one object."""
 
 
-_OPEN_CONDITIONS = (
-    "_flat",
-    f"len(list_filter(_rest, lambda entry: NOT regexp_full_match(coalesce(entry.value::VARCHAR, 'null'), {quoted(PLAIN_EXTRA)}))) = 0",
-)
+def _used(layout: JsonRecord) -> str:
+    """The paths that values were taken from."""
+    cases = [
+        f"CASE WHEN {_name(target.column)} IS NOT NULL THEN CASE {' '.join(f'WHEN {_raw(way.path)} IS NOT NULL THEN {quoted(way.path)}' for way in target.ways)} END END"
+        for target in layout.fields
+    ]
+    return f"[{', '.join(cases)}]"
 
 
 def _rest(layout: JsonRecord) -> str:
-    """The entries that no column was taken from."""
-    used = ", ".join(_used(target) for target in layout.fields)
-    looked_at = ", ".join(quoted(path) for path in sorted(layout.looked_at))
-    return (
-        f"list_filter(_entries, lambda entry: NOT coalesce(list_contains([{used}], entry.key), false) "
-        f"AND NOT (entry.value IS NULL AND entry.key IN [{looked_at}]))"
-    )
-
-
-def _used(target: Field) -> str:
-    cases = " ".join(f"WHEN ({way.cast.sql.replace('{x}', _raw(way.path))}) IS NOT NULL THEN {quoted(way.path)}" for way in target.ways)
-    return f"CASE {cases} END"
+    """The entries that no column was taken from, without nulls at a known key."""
+    known = ", ".join(quoted(key) for key in sorted(layout.index))
+    unused = "list_filter(_entries, lambda entry: NOT coalesce(list_contains(_used, entry.key), false))"
+    return f"CASE WHEN len(list_filter({unused}, lambda entry: entry.value IS NULL)) = 0 THEN {unused} ELSE list_filter({unused}, lambda entry: NOT (entry.value IS NULL AND entry.key IN [{known}])) END"

@@ -158,7 +158,9 @@ END_HOST = guarded(
     "address before the last colon",
     lambda raw: parse_end(raw)[0] or None,
     _END,
-    "CASE WHEN starts_with({x}, '[') THEN trim({h}, '[]') ELSE {h} END".replace("{h}", f"left({{x}}, length({{x}}) - length({_PARTS}[-1]) - 1)"),
+    "CASE WHEN starts_with({x}, '[') THEN trim({h}, '[]') ELSE {h} END".replace(
+        "{h}", f"left({{x}}, length({{x}}) - length({_PARTS}[-1]) - 1)"
+    ),
 )
 END_PORT = guarded(
     "port after the last colon",

@@ -1,7 +1,7 @@
 """The templated layout: a line as a server's own format string makes it, literal text with variables between.
 
-A value ends where the literal behind its variable first occurs, which is what a reader must take when values may hold anything. Where that literal begins
-with a space, a list as nginx writes for retried upstreams (``a, b : c``) is kept together. A template of JSON is read as JSON.
+A value ends where the literal behind its variable first occurs, which is what a reader must take when values may hold anything. Where that
+literal begins with a space, a list as nginx writes for retried upstreams (``a, b : c``) stays together. A template of JSON is read as JSON.
 """
 
 from __future__ import annotations
@@ -130,12 +130,8 @@ class Templated:
         """See ``contracts.Layout``. Lines of JSON are all left to the exact reader."""
         names = list(dict.fromkeys(name for name, _ in self.template.parts))
         raw = self._raw_sql(names, source)
-        by_column = {take.column: take for take in self.takes}
-        columns = ", ".join(
-            f"({by_column[column.name].cast.sql.replace('{x}', _id(by_column[column.name].source)) if column.name in by_column else 'NULL'})"
-            f'::{column.kind} AS "{column.name}"'
-            for column in self.columns
-        )
+        takes = {take.column: take for take in self.takes}
+        columns = ", ".join(f'({_value(takes.get(column.name))})::{column.kind} AS "{column.name}"' for column in self.columns)
         checks = ["_fits", *(f'"{name}" IS NOT NULL' for name in self.required)]
         checks += [
             f'({_id(take.source)} IS NULL OR "{take.column}" IS NOT NULL)'
@@ -174,13 +170,18 @@ class Templated:
         return f"CASE WHEN {there} THEN to_json(map_from_entries(list_filter({entries}, lambda e: e.v IS NOT NULL))) END"
 
 
+def _value(take: Take | None) -> str:
+    """SQL for a column."""
+    return take.cast.sql.replace("{x}", _id(take.source)) if take else "NULL"
+
+
 def _id(name: str) -> str:
     """The name of a raw field as an SQL identifier, which no column can have."""
     return f'"raw {name}"'
 
 
 def _pattern(template: TextTemplate) -> str:
-    """A pattern of lines in which no value holds the first character of the literal behind it, so that it is certain where each value ends."""
+    """A pattern of lines in which no value holds the first character of the literal behind it: where each ends is then certain."""
     pieces = [re.escape(template.start)]
     for number, (_, literal) in enumerate(template.parts):
         if not literal:

@@ -72,7 +72,9 @@ class Text:
         if inner is None:
             return
         inner = inner if look.whole else inner.partition("\n")[0][:HEADLINE]
-        if not compiled(look.worth).search(inner):
+        if look.literals and not any(text in inner for text in look.literals):
+            return
+        if look.worth and not compiled(look.worth).search(inner):
             return
         found = first_shape(look.shapes, inner)
         if not found:

@@ -1,6 +1,6 @@
 """The bulk reader of the text layout: a SELECT generated from the declaration that the exact reader follows.
 
-It works in stages, each a common table expression over the one before: which shape a record has (``which``), its groups cut out by one
+It works in stages, each a SELECT over the one before: which shape a record has (``which``), its groups cut out by one
 ``regexp_extract`` per shape (``s1``, ``s2``, ...), the raw fields of all shapes side by side (``r_<group>``), their casts (``c_<column>``), and whether
 each raw field that is there could be cast (``sound``). Every look repeats the stages on its column and fills what is null.
 """
@@ -19,27 +19,25 @@ if TYPE_CHECKING:
     from kyumei.layouts.text import Text
     from kyumei.layouts.text_shapes import Look, Shape
 
+_RECORD = ("_artifact", "_line", "subject", "coloured")
 LONGEST = 65536
-"""Characters of a record that the bulk reader takes on; the few longer ones are for the exact reader."""
+"""Bytes of a record that the bulk reader takes on; the few longer ones are for the exact reader."""
 
 
 def select(layout: Text, source: str) -> str:
     """See ``contracts.Layout.bulk``."""
-    base = f"SELECT _artifact, _line, CASE WHEN suffix(text, chr(10)) THEN rtrim(text, chr(10)) ELSE text END AS subject, contains(text, chr(27)) AS coloured FROM {source}"
-    stages = [("records", base)]
-    carried = ["_artifact", "_line", "subject", "coloured"]
-    stages += _stages(layout.shapes, "records", "", "subject", carried)
+    subject = "CASE WHEN suffix(text, chr(10)) THEN rtrim(text, chr(10)) ELSE text END AS subject"
+    query = f"SELECT _artifact, _line, {subject}, contains(text, chr(27)) AS coloured FROM {source}"
+    query = _stages(layout.shapes, query, "subject", _RECORD)
     names = _columns(layout.shapes)
-    stages.append(("known0", f"SELECT {_comma(carried)}, which, sound AND which IS NOT NULL AS sound, {_comma(_renamed(names))} FROM _sound"))
-    for number, look in enumerate(layout.looks, 1):
-        names = _look_stages(look, number, names, stages)
+    known = [f"c_{name} AS k_{name}" for name in names]
+    query = f"SELECT {_comma([*_RECORD, 'sound AND which IS NOT NULL AS sound', *known])} FROM ({query})"
+    for look in layout.looks:
+        query, names = _look(look, query, names)
     columns = [_final(layout, column.name, column.kind.value, names) for column in layout.columns]
     naive = "coalesce(k__naive, 0)" if "_naive" in names else "0"
-    extra = "NULL::JSON AS _extra"
-    sound = f"sound AND NOT coloured AND length(subject) <= {LONGEST} AS _ok"
-    body = ",\n".join(f"{name} AS NOT MATERIALIZED (\n{text}\n)" for name, text in stages)
-    answer = _comma(["_artifact", "_line", f"{naive} AS _naive", extra, *columns, sound])
-    return f"WITH {body}\nSELECT {answer} FROM known{len(layout.looks)}"
+    sound = f"sound AND NOT coloured AND strlen(subject) <= {LONGEST} AS _ok"
+    return f"SELECT {_comma(['_artifact', '_line', f'{naive} AS _naive', 'NULL::JSON AS _extra', *columns, sound])} FROM ({query})"
 
 
 def _final(layout: Text, name: str, kind: str, names: Sequence[str]) -> str:
@@ -49,20 +47,23 @@ def _final(layout: Text, name: str, kind: str, names: Sequence[str]) -> str:
     return f"CAST({value} AS {kind}) AS \"{name}\""
 
 
-def _look_stages(look: Look, number: int, names: list[str], stages: list[tuple[str, str]]) -> list[str]:
-    """Append the stages of a look; answers the columns that are known after it."""
-    known = ["_artifact", "_line", "subject", "coloured", *(f"k_{name}" for name in names)]
+def _look(look: Look, query: str, names: list[str]) -> tuple[str, list[str]]:
+    """The query with a look on top, and the columns that are known after it."""
+    known = [*_RECORD, *(f"k_{name}" for name in names)]
     inner = f"k_{look.column}" if look.whole else _headline(f"k_{look.column}")
-    opened = f"opened{number}"
-    stages.append((opened, f"SELECT {_comma(known)}, sound AS sound_before, {inner} AS inner_text FROM known{number - 1}"))
-    carried = [*known, "sound_before", "inner_text"]
-    stages += _stages(look.shapes, opened, f"_{number}", "inner_text", carried, look.worth)
+    query = f"SELECT {_comma(known)}, sound AS sound_before, {inner} AS inner_text FROM ({query})"
+    query = _stages(look.shapes, query, "inner_text", [*known, "sound_before", "inner_text"], _worth(look))
     new = _columns(look.shapes)
-    filled = [f"coalesce(k_{name}, c_{name}) AS k_{name}" if name in names else f"c_{name} AS k_{name}" for name in new]
     kept = [f"k_{name}" for name in names if name not in new]
-    before = ["_artifact", "_line", "subject", "coloured", "sound_before AND sound AS sound"]
-    stages.append((f"known{number}", f"SELECT {_comma([*before, *kept, *filled])} FROM _{number}_sound"))
-    return [*(name for name in names if name not in new), *new]
+    filled = [f"coalesce(k_{name}, c_{name}) AS k_{name}" if name in names else f"c_{name} AS k_{name}" for name in new]
+    query = f"SELECT {_comma([*_RECORD, 'sound_before AND sound AS sound', *kept, *filled])} FROM ({query})"
+    return query, [*(name for name in names if name not in new), *new]
+
+
+def _worth(look: Look) -> str:
+    """Whether the text may hold what the look is for: literals are found at the speed of memory, the pattern behind them is not."""
+    tests = [f"contains(inner_text, {quoted(text)})" for text in look.literals]
+    return " AND ".join(filter(None, [f"({' OR '.join(tests)})" if tests else "", f"regexp_matches(inner_text, {quoted(look.worth)})" if look.worth else ""]))
 
 
 def _headline(text: str) -> str:
@@ -70,37 +71,31 @@ def _headline(text: str) -> str:
     return f"CASE WHEN strlen({text}) <= {HEADLINE} AND NOT contains({text}, chr(10)) THEN {text} ELSE left(split_part({text}, chr(10), 1), {HEADLINE}) END"
 
 
-def _stages(
-    shapes: Sequence[Shape], source: str, prefix: str, subject: str, carried: Sequence[str], worth: str = ""
-) -> list[tuple[str, str]]:
-    """The stages from ``source`` to ``<prefix>_sound``, which holds what is carried, ``which``, the ``c_`` columns and ``sound``."""
-    keep = _comma(carried)
+def _stages(shapes: Sequence[Shape], query: str, subject: str, carried: Sequence[str], worth: str = "") -> str:
+    """The query with what is carried, ``which``, the ``c_`` columns of the shapes and ``sound``."""
     which = _which(shapes, subject)
-    if worth:
-        which = f"CASE WHEN regexp_matches({subject}, {quoted(worth)}) THEN {which} END"
+    which = f"CASE WHEN {worth} THEN {which} END" if worth else which
     cut = [f"CASE WHEN which = {number} THEN {_cut(shape, subject)} END AS s{number}" for number, shape in enumerate(shapes, 1) if _groups(shape)]
     sources = sorted({take.source for shape in shapes for take in shape.takes})
     raw = [f"{_raw(shapes, name, subject)} AS r_{name}" for name in sources]
-    names = _columns(shapes)
-    values = [f"{_value(shapes, name)} AS c_{name}" for name in names]
-    kept_raw = [f"r_{name}" for name in sources]
-    return [
-        (f"{prefix}_told", f"SELECT {keep}, {which} AS which FROM {source}"),
-        (f"{prefix}_cut", f"SELECT {_comma([keep, 'which', *cut])} FROM {prefix}_told"),
-        (f"{prefix}_raw", f"SELECT {_comma([keep, 'which', *raw])} FROM {prefix}_cut"),
-        (f"{prefix}_cast", f"SELECT {_comma([keep, 'which', *kept_raw, *values])} FROM {prefix}_raw"),
-        (
-            f"{prefix}_sound",
-            f"SELECT {_comma([keep, 'which', *(f'c_{name}' for name in names)])}, {_sound(shapes)} AS sound FROM {prefix}_cast",
-        ),
-    ]
+    values = [f"{_value(shapes, name)} AS c_{name}" for name in _columns(shapes)]
+    kept = [*carried, "which"]
+    for more in (
+        [*carried, f"{which} AS which"],
+        [*kept, *cut],
+        [*kept, *raw],
+        [*kept, *(f"r_{name}" for name in sources), *values],
+        [*kept, *(f"c_{name}" for name in _columns(shapes)), f"{_sound(shapes)} AS sound"],
+    ):
+        query = f"SELECT {_comma(more)} FROM ({query})"
+    return query
 
 
 def _which(shapes: Sequence[Shape], subject: str) -> str:
     """The number of the first shape that is found, counted from 1."""
     tests = []
     for number, shape in enumerate(shapes, 1):
-        found = f"regexp_matches({subject}, {quoted(shape.pattern)})"
+        found = f"regexp_matches({subject}, {quoted(shape.only or shape.pattern)})"
         if shape.starts:
             found = f"unicode({subject}) IN ({_comma(str(ord(letter)) for letter in shape.starts)}) AND {found}"
         tests.append(f"WHEN {found} THEN {number}")
@@ -136,10 +131,6 @@ def _raw(shapes: Sequence[Shape], name: str, subject: str) -> str:
 def _columns(shapes: Sequence[Shape]) -> list[str]:
     """The columns that any of the shapes fills, scratch ones too."""
     return list(dict.fromkeys(name for shape in shapes for name in (*(take.column for take in shape.takes), *shape.constants)))
-
-
-def _renamed(names: Sequence[str]) -> list[str]:
-    return [f"c_{name} AS k_{name}" for name in names]
 
 
 def _value(shapes: Sequence[Shape], column: str) -> str:

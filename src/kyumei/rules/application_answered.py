@@ -27,13 +27,17 @@ REASONS = {
 }
 
 
+ANSWERERS = {"app": "the application itself", "target": "a target behind the load balancer"}
+"""Who answered, as far as the records tell: without a log of the target, only that it was the target."""
+
+
 def examine(view: View) -> Opinion:
     """One finding for each group of requests that the application answered."""
     findings: list[Finding] = []
     ruled_out: list[RuledOut] = []
     gaps: list[Gap] = []
     for failure in view.failures:
-        if failure.hop != "app" or not failure.rows:
+        if failure.hop not in ANSWERERS or not failure.rows:
             continue
         beside = _beside(view, failure)
         findings.append(_finding(view, failure, beside))
@@ -48,7 +52,9 @@ def examine(view: View) -> Opinion:
         if not beside:
             gaps.append(
                 Gap(
-                    "the application's own log of these requests",
+                    "the target's own logs of these requests"
+                    if failure.hop == "target"
+                    else "the application's own log of these requests",
                     "why the application answered so",
                     "copy its log, at level INFO or finer, into the folder",
                 )
@@ -80,7 +86,7 @@ def _finding(view: View, failure: Failure, beside: list[dict[str, Any]]) -> Find
     where = f"path = {quoted(first['path'] or '')}"
     chain = [
         Evidence(
-            f"The application answered {status} to {request}: {failure.why}",
+            f"{ANSWERERS[failure.hop][0].upper()}{ANSWERERS[failure.hop][1:]} answered {status} to {request}: {failure.why}",
             view.cite(failure.rows),
             f'SELECT * FROM "{failure.table}" WHERE {where} ORDER BY time',
             failure.total,
@@ -95,8 +101,8 @@ def _finding(view: View, failure: Failure, beside: list[dict[str, Any]]) -> Find
     return Finding(
         code="EDGE-001",
         rule=RULE.name,
-        title=f"the application itself answered {status} to {request}" + (f": {reason}" if reason else ""),
-        certainty=Certainty.PROVEN if confirmed and failure.sure else Certainty.LIKELY,
+        title=f"{ANSWERERS[failure.hop]} answered {status} to {request}" + (f": {reason}" if reason else ""),
+        certainty=Certainty.PROVEN if confirmed and failure.sure and failure.hop == "app" else Certainty.LIKELY,
         chain=tuple(chain),
         subject={"status": str(status), "method": str(first["method"]), "path": str(first["path"])},
         remedy=(_remedy(status, request, beside),),
@@ -108,7 +114,7 @@ def _finding(view: View, failure: Failure, beside: list[dict[str, Any]]) -> Find
         ),
         onset=_onset(view, failure),
         explains=failure.total,
-        message=f"Your request for {first['path']} reached our application, and the application itself answered {status}. We are checking why it did.",
+        message=f"Your request for {first['path']} reached {'our application' if failure.hop == 'app' else 'our servers'}, and was answered {status} there. We are checking why it did.",
     )
 
 

@@ -1,7 +1,8 @@
 """WAF asked for a CAPTCHA or a silent challenge, and the client did not answer it (EDGE-084).
 
-The answer is a 405 with a puzzle page, or a 202 with a script, which only a browser can work off; a program, a telephone's application or a call by script
-in the background cannot. ``failureReason`` says what was wrong with the token. A record that was solved has no failure reason and went on.
+The answer is a 405 with a puzzle page, or a 202 with a script, which only a browser can work off; a program, a telephone's application or
+a call by script in the background cannot. ``failureReason`` says what was wrong with the token. A record that was solved has no failure
+reason and went on.
 """
 
 from __future__ import annotations
@@ -41,15 +42,20 @@ def title(block: Block) -> str:
     """What happened, in one sentence."""
     what = "a CAPTCHA" if block.row["action"] == "CAPTCHA" else "a challenge"
     why = f" ({reason(block)})" if reason(block) else ""
-    return f"WAF rule '{block.name}' of web ACL '{block.row['webacl']}' answered {block.request} with {what} that the client did not solve{why}"
+    return (
+        f"WAF rule '{block.name}' of web ACL '{block.row['webacl']}' answered {block.request} with {what} that the client did not "
+        f"solve{why}"
+    )
 
 
 def message(block: Block) -> str:
     """For the person who reported it."""
     puzzle = "a puzzle to solve" if block.row["action"] == "CAPTCHA" else "a check that a browser does by itself"
     return (
-        f"Instead of {block.row['path'] or 'the page'} our web application firewall sent {puzzle}, which your program cannot do or did not finish; the site itself did "
-        "not refuse you. In a browser, loading the page again helps. We are taking this check off calls that no person makes."
+        f"Instead of {block.row['path'] or 'the page'} our web application firewall sent {puzzle}, which your program cannot do or did "
+        "not finish; the site itself did "
+        "not refuse you. In a browser, loading the page again helps. We are looking at how to take this check off calls that no person "
+        "makes."
     )
 
 
@@ -60,7 +66,12 @@ def evidence(view: View, block: Block) -> tuple[Evidence, ...]:
     found = [Evidence(f"{told or 'No failure reason is recorded'}: {REASONS.get(told, 'nobody solved it')}", view.cite([row]))]
     accept = header(from_waf(row), "accept")
     if accept is not None and not any("text/html" in value for value in accept):
-        found.append(Evidence(f"The client does not ask for a page (Accept: {', '.join(accept) or 'none'}): it cannot show one to a person", view.cite([row])))
+        found.append(
+            Evidence(
+                f"The client does not ask for a page (Accept: {', '.join(accept) or 'none'}): it cannot show one to a person",
+                view.cite([row]),
+            )
+        )
     sql = (
         f"SELECT count(*) AS n FROM waf WHERE {same('webacl_arn', row['webacl_arn'])} AND {same('path', row['path'])} AND action = 'ALLOW' "
         "AND (captcha IS NOT NULL OR challenge IS NOT NULL) AND captcha_failure IS NULL AND challenge_failure IS NULL"
@@ -85,7 +96,10 @@ def remedies(view: View, block: Block) -> tuple[Remedy, ...]:
         host = block.row["host"] or "<HOST>"
         found.insert(0, Remedy(f"Accept tokens made for {host} (TokenDomains of the web ACL).", accept_tokens_of(block.place, host)))
     if told == "TOKEN_MISSING":
-        says = "In one's own pages, make such calls through the integration script's AwsWafIntegration.fetch, or the mobile SDK, which add the token."
+        says = (
+            "In one's own pages, make such calls through the integration script's AwsWafIntegration.fetch, or the mobile SDK, which add "
+            "the token."
+        )
         found.append(Remedy(says))
     return (*found, *count_only(block))
 
@@ -98,9 +112,11 @@ def _spare(view: View, block: Block) -> tuple[Remedy, ...]:
     if not pairs or block.rule is None:
         return ()
     listed = ", ".join(f"{method} {path}" for method, path in pairs)
-    text = proof(view, block, Exemption(listed, these_requests(pairs)))
+    text = proof(view, block, Exemption(these_requests(pairs), wide=True))
     spared = Remedy(
-        f"Let the managed group pass over {listed} (ScopeDownStatement).", change_rules(block.place, [excepting(block.rule, requests_match(pairs))]), text
+        f"Let the managed group pass over {listed} (ScopeDownStatement).",
+        change_rules(block.place, [excepting(block.rule, requests_match(pairs))]),
+        text,
     )
     inner = block.row["rule_in_group"]
     if not inner or not as_map(block.rule.get("Statement")):

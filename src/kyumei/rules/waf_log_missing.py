@@ -1,7 +1,8 @@
 """The load balancer's log says that WAF ended the request, and the WAF log does not have it (EDGE-100, a block by WAF: EDGE-022).
 
-That it was WAF is certain: the last action is ``waf`` and no target was asked (EDGE-002). Which rule it was, only the WAF log tells, or a sampled request of
-the last three hours. The log lacks the request where logging is off, a logging filter drops it, or its files were not copied.
+That it was WAF is certain: the last action is ``waf`` and no target was asked (EDGE-002). Which rule it was, only the WAF log tells, or a
+sampled request of the last three hours. The log lacks the request where logging is off, a logging filter drops it, or its files were not
+copied.
 """
 
 from __future__ import annotations
@@ -69,7 +70,8 @@ def _finding(view: View, failure: Failure) -> Finding:
         onset=_onset(view, row),
         explains=failure.total,
         message=(
-            f"Your request to {row['path'] or 'the site'} was stopped by our web application firewall before it reached the site. Which of its rules it was "
+            f"Your request to {row['path'] or 'the site'} was stopped by our web application firewall before it reached the site. Which "
+            "of its rules it was "
             "we cannot see yet; we are fetching its log."
         ),
     )
@@ -78,12 +80,19 @@ def _finding(view: View, failure: Failure) -> Finding:
 def _chain(view: View, failure: Failure, sample: Sample | None) -> Iterable[Evidence]:
     row = failure.rows[0]
     actions = ",".join(row["actions"] or ())
-    says = f"The load balancer's log has the failing request: {told(row)}: status {row['status']}, actions {actions}, no target: WAF ended it (EDGE-002)"
-    yield Evidence(says, view.cite(failure.rows), f"SELECT * FROM alb_access WHERE {those(failure, 'alb_access')} ORDER BY time", failure.total)
+    says = (
+        f"The load balancer's log has the failing request: {told(row)}: status {row['status']}, actions {actions}, no target: WAF ended "
+        "it (EDGE-002)"
+    )
+    yield Evidence(
+        says, view.cite(failure.rows), f"SELECT * FROM alb_access WHERE {those(failure, 'alb_access')} ORDER BY time", failure.total
+    )
     key = same("trace_id", row["trace_id"]) if row["trace_id"] else f"{same('path', row['path'])} AND {same('client_ip', row['client_ip'])}"
     missing = "holds no row of this request" if view.has("waf") else "is not in the case"
     yield Evidence(f"The WAF log {missing}", sql=f"SELECT * FROM waf WHERE {key}")
-    yield from failure.evidence or (Evidence(f"{hop} never saw it: its log covers the moment and does not have the request") for hop in failure.silent)
+    yield from failure.evidence or (
+        Evidence(f"{hop} never saw it: its log covers the moment and does not have the request") for hop in failure.silent
+    )
     if sample is not None:
         inner = f", rule {sample.inner}" if sample.inner else ""
         metric = f", among the samples of metric '{sample.metric}'" if sample.metric else ""
@@ -97,12 +106,16 @@ def _logging(view: View) -> Iterable[Evidence]:
     for found, citation in resources(view, "get-logging-configuration", "LoggingConfiguration"):
         targets = ", ".join(map(str, as_list(found.get("LogDestinationConfigs")))) or "nowhere"
         dropping = as_map(found.get("LoggingFilter"))
-        told_filter = f"; a logging filter {dropping.get('DefaultBehavior')}s what its {len(as_list(dropping.get('Filters')))} filters do not name" if dropping else ""
+        told_filter = (
+            f"; a logging filter {dropping.get('DefaultBehavior')}s what its {len(as_list(dropping.get('Filters')))} filters do not name"
+            if dropping
+            else ""
+        )
         yield Evidence(f"The web ACL logs to {targets}{told_filter}", (citation,))
 
 
 def _candidates(view: View, row: Mapping[str, Any]) -> Iterable[Evidence]:
-    """Rules that would stop this request as far as the load balancer's row tells: a hint, not a proof, since groups and headers cannot be judged."""
+    """Rules that would stop this request as far as the load balancer's row tells: a hint only: groups and headers are not judged."""
     known, request = lookups(view), from_balancer(row)
     for acl in _web_acls(view):
         names = []
@@ -111,7 +124,10 @@ def _candidates(view: View, row: Mapping[str, Any]) -> Iterable[Evidence]:
             if action_of(rule) in STOPPING and evaluate(statement, request, known).holds:
                 names.append(f"'{rule.get('Name')}' ({describe_statement(statement)})")
         if names:
-            says = f"In web ACL '{acl.document.get('Name')}' as configured these rules match what the load balancer's row tells of the request: {'; '.join(names)}"
+            says = (
+                f"In web ACL '{acl.document.get('Name')}' as configured these rules match what the load balancer's row tells of the "
+                f"request: {'; '.join(names)}"
+            )
             yield Evidence(f"{says}. Rules before them, and groups, may have ended the look first", (acl.citation,))
 
 
@@ -145,17 +161,25 @@ def _how(view: View) -> tuple[str, ...]:
     where = f"--scope {place.scope} --region {place.region}" if place else "--scope <REGIONAL or CLOUDFRONT> --region <REGION>"
     region = f"--region {place.region}" if place else "--region <REGION>"
     find = () if place else ("aws wafv2 get-web-acl-for-resource --resource-arn <LOAD_BALANCER_ARN>",)
+    samples = (
+        f"get-sampled-requests {where} --web-acl-arn {arn} --rule-metric-name <METRIC> "
+        "--time-window StartTime=<START>,EndTime=<END> --max-items 500"
+    )
+    target = "LogDestinationConfigs=<ARN of aws-waf-logs-...>"
     return (
         *find,
         f"aws wafv2 get-logging-configuration {region} --resource-arn {arn}",
-        f"aws wafv2 get-sampled-requests {where} --web-acl-arn {arn} --rule-metric-name <METRIC> "
-        "--time-window StartTime=<START>,EndTime=<END> --max-items 500 > aws/wafv2/get-sampled-requests.<METRIC>.json",
-        f"aws wafv2 put-logging-configuration {region} --logging-configuration ResourceArn={arn},LogDestinationConfigs=<ARN of aws-waf-logs-...>",
+        f"aws wafv2 {samples} > aws/wafv2/get-sampled-requests.<METRIC>.json",
+        f"aws wafv2 put-logging-configuration {region} --logging-configuration ResourceArn={arn},{target}",
     )
 
 
 def _gap(view: View) -> Gap:
-    state = "it is here, but has no row of the request: see its logging filter, its Region, and whether all its files were copied" if view.has("waf") else "it is not in the case"
+    state = (
+        "it is here, but has no row of the request: see its logging filter, its Region, and whether all its files were copied"
+        if view.has("waf")
+        else "it is not in the case"
+    )
     how = "; ".join(f"`{command}`" for command in _how(view))
     return Gap("AWS WAF log", f"which rule of the web ACL stopped the request ({state})", f"{how}. Samples go back three hours")
 

@@ -1,7 +1,7 @@
-"""A rule of a managed rule group blocked the request (EDGE-096): often a legitimate upload, JSON or HTML that a common rule takes for an attack.
+"""A rule of a managed rule group blocked the request (EDGE-096): often an upload, JSON or HTML that it takes for an attack.
 
-The outer rule is only the group; ``rule_in_group`` names the rule that matched. The narrow way out sets that one rule to Count and blocks again, by the
-label that it leaves, everything but the request that should pass.
+The outer rule is only the group; ``rule_in_group`` names the rule that matched. The narrow way out sets that one rule to Count and blocks
+again, by the label that it leaves, everything but the request that should pass.
 """
 
 from __future__ import annotations
@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 
     from kyumei.edge.waf_block import Block
 
-LIMITS = {"SizeRestrictions_BODY": 8192, "SizeRestrictions_QUERYSTRING": 2048, "SizeRestrictions_Cookie_HEADER": 10240, "SizeRestrictions_URIPATH": 1024}
+LIMITS = {
+    "SizeRestrictions_BODY": 8192,
+    "SizeRestrictions_QUERYSTRING": 2048,
+    "SizeRestrictions_Cookie_HEADER": 10240,
+    "SizeRestrictions_URIPATH": 1024,
+}
 """Bytes up to which AWS's core rule set lets a part of the request pass."""
 UNKNOWN_LABEL = "<label of the rule: aws wafv2 describe-managed-rule-group lists AvailableLabels>"
 
@@ -32,7 +37,9 @@ def label_of(row: Mapping[str, Any]) -> str | None:
     'awswaf:managed:aws:core-rule-set:BadBots_Header'
     """
     rule = str(row["rule_in_group"] or "").lower()
-    found = [label for label in row["labels"] or () if label.startswith("awswaf:managed:") and rule.endswith(label.rpartition(":")[2].lower())]
+    found = [
+        label for label in row["labels"] or () if label.startswith("awswaf:managed:") and rule.endswith(label.rpartition(":")[2].lower())
+    ]
     return str(found[0]) if rule and len(found) == 1 else None
 
 
@@ -45,15 +52,20 @@ def title(block: Block) -> str:
 def message(block: Block) -> str:
     """For the person who reported it."""
     return (
-        f"Your request to {block.row['path'] or 'the site'} was stopped by a ready-made rule of our web application firewall, which took something in it for an "
-        "attack; the site itself did not refuse you. We know which rule it was and are making an exception for this page."
+        f"Your request to {block.row['path'] or 'the site'} was stopped by a ready-made rule of our web application firewall, which took "
+        "something in it for an "
+        "attack; the site itself did not refuse you. We know which rule it was and are looking at an exception for this page."
     )
 
 
 def evidence(_view: View, block: Block) -> tuple[Evidence, ...]:
     """The size of the part that a size rule measures, where the log has it."""
     row, limit = block.row, LIMITS.get(block.name)
-    sizes = {"SizeRestrictions_BODY": row["body_bytes"], "SizeRestrictions_QUERYSTRING": len(row["query"] or ""), "SizeRestrictions_URIPATH": len(row["path"] or "")}
+    sizes = {
+        "SizeRestrictions_BODY": row["body_bytes"],
+        "SizeRestrictions_QUERYSTRING": len(row["query"] or ""),
+        "SizeRestrictions_URIPATH": len(row["path"] or ""),
+    }
     size = sizes.get(block.name)
     if limit is None or not size:
         return ()
@@ -68,21 +80,21 @@ def remedies(view: View, block: Block) -> tuple[Remedy, ...]:
     if not pairs:
         return ()
     exempt, listed = requests_match(pairs), ", ".join(f"{method} {path}" for method, path in pairs)
-    text = proof(view, block, Exemption(listed, these_requests(pairs)))
+    text = proof(view, block, Exemption(these_requests(pairs), wide=True))
     label = label_of(row) or UNKNOWN_LABEL
     priority = block.rule.get("Priority") if block.rule else None
     after = priority if isinstance(priority, int) else None
     again = blocking_again(f"{inner}-except-known-requests", (after or 0) + 1, label, exempt)
     if block.rule is None:
-        commands = (
-            f'# in the rule \'{row["rule_id"]}\' of get-web-acl, under ManagedRuleGroupStatement:\n{shown({"RuleActionOverrides": [{"Name": inner, "ActionToUse": {"Count": {}}}]})}',
-            f"# a new rule right behind it (its Priority one higher, later ones moved):\n{shown(again)}",
-            *change_rules(block.place, ["<the edited rule>"]),
-        )
+        override = {"RuleActionOverrides": [{"Name": inner, "ActionToUse": {"Count": {}}}]}
+        told = f"# in rule '{row['rule_id']}' of get-web-acl, under ManagedRuleGroupStatement:\n{shown(override)}"
+        behind = f"# a new rule right behind it (its Priority one higher, later ones moved):\n{shown(again)}"
+        commands = (told, behind, *change_rules(block.place, ["<the edited rule>"]))
         return (Remedy(f"Set rule '{inner}' to Count and block again by its label, except {listed}.", commands, text),)
     return (
         Remedy(
-            f"Set rule '{inner}' to Count and, right behind the group, block again what carries its label, except {listed}. All other rules of the group keep working.",
+            f"Set rule '{inner}' to Count and, right behind the group, block again what carries its label, except {listed}. All other "
+            "rules of the group keep working.",
             change_rules(block.place, [overriding(block.rule, inner)], again, after),
             text,
         ),

@@ -1,8 +1,8 @@
 """A rule took a part of the request that is too large to inspect for a match (EDGE-098).
 
-WAF gets no more than the first part of a body (8 KB behind an ALB or AppSync, 16 KB elsewhere unless the web ACL raises it), and 8 KB or 200 of headers and
-cookies. What a rule does with the rest is its OversizeHandling; MATCH blocks the request for its size alone. Only the configuration tells
-that, so that without it such a block is waf_rule_blocked; the managed size rules are waf_managed_rule_blocked.
+WAF gets no more than the first part of a body (8 KB behind an ALB or AppSync, 16 KB elsewhere unless the web ACL raises it), and 8 KB or
+200 of headers and cookies. What a rule does with the rest is its OversizeHandling; MATCH blocks the request for its size alone. Only the
+configuration tells that, so that without it such a block is waf_rule_blocked; the managed size rules are waf_managed_rule_blocked.
 """
 
 from __future__ import annotations
@@ -26,14 +26,19 @@ if TYPE_CHECKING:
 def title(block: Block) -> str:
     """What happened, in one sentence."""
     parts = " and ".join(oversized(block.row, block.statement)).lower()
-    return f"WAF rule '{block.name}' of web ACL '{block.row['webacl']}' blocked {block.request} because its {parts} is larger than WAF inspects"
+    return (
+        f"WAF rule '{block.name}' of web ACL '{block.row['webacl']}' blocked {block.request} because its {parts} is larger than WAF "
+        "inspects"
+    )
 
 
 def message(block: Block) -> str:
     """For the person who reported it."""
     return (
-        f"What you sent to {block.row['path'] or 'the site'} was larger than our web application firewall can look through, and it stopped the request for that "
-        "reason alone; the site itself did not refuse you. We are making an exception for this page. Until then something smaller will pass."
+        f"What you sent to {block.row['path'] or 'the site'} was larger than our web application firewall can look through, and it "
+        "stopped the request for that "
+        "reason alone; the site itself did not refuse you. We are looking at an exception for this page. Until then something smaller "
+        "will pass."
     )
 
 
@@ -57,14 +62,15 @@ def remedies(view: View, block: Block) -> tuple[Remedy, ...]:
     looking = inspecting_oversize(rule, parts)
     return (
         Remedy(
-            f"Split the rule: as it is for all but {listed}, and for these with OversizeHandling CONTINUE, so that the first part is still looked at.",
+            f"Split the rule: as it is for all but {listed}, and for these with OversizeHandling CONTINUE, so that the first part is "
+            "still looked at.",
             change_rules(place, [excepting(rule, requests_match(pairs))], _only_for(looking, pairs), _priority(rule)),
-            proof(view, block, Exemption(listed, f"{these_requests(pairs)} AND {large}")),
+            proof(view, block, Exemption(f"{these_requests(pairs)} AND {large}", wide=True)),
         ),
         Remedy(
             "Set OversizeHandling to CONTINUE for every path: the rule then looks at the first part of a large request only.",
             change_rules(place, [looking]),
-            proof(view, block, Exemption("all oversized requests", large)) + " Those whose first part matches the rule would still be stopped.",
+            proof(view, block, Exemption(large, wide=True)) + " Those whose first part matches the rule would still be stopped.",
         ),
         Remedy(
             "Behind CloudFront, API Gateway, Cognito, App Runner or Verified Access the inspection limit of bodies can be raised to 64 KB "

@@ -1,8 +1,8 @@
 """A rate-based rule blocked the request: its key had more requests in the window than the limit (EDGE-097).
 
-The key is what the rule counts by: the address, one from a header, several parts of the request, or nothing (CONSTANT). Counting by address
-behind a proxy, a NAT or a CDN makes strangers share one count. AWS applies the limit tens of seconds late and only about; so a count in the log that is
-somewhat below the limit is no contradiction, one far below is, unless the log does not hold all requests.
+The key is what the rule counts by: the address, one from a header, several parts of the request, or nothing (CONSTANT). Counting by
+address behind a proxy, a NAT or a CDN makes strangers share one count. AWS applies the limit tens of seconds late and only about; so a
+count in the log that is somewhat below the limit is no contradiction, one far below is, unless the log does not hold all requests.
 """
 
 from __future__ import annotations
@@ -66,8 +66,10 @@ def title(block: Block) -> str:
 def message(block: Block) -> str:
     """For the person who reported it."""
     return (
-        f"Your request to {block.row['path'] or 'the site'} was stopped by our web application firewall because too many requests came from your address, which you "
-        "may share with others; the site itself did not refuse you. It lets you in again by itself once there are fewer. We are checking whether the limit is right."
+        f"Your request to {block.row['path'] or 'the site'} was stopped by our web application firewall because too many requests came "
+        "from your address, which you "
+        "may share with others; the site itself did not refuse you. It lets you in again by itself once there are fewer. We are checking "
+        "whether the limit is right."
     )
 
 
@@ -81,18 +83,26 @@ def evidence(view: View, block: Block) -> tuple[Evidence, ...]:
     agents = view.rows(shared)[0]
     found = [
         Evidence(
-            f"The log has {counted(then, 'request')} of {row['client_ip']} in the {window_of(block)} s up to the block; the limit is {limit or 'not told'}; "
+            f"The log has {counted(then, 'request')} of {row['client_ip']} in the {window_of(block)} s up to the block; the limit is "
+            f"{limit or 'not told'}; "
             f"its busiest such window had {most}",
             view.cite([row]),
             sql,
             then,
         ),
-        Evidence(f"{counted(agents['agents'], 'user agent')} came from this address: {_sharing(agents['agents'])}", sql=shared, total=agents["n"]),
+        Evidence(
+            f"{counted(agents['agents'], 'user agent')} came from this address: {_sharing(agents['agents'])}", sql=shared, total=agents["n"]
+        ),
     ]
     if values := _key_values(row):
         found.append(Evidence(f"The rule counts by {key}; the key that went over the limit: {values}", view.cite([row])))
     if forwarded := header(from_waf(row), "x-forwarded-for"):
-        found.append(Evidence(f"The request came through a proxy: X-Forwarded-For is {', '.join(forwarded)[:200]}, and the rule counts by {key}", view.cite([row])))
+        found.append(
+            Evidence(
+                f"The request came through a proxy: X-Forwarded-For is {', '.join(forwarded)[:200]}, and the rule counts by {key}",
+                view.cite([row]),
+            )
+        )
     return tuple(found)
 
 
@@ -110,7 +120,11 @@ def _key_values(row: Mapping[str, Any]) -> str:
         one = as_map(item)
         if row["rule_id"] in {one.get("rateBasedRuleName"), one.get("rateBasedRuleId")}:
             custom = one.get("customValues")
-            parts = [f"{as_map(part).get('key')} {as_map(part).get('name') or ''}={as_map(part).get('value')}" for part in custom if part] if isinstance(custom, list) else []
+            parts = (
+                [f"{as_map(part).get('key')} {as_map(part).get('name') or ''}={as_map(part).get('value')}" for part in custom if part]
+                if isinstance(custom, list)
+                else []
+            )
             return ", ".join(parts)[:300] or str(one.get("limitValue") or "")
     return ""
 
@@ -132,12 +146,15 @@ def remedies(view: View, block: Block) -> tuple[Remedy, ...]:
     found = []
     if key_of(block) == "IP" and header(from_waf(block.row), "x-forwarded-for"):
         edited = [rate(rule, forwarded=True)] if rule else ["<the rule with AggregateKeyType FORWARDED_IP and ForwardedIPConfig>"]
-        says = "Count by the client's own address (FORWARDED_IP, first of X-Forwarded-For), since a proxy stands before WAF. Clients can forge that header: do so only where the proxy sets it."
+        says = (
+            "Count by the client's own address (FORWARDED_IP, first of X-Forwarded-For), since a proxy stands before WAF. Clients can "
+            "forge that header: do so only where the proxy sets it."
+        )
         found.append(Remedy(says, change_rules(place, edited)))
     if pairs:
         listed = ", ".join(f"{method} {path}" for method, path in pairs)
         edited = [excepting(rule, requests_match(pairs))] if rule else ["<the rule with NOT these requests in ScopeDownStatement>"]
-        text = proof(view, block, Exemption(listed, these_requests(pairs)))
+        text = proof(view, block, Exemption(these_requests(pairs), wide=True))
         found.append(Remedy(f"Neither count nor stop {listed} (ScopeDownStatement).", change_rules(place, edited), text))
     needed = max(round(most * ROOM), (limit or 0) + 1, 10)
     edited = [rate(rule, limit=needed)] if rule else ["<the rule with the new Limit>"]

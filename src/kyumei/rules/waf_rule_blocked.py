@@ -1,10 +1,12 @@
 """A rule of one's own in a web ACL blocked the request (EDGE-022).
 
-The log names the rule; for a rule inside one's own rule group it names that one apart. A custom response may give any status, so that a block need not look
-like a 403. Where the configuration (``get-web-acl``) is in the case, the rule's statement is judged on the very request, part by part, and the part that
-decided tells what to change: an address missing from an IP set, or a path that the rule should pass over.
+The log names the rule; for a rule inside one's own rule group it names that one apart. A custom response may give any status, so that a
+block need not look like a 403. Where the configuration (``get-web-acl``) is in the case, the rule's statement is judged on the very
+request, part by part, and the part that decided tells what to change: an address missing from an IP set, or a path that the rule should
+pass over.
 
-A rule that only looks at the source of a request is waf_source_blocked; one that takes an oversized body for a match is waf_oversize_blocked.
+A rule that only looks at the source of a request is waf_source_blocked; one that takes an oversized body for a match is
+waf_oversize_blocked.
 """
 
 from __future__ import annotations
@@ -31,7 +33,8 @@ def title(block: Block) -> str:
 def message(block: Block) -> str:
     """For the person who reported it."""
     return (
-        f"Your request to {block.row['path'] or 'the site'} was stopped by a rule of our web application firewall before it reached the site; the site itself did "
+        f"Your request to {block.row['path'] or 'the site'} was stopped by a rule of our web application firewall before it reached the "
+        "site; the site itself did "
         "not refuse you. We know which rule it was, and are deciding how to let you in without opening more than needed."
     )
 
@@ -42,7 +45,12 @@ def evidence(_view: View, block: Block) -> tuple[Evidence, ...]:
     if not large or block.statement:
         return ()
     what = ", ".join(large)
-    return (Evidence(f"{what} was larger than WAF inspects; if the rule takes that for a match (OversizeHandling MATCH), this is EDGE-098: its configuration tells"),)
+    return (
+        Evidence(
+            f"{what} was larger than WAF inspects; if the rule takes that for a match (OversizeHandling MATCH), this is EDGE-098: its "
+            "configuration tells"
+        ),
+    )
 
 
 CAUSE = Cause("waf_rule_blocked", "EDGE-022", "custom", title, message, remedies_for_rule, evidence)

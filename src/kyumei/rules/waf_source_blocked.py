@@ -1,7 +1,8 @@
 """The web ACL does not let this source in: an IP set, a country, a network, or a default action of Block (EDGE-099).
 
-A rule belongs here when its statement looks at nothing but where a request comes from; one that also looks at a path is waf_rule_blocked, and
-so is every rule whose statement is not in the case. With a default action of Block a request needs a rule that allows it: the chain tells for each such rule why it did not.
+A rule belongs here when its statement looks at nothing but where a request comes from; one that also looks at a path is waf_rule_blocked,
+and so is every rule whose statement is not in the case. With a default action of Block a request needs a rule that allows it: the chain
+tells for each such rule why it did not.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ from kyumei.contracts import Opinion, Rule, View
 from kyumei.edge.inspected import from_waf
 from kyumei.edge.judge import evaluate, lookups
 from kyumei.edge.statement import as_list, as_map, describe_statement, leaves, name_in
+from kyumei.edge.waf_block import clipped
 from kyumei.edge.waf_commands import UNKNOWN, change_addresses, change_rules
 from kyumei.edge.waf_exception import requests_match
 from kyumei.edge.waf_finding import Cause, opinion
 from kyumei.edge.waf_history import Exemption, counted, proof, stopped_requests, these_requests
-from kyumei.edge.waf_remedies import clients_of, count_only, exempt_clients, single, through_ip_sets
+from kyumei.edge.waf_remedies import clients_of, count_only, exempt_clients, single, through_ip_sets, with_addresses
 from kyumei.edge.waf_sql import among
 from kyumei.edge.web_acl import DEFAULT_ACTION, action_of, place_of
 from kyumei.model.finding import Evidence, Remedy
@@ -24,6 +26,8 @@ from kyumei.model.finding import Evidence, Remedy
 if TYPE_CHECKING:
     from kyumei.edge.waf_block import Block
 
+LONG = 400
+"""Characters of a statement in words that a sentence holds."""
 SHOWN = 6
 """Allowing rules that the chain goes through."""
 _JUDGED = {True: "should have matched, so it was changed since", False: "did not match", None: "cannot be judged from the log"}
@@ -35,7 +39,13 @@ def title(block: Block) -> str:
     if row["rule_id"] == DEFAULT_ACTION:
         return f"Web ACL '{row['webacl']}' blocked {block.request} by its default action: no rule of it let the request in"
     kinds = {name for name, _, _ in leaves(block.statement)}
-    what = row["client_ip"] if "IPSetReferenceStatement" in kinds else f"country {row['country']}" if "GeoMatchStatement" in kinds else "the client's network"
+    what = (
+        row["client_ip"]
+        if "IPSetReferenceStatement" in kinds
+        else f"country {row['country']}"
+        if "GeoMatchStatement" in kinds
+        else "the client's network"
+    )
     return f"WAF rule '{block.name}' of web ACL '{row['webacl']}' blocked {block.request} because of its source ({what})"
 
 
@@ -44,7 +54,8 @@ def message(block: Block) -> str:
     why = "nothing in our rules lets it in" if block.row["rule_id"] == DEFAULT_ACTION else "of where it came from"
     return (
         f"Your request to {block.row['path'] or 'the site'} was stopped by our web application firewall because {why} "
-        f"(we saw the address {block.row['client_ip']}); the site itself did not refuse you. Tell us whether you use a fixed address, and we will see to it."
+        f"(we saw the address {block.row['client_ip']}); the site itself did not refuse you. Tell us whether you use a fixed address, "
+        "and we will see to it."
     )
 
 
@@ -63,8 +74,13 @@ def evidence(view: View, block: Block) -> tuple[Evidence, ...]:
         statement = as_map(rule.get("Statement"))
         outcome = evaluate(statement, request, known)
         word = _JUDGED[outcome.holds]
-        facts = "; ".join(outcome.facts)
-        found.append(Evidence(f"Rule '{rule.get('Name')}' allows requests where {describe_statement(statement)}: it {word} ({facts})", cited))
+        facts = clipped("; ".join(outcome.facts), LONG)
+        found.append(
+            Evidence(
+                f"Rule '{rule.get('Name')}' allows requests where {clipped(describe_statement(statement), LONG)}: it {word} ({facts})",
+                cited,
+            )
+        )
     return tuple(found) or (Evidence(f"None of the {counted(len(block.acl.rules), 'rule')} of the web ACL allows anything", cited),)
 
 
@@ -88,7 +104,7 @@ def _countries(view: View, block: Block) -> list[Remedy]:
         changed = [*codes, country] if negated else [code for code in codes if code != country]
         verb = "Add country" if negated else "Take country"
         where = "to those that the rule spares" if negated else "out of the rule"
-        text = proof(view, block, Exemption(country, among("country", [country])))
+        text = proof(view, block, Exemption(among("country", [country])))
         commands = change_rules(block.place, [_with_countries(edited, codes, changed)]) if changed else ()
         found.append(Remedy(f"{verb} {country} {where}: all its clients then pass.", commands, text))
     return found
@@ -103,19 +119,25 @@ def _with_countries(value: Any, old: list[Any], new: list[Any]) -> Any:  # noqa:
 
 def _let_in(view: View, block: Block) -> list[Remedy]:
     clients, pairs = clients_of(block), stopped_requests(block)
+    known, request = lookups(view), from_waf(block.row)
     found = []
     for rule in _allowing(block):
         for name, leaf, negated in leaves(as_map(rule.get("Statement"))):
             if name == "IPSetReferenceStatement" and not negated and clients:
                 arn = str(leaf.get("ARN"))
-                says = f"Add {', '.join(clients)} to IP set '{name_in(arn)}', which rule '{rule.get('Name')}' allows."
-                text = proof(view, block, Exemption(says, among("client_ip", clients)))
+                added = {arn: tuple(map(single, clients))}
+                if evaluate(as_map(rule.get("Statement")), request, with_addresses(known, added)).holds is False:
+                    continue
+                says = f"Add {', '.join(clients)} to IP set '{name_in(arn)}', whose clients rule '{rule.get('Name')}' lets in."
+                text = proof(view, block, Exemption(among("client_ip", clients)))
                 found.append(Remedy(says, change_addresses(place_of(arn) or UNKNOWN, add=[single(client) for client in clients]), text))
     if pairs:
         listed = ", ".join(f"{method} {path}" for method, path in pairs)
-        last = max((rule["Priority"] for rule in (block.acl.rules if block.acl else ()) if isinstance(rule.get("Priority"), int)), default=None)
+        last = max(
+            (rule["Priority"] for rule in (block.acl.rules if block.acl else ()) if isinstance(rule.get("Priority"), int)), default=None
+        )
         commands = change_rules(block.place, [], _allow(pairs, (last if last is not None else 0) + 1), last if last is not None else 0)
-        text = proof(view, block, Exemption(listed, these_requests(pairs)))
+        text = proof(view, block, Exemption(these_requests(pairs), wide=True))
         found.append(Remedy(f"Add a last rule that allows {listed} for everyone; the rules before it still look at it.", commands, text))
     return found
 
