@@ -45,7 +45,7 @@ UNKNOWN = Place("<REGIONAL or CLOUDFRONT>", "<REGION>", "webacl", "<NAME>", "<ID
 
 
 def change_rules(place: Place | None, rules: Sequence[object], new: object = None, after: int | None = None) -> tuple[str, ...]:
-    """Commands that put edited rules in the place of those of the same name, and a new one behind priority ``after``, moving later ones down."""
+    """Commands that put edited rules in the place of those of the same name, and a new one behind priority ``after``, moving later ones."""
     edit = ".Rules |= map(. as $old | ([$edited[0][] | select(.Name == $old.Name)] | first) // $old)"
     arguments, files = "--slurpfile edited edited.json", [_file("edited.json", list(rules))]
     if new is not None and after is not None:

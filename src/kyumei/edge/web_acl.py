@@ -116,7 +116,7 @@ def rule_inside(view: View, group: str | None, name: str | None) -> tuple[Object
 
 
 def action_of(rule: Mapping[str, Any], inner: str | None = None) -> str:
-    """What the rule does with a match: BLOCK, COUNT, ... ; of a group, with a match of its rule ``inner``: ``GROUP`` if the group decides."""
+    """What the rule does with a match: BLOCK, COUNT, ...; a group with a match of its rule ``inner``, ``GROUP`` if the group decides."""
     if action := as_map(rule.get("Action")):
         return next(iter(action)).upper()
     if "Count" in as_map(rule.get("OverrideAction")):

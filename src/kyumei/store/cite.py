@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from kyumei.model.finding import Citation
@@ -11,10 +12,13 @@ from kyumei.store.unpack import members
 from kyumei.store.walk import artifact_at
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from kyumei.store.case import Case
+    from kyumei.store.lines import Batch
 
+REMEMBERED = 16 * 1024 * 1024
+"""Bytes of a file whose lines are kept in memory while its records are cited."""
 LONG = 64 * 1024
 """Characters up to which a line is cited whole; of a longer one (a document without line breaks) the cited record is cited."""
 
@@ -46,11 +50,24 @@ def _own_text(row: Mapping[str, Any], texts: Sequence[str]) -> str:
 
 
 def _raw_line(path: str, member: str, wanted: int) -> str:
-    for name, _, stream in members(artifact_at(path)):
-        if name != member:
-            continue
-        for batch in batches(stream.chunks()):
-            if batch.first <= wanted < batch.first + len(batch.lines):
-                return batch.lines[wanted - batch.first]
-        break
+    artifact = artifact_at(path)
+    if artifact.size <= REMEMBERED:
+        lines = _lines_of(path, member, artifact.modified_ns)
+        return lines[wanted - 1] if 0 < wanted <= len(lines) else ""
+    for batch in _batches(path, member):
+        if batch.first <= wanted < batch.first + len(batch.lines):
+            return batch.lines[wanted - batch.first]
     return ""
+
+
+@lru_cache(maxsize=4)
+def _lines_of(path: str, member: str, _modified_ns: int) -> tuple[str, ...]:
+    """All lines of a small file; several citations of one document follow each other."""
+    return tuple(line for batch in _batches(path, member) for line in batch.lines)
+
+
+def _batches(path: str, member: str) -> Iterator[Batch]:
+    for name, _, stream in members(artifact_at(path)):
+        if name == member:
+            yield from batches(stream.chunks())
+            return

@@ -1,4 +1,4 @@
-"""Events of CloudWatch Logs that come as lines of text: S3 exports, ``aws logs tail``, the CSV that the console saves; and the records made of them.
+"""Events of CloudWatch Logs that come as lines of text, and the records made of them.
 
 An export and the tail put a time before each event and nothing before its further lines. The CSV has milliseconds and a message, quoted where it
 holds a comma, a quote or a line end.
