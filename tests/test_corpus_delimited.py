@@ -157,7 +157,7 @@ NGINX_FIELDS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "proxy_alternative_upstream_name": lambda row: (row["_extra"] or {}).get("proxy_alternative_upstream_name"),
     "upstream_addr": lambda row: row["upstream_addr"],
     "upstream_response_length": lambda row: int(row["upstream_length"]),
-    "upstream_response_time": lambda row: float(row["upstream_seconds"]),
+    "upstream_response_time": lambda row: float(row["upstream_times"]),
     "upstream_status": lambda row: int(row["upstream_status"]),
     "req_id": lambda row: row["request_id"],
 }

@@ -56,16 +56,19 @@ def lookups(view: View) -> Lookups:
     """Lookups in the case. Patterns are matched by the engine's own matcher, whose time is linear in the text."""
 
     def addresses(arn: str) -> tuple[str, ...] | None:
+        """The ranges of an IP set."""
         sets = resources(view, "get-ip-set", "IPSet")
         return next((tuple(map(str, as_list(found.get("Addresses")))) for found, _ in sets if found.get("ARN") == arn), None)
 
     def patterns(arn: str) -> tuple[str, ...] | None:
+        """The patterns of a pattern set."""
         for found, _ in resources(view, "get-regex-pattern-set", "RegexPatternSet"):
             if found.get("ARN") == arn:
                 return tuple(str(as_map(item).get("RegexString")) for item in as_list(found.get("RegularExpressionList")))
         return None
 
     def matches(pattern: str, text: str) -> bool | None:
+        """Whether a pattern is found in a text; null for a pattern that the engine does not know."""
         if any("\ud800" <= letter <= "\udfff" for letter in pattern + text):
             return None
         found = view.rows("SELECT TRY(regexp_matches(t, p)) AS holds FROM (SELECT ?::VARCHAR AS t, ?::VARCHAR AS p)", text, pattern)

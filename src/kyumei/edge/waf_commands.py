@@ -73,7 +73,7 @@ def _update(place: Place | None, files: Sequence[str], arguments: str, edit: str
     listed = ", ".join(json.dumps(name) for name in kept)
     program = (
         f".LockToken as $token | .{member} | {edit} | with_entries(select(.key | IN({listed}))) + {{Scope: {json.dumps(place.scope)}, "
-        "LockToken: $token}}"
+        f"LockToken: $token}}"
     )
     commands.append(f"jq {arguments} {shlex.quote(program)} now.json > update.json")
     commands.append(f"aws wafv2 update-{verb} --region {shlex.quote(place.region)} --cli-input-json file://update.json")

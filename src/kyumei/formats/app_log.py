@@ -55,7 +55,7 @@ TABLE = Table(
         Column("user", Kind.TEXT, "The user of an access line."),
     ),
 )
-_SERVERS = re.compile(r"gunicorn|uvicorn|hypercorn|werkzeug|uwsgi|django|flask", re.IGNORECASE)
+_SERVERS = re.compile("gunicorn|uvicorn|uwsgi|werkzeug|hypercorn", re.IGNORECASE)
 _NGINX_ERROR = re.compile(r"[0-9/]{10} [0-9:]{8} \[[a-z]+\] [0-9]+#[0-9]+: ", re.ASCII)
 _SYSLOG = re.compile(
     r"[0-9-]{10}T[0-9:.]+(?:Z|(?P<offset>[+-][0-9]{2}:?[0-9]{2})) [^ \[\]\t]*[^ \[\]\t:] (?P<tag>[^ \t\[\]:]+)(?P<process>\[[0-9]+\])?:(?: |\Z)", re.ASCII

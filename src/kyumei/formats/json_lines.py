@@ -1,12 +1,13 @@
 """JSON application logs: one object a line, with whatever names the logging library gave its keys.
 
 Known are the usual names for time, level, message, logger, error, HTTP request and trace ids, flat or nested; everything else is in
-``_extra``. Levels are brought to DEBUG, INFO, WARNING, ERROR and CRITICAL, numbers by the scale of the library that wrote them. A time without a
-zone is local time. JSON inside the text of ``message`` or ``log`` (Docker, nested loggers) is opened one level; what the outer object had
-under the same key is kept under ``outer``. nginx with ``escape=json`` is recognised by its variables. Of an OTLP line the first log record is taken,
-the whole line stays in ``_extra``. ``host`` is an HTTP host: the name of the machine stays in ``_extra``.
+``_extra``. Levels are brought to DEBUG, INFO, WARNING, ERROR and CRITICAL, numbers by the scale of the library that wrote them. A time
+without a zone is local time. JSON inside the text of ``message`` or ``log`` (Docker, nested loggers) is opened one level; what the outer
+object had under the same key is kept under ``outer``. nginx with ``escape=json`` is recognised by its variables. Of an OTLP line the
+first log record is taken, the whole line stays in ``_extra``. ``host`` is an HTTP host: the name of the machine stays in ``_extra``.
 
-Follows the Elastic Common Schema, the OpenTelemetry logs data model, bunyan, pino, python-json-logger, log4j 2 and systemd's journal export.
+Follows the Elastic Common Schema, the OpenTelemetry logs data model, bunyan, pino, python-json-logger, log4j 2 and systemd's journal
+export.
 """
 
 from __future__ import annotations
@@ -82,7 +83,10 @@ TIME_NAMES = (
     "time_iso8601 time_local msec timeMillis created_at"
 )
 MESSAGE_NAMES = "message msg event body text log short_message @m MESSAGE textPayload @fields.msg @fields.message"
-_STACKS = "error.stack_trace error.stack err.stack stack stackTrace stack_trace exc_info exception.stacktrace exception traceback thrown.extendedStackTrace"
+_STACKS = (
+    "error.stack_trace error.stack err.stack stack stackTrace stack_trace "
+    "exc_info exception.stacktrace exception traceback thrown.extendedStackTrace"
+)
 
 FIELDS = (
     Field("time", _ways(TIME_NAMES, WHEN, total=False)),
@@ -102,7 +106,8 @@ FIELDS = (
     Field(
         "error_type",
         _ways(
-            "error.type errorType error.name err.type err.name exception.type exception.class exc_type error_type exception_class error.kind",
+            "error.type errorType error.name err.type err.name exception.type "
+            "exception.class exc_type error_type exception_class error.kind",
             FILLED,
         ),
     ),
@@ -111,7 +116,8 @@ FIELDS = (
     Field(
         "_host",
         _ways(
-            "http.host http_host url.domain req.headers.host request.headers.host request.host req.host server_name http.server_name server.address",
+            "http.host http_host url.domain req.headers.host request.headers.host "
+            "request.host req.host server_name http.server_name server.address",
             FILLED,
         ),
     ),
@@ -126,8 +132,10 @@ FIELDS = (
     Field(
         "client_ip",
         _ways(
-            "x_forwarded_for http_x_forwarded_for xff forwarded_for req.headers.x-forwarded-for request.headers.x-forwarded-for client_ip clientIp clientIP "
-            "client.ip client.address remote_addr remoteAddr remote_ip remoteIp httpRequest.remoteIp req.remoteAddress req.ip request.ip request.remote_ip "
+            "x_forwarded_for http_x_forwarded_for xff forwarded_for req.headers.x-forwarded-for "
+            "request.headers.x-forwarded-for client_ip clientIp clientIP "
+            "client.ip client.address remote_addr remoteAddr remote_ip remoteIp "
+            "httpRequest.remoteIp req.remoteAddress req.ip request.ip request.remote_ip "
             "http.client_ip source.ip client_addr clientip ip",
             ADDRESS,
         ),
@@ -136,7 +144,8 @@ FIELDS = (
         "method",
         (
             *_ways(
-                "method http.method http.request.method httpRequest.requestMethod req.method request.method request_method httpMethod http_method verb",
+                "method http.method http.request.method httpRequest.requestMethod "
+                "req.method request.method request_method httpMethod http_method verb",
                 METHOD,
             ),
             *_ways("request", REQUEST_METHOD),
@@ -146,7 +155,8 @@ FIELDS = (
         "_target",
         (
             *_ways(
-                "request_uri http.target url.original url.full httpRequest.requestUrl req.originalUrl req.url request.url request.uri request.path",
+                "request_uri http.target url.original url.full httpRequest.requestUrl "
+                "req.originalUrl req.url request.url request.uri request.path",
                 TARGET,
             ),
             *_ways("url.path http.url http.path", TARGET),
@@ -158,7 +168,8 @@ FIELDS = (
     Field(
         "status",
         _ways(
-            "status statusCode status_code res.statusCode res.status response.status response.statusCode http.status_code http.response.status_code "
+            "status statusCode status_code res.statusCode res.status response.status "
+            "response.statusCode http.status_code http.response.status_code "
             "http.status httpRequest.status http_status httpStatus responseCode response_code",
             STATUS,
         ),
@@ -179,14 +190,16 @@ FIELDS = (
     Field(
         "user_agent",
         _ways(
-            "user_agent userAgent http_user_agent user_agent.original http.useragent http.user_agent httpRequest.userAgent req.headers.user-agent",
+            "user_agent userAgent http_user_agent user_agent.original http.useragent "
+            "http.user_agent httpRequest.userAgent req.headers.user-agent",
             FILLED,
         ),
     ),
     Field(
         "request_id",
         _ways(
-            "requestId request_id req_id reqId aws_request_id awsRequestId function_request_id x_request_id x-request-id http.request.id req.id request.id "
+            "requestId request_id req_id reqId aws_request_id awsRequestId "
+            "function_request_id x_request_id x-request-id http.request.id req.id request.id "
             "correlation_id correlationId",
             FILLED,
         ),
@@ -194,7 +207,8 @@ FIELDS = (
     Field(
         "trace_id",
         _ways(
-            "trace_id traceId xray_trace_id xrayTraceId trace.id otelTraceID x_amzn_trace_id http_x_amzn_trace_id amzn_trace_id AWS-XRAY-TRACE-ID dd.trace_id",
+            "trace_id traceId xray_trace_id xrayTraceId trace.id otelTraceID x_amzn_trace_id "
+            "http_x_amzn_trace_id amzn_trace_id AWS-XRAY-TRACE-ID dd.trace_id",
             TRACE,
         ),
     ),

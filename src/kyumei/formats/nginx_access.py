@@ -55,8 +55,13 @@ TABLE = Table(
             origin="$proxy_upstream_name",
         ),
         Column("upstream_addr", Kind.TEXT, "The server asked; several, with commas, when it was retried.", Link.TARGET, "$upstream_addr"),
-        Column("upstream_status", Kind.TEXT, "Its status, one for each try.", origin="$upstream_status"),
-        Column("upstream_seconds", Kind.TEXT, "Seconds until its answer was complete, one for each try.", origin="$upstream_response_time"),
+        Column(
+            "upstream_status",
+            Kind.TEXT,
+            "Its status, one for each try; `-` when nginx asked no upstream and answered itself; null when the log does not say.",
+            origin="$upstream_status",
+        ),
+        Column("upstream_times", Kind.TEXT, "Seconds until its answer was complete, one for each try.", origin="$upstream_response_time"),
         Column("upstream_length", Kind.TEXT, "Bytes of its answer, one for each try.", origin="$upstream_response_length"),
         Column("request_id", Kind.TEXT, "An id made by nginx for the request.", Link.REQUEST, "$request_id"),
         Column("trace_id", Kind.TEXT, "The root id of the X-Amzn-Trace-Id header.", Link.TRACE, "$http_x_amzn_trace_id"),
@@ -96,7 +101,9 @@ _INGRESS = (
     _bare("request_time", r"[0-9]{1,9}\.[0-9]{3}"),
     Field("proxy_upstream_name", Style.BRACKETED, missing=_DASH_OR_EMPTY),
     Field("proxy_alternative_upstream_name", Style.BRACKETED, missing=_DASH_OR_EMPTY),
-    *(_bare(name) for name in ("upstream_addr", "upstream_response_length", "upstream_response_time", "upstream_status", "request_id")),
+    *(_bare(name) for name in ("upstream_addr", "upstream_response_length", "upstream_response_time")),
+    Field("upstream_status", missing=()),
+    _bare("request_id"),
 )
 _VARIANTS = (
     Variant((*_CLIENT, *_MAIN)),
@@ -146,6 +153,9 @@ _CASTS: dict[str, tuple[Cast, bool]] = {
 """Columns that are no plain text or integer, and whether a value that does not fit is no fault (another column has it)."""
 
 
+_KEPT = frozenset({"upstream_status"})
+"""A dash there says that nginx asked no upstream: it answered itself."""
+
 _TAKES = tuple(
     Take(column.name, column.origin.removeprefix("$"), *_CASTS.get(column.name, (INTEGER if column.kind is Kind.INTEGER else TEXT, False)))
     for column in TABLE.columns
@@ -159,7 +169,9 @@ LAYOUT = Delimited(
     brackets=True,
     lists=True,
     tail=Tail(
-        {key: name for name, keys in _KEYS.items() for key in keys}, {"Root=1-": "http_x_amzn_trace_id", "Self=1-": "http_x_amzn_trace_id"}
+        {key: name for name, keys in _KEYS.items() for key in keys},
+        {"Root=1-": "http_x_amzn_trace_id", "Self=1-": "http_x_amzn_trace_id"},
+        _KEPT,
     ),
 )
 
@@ -218,6 +230,7 @@ def custom(log_format: str) -> Layout:
         template=template,
         takes=tuple(found),
         written=tuple(written[take.source] for take in found if take.column == "time"),
+        kept=_KEPT,
         as_json=escape == "json" and text.lstrip().startswith("{"),
     )
 

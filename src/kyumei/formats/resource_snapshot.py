@@ -1,9 +1,9 @@
 """Resources as AWS described them: one row for each resource in an answer of ``describe-*``, ``get-*`` or ``list-*``.
 
 An answer lies in the case exactly as the AWS CLI printed it, as ``aws/[<account>/][<region>/]<service>/<operation>[.<qualifier>].json``.
-The list that holds the resources is found by its place, not by its name: the one list of objects in the answer, or the answer itself when it
-has none. Reservations of ``describe-instances`` are opened, since the instances are the resources. An answer says what was so when it was
-taken, which it does not tell: ``time`` is null.
+The list that holds the resources is found by its place, not by its name: the one list of objects in the answer, or the answer itself when
+it has none. Reservations of ``describe-instances`` are opened, since the instances are the resources. An answer says what was so when it
+was taken, which it does not tell: ``time`` is null.
 
 Follows the AWS CLI Command Reference, "Output" of each command.
 """
@@ -162,8 +162,9 @@ def _inside(text: str, key: str, start: int, end: int) -> Iterator[tuple[str | N
 def _row(place: Mapping[str, str | None], key: str | None, item: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON value
     """The row of one resource."""
     known = item if isinstance(item, dict) else {}
-    name = _named(known)
-    resource = as_text(item) if not isinstance(item, dict | list) else _identity(known, _nouns(key, place["operation"] or "")) or name
+    nouns = _nouns(key, place["operation"] or "")
+    name = _named(known, nouns)
+    resource = as_text(item) if not isinstance(item, dict | list) else _identity(known, nouns) or name
     where = _ARN.match(resource or "")
     return {
         "time": None,
@@ -206,10 +207,12 @@ def _nouns(key: str | None, operation: str) -> frozenset[str]:
     )
 
 
-def _named(item: Mapping[str, Any]) -> str | None:
-    """The name of a resource: its own, else its Name tag."""
-    own = next((_text(item[key]) for key in item if key.lower() == "name"), None)
-    own = own or next((_text(item[key]) for key in item if key.lower().endswith("name") and _text(item[key])), None)
+def _named(item: Mapping[str, Any], nouns: frozenset[str]) -> str | None:
+    """The name of a resource: its Name tag, else its own name; the name of something else only where it has none."""
+    names = {key.lower(): value for key, value in item.items() if key.lower().endswith("name") and isinstance(value, str) and value}
+    ranked = [key for key in names if key == "name"] + [key for key in names if _is_own(key.removesuffix("name"), nouns)]
+    ranked += [key for key in names if not key.startswith(("dns", "domain", "canonical"))]
+    own = names[ranked[0]] if ranked else None
     tags = item.get("Tags") or item.get("tags") or item.get("TagSet")
     tagged = [tag for tag in tags if isinstance(tag, dict)] if isinstance(tags, list) else []
     label = next((_text(tag.get("Value", tag.get("value"))) for tag in tagged if tag.get("Key", tag.get("key")) == "Name"), None)

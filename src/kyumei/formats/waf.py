@@ -1,9 +1,10 @@
 """AWS WAF: one record for each request that a web ACL looked at.
 
-A row says what the web ACL did, not what the client saw: with CAPTCHA and CHALLENGE a solved puzzle lets the request go on to the next rule. A rule
-inside a group is named only in ``rule_in_group``; ``rule_id`` is then the group's name in the web ACL. Rules set to count never stop a
-request: they stand in ``counted_rules``. Match details are written for SQL injection and cross-site scripting only. Logging filters may leave
-records out, and redaction blanks fields (``REDACTED``). ``request_id`` is the trace id of the balancer's log when the source is an ALB.
+A row says what the web ACL did, not what the client saw: with CAPTCHA and CHALLENGE a solved puzzle lets the request go on to the next
+rule. A rule inside a group is named only in ``rule_in_group``; ``rule_id`` is then the group's name in the web ACL. Rules set to count
+never stop a request: they stand in ``counted_rules``. Match details are written for SQL injection and cross-site scripting only. Logging
+filters may leave records out, and redaction blanks fields (``REDACTED``). ``request_id`` is the trace id of the balancer's log when the
+source is an ALB.
 
 Follows "Log fields for protection pack (web ACL) traffic" in the AWS WAF Developer Guide.
 """
@@ -219,7 +220,7 @@ def _word(value: Any) -> str | None:  # noqa: ANN401 - any JSON value
 
 
 def _ended(group: Mapping[str, Any], rule_type: str | None) -> bool:
-    """Whether the group has a rule that may have ended the look: not one that was overridden to count, nor in a group that counted as a whole."""
+    """Whether the group has a rule that may have ended the look: not one overridden to count, nor in a group that counted as a whole."""
     rule = group.get("terminatingRule")
     return rule_type in _GROUP_TYPES and isinstance(rule, dict) and rule.get("action") != "COUNT" and _word(rule.get("ruleId")) is not None
 
@@ -294,10 +295,16 @@ _RULE_SQL = '{"ruleId":"VARCHAR","action":"VARCHAR"}'
 _GROUP_SQL = (
     f'[{{"ruleGroupId":"VARCHAR","terminatingRule":{_RULE_SQL},"nonTerminatingMatchingRules":[{_RULE_SQL}],"excludedRules":[{_RULE_SQL}]}}]'
 )
-_RATE_SQL = '[{"rateBasedRuleId":"VARCHAR","rateBasedRuleName":"VARCHAR","limitKey":"VARCHAR","maxRateAllowed":"VARCHAR","evaluationWindowSec":"VARCHAR"}]'
+_RATE_SQL = (
+    '[{"rateBasedRuleId":"VARCHAR","rateBasedRuleName":"VARCHAR","limitKey":"VARCHAR",'
+    '"maxRateAllowed":"VARCHAR","evaluationWindowSec":"VARCHAR"}]'
+)
 _HEADER_SQL = '[{"name":"VARCHAR","value":"VARCHAR"}]'
 _FAILURE_SQL = '{"failureReason":"VARCHAR"}'
-_ENDED_SQL = "rule_type IN ('GROUP', 'MANAGED_RULE_GROUP') AND g.terminatingRule.ruleId IS NOT NULL AND g.terminatingRule.action IS DISTINCT FROM 'COUNT'"
+_ENDED_SQL = (
+    "rule_type IN ('GROUP', 'MANAGED_RULE_GROUP') AND g.terminatingRule.ruleId "
+    "IS NOT NULL AND g.terminatingRule.action IS DISTINCT FROM 'COUNT'"
+)
 
 
 def _opened(piece: str, structure: str, need: str) -> str:
@@ -310,7 +317,8 @@ STEPS = (
         "_headers": _opened("headers", _HEADER_SQL, "name"),
         "_groups": _opened("rule_groups", _GROUP_SQL, '"ruleId"'),
         "_rules": _opened("_matched", f"[{_RULE_SQL}]", '"ruleId"'),
-        "_rate": f"list_filter({_opened('rate_rules', _RATE_SQL, 'rateBased')}, lambda r: rule_id IN (r.rateBasedRuleId, r.rateBasedRuleName))[1]",
+        "_rate": f"list_filter({_opened('rate_rules', _RATE_SQL, 'rateBased')}, "
+        f"lambda r: rule_id IN (r.rateBasedRuleId, r.rateBasedRuleName))[1]",
         "captcha_failure": f"{_opened('captcha', _FAILURE_SQL, 'failureReason')}.failureReason",
         "challenge_failure": f"{_opened('challenge', _FAILURE_SQL, 'failureReason')}.failureReason",
         "labels": f"list_transform({_opened('_labels', _HEADER_SQL, 'name')}, lambda x: x.name)",
@@ -332,8 +340,10 @@ STEPS = (
         "rule_group": "_groups[_ending].ruleGroupId",
         "rule_in_group": "_groups[_ending].terminatingRule.ruleId",
         "counted_rules": (
-            "nullif(list_filter(list_transform(coalesce(_rules, []), lambda r: r.ruleId) || flatten(list_transform(coalesce(_groups, []), lambda g, i: "
-            "[CASE WHEN i IS DISTINCT FROM _ending THEN g.terminatingRule.ruleId END] || list_transform(coalesce(g.nonTerminatingMatchingRules, []), lambda r: r.ruleId) "
+            "nullif(list_filter(list_transform(coalesce(_rules, []), lambda r: "
+            "r.ruleId) || flatten(list_transform(coalesce(_groups, []), lambda g, i: "
+            "[CASE WHEN i IS DISTINCT FROM _ending THEN g.terminatingRule.ruleId END] || "
+            "list_transform(coalesce(g.nonTerminatingMatchingRules, []), lambda r: r.ruleId) "
             "|| list_transform(coalesce(g.excludedRules, []), lambda r: r.ruleId))), lambda r: r IS NOT NULL), [])"
         ),
     },

@@ -36,7 +36,9 @@ LEVELS = {
 }
 """The levels that the table knows, and the words that programs have for them."""
 _LEVEL_OF = {word: level for level, words in LEVELS.items() for word in words}
-_CASES = " ".join(f"WHEN upper(trim({{x}}, '[]<>: ')) IN ({', '.join(map(quoted, words))}) THEN {quoted(level)}" for level, words in LEVELS.items())
+_CASES = " ".join(
+    f"WHEN contains('|{'|'.join(words)}|', concat('|', upper(trim({{x}}, '[]<>: ')), '|')) THEN {quoted(level)}" for level, words in LEVELS.items()
+)
 _USUAL = " ".join(f"WHEN {{x}} = {quoted(level)} THEN {quoted(level)}" for level in ("INFO", "ERROR", "WARNING", "DEBUG", "CRITICAL"))
 LEVEL = guarded("level", lambda raw: _LEVEL_OF.get(raw.strip("[]<>: ").upper()), r"[A-Za-z\[\]<>: ]+", f"CASE {_USUAL} {_CASES} END")
 

@@ -128,7 +128,8 @@ class Delimited:
             if not token.key and token.style is Style.QUOTED:
                 name = next((known for begins, known in self.tail.beginnings.items() if token.value.startswith(begins)), None)
             if name and name not in raw:
-                raw[name] = None if token.value in {"-", ""} else token.value
+                missing = {""} if name in self.tail.kept else {"-", ""}
+                raw[name] = None if token.value in missing else token.value
             else:
                 unknown.append(token.text)
         return unknown

@@ -165,7 +165,7 @@ def _raw(layout: Delimited, plains: list[_Plain], name: str) -> str:
     text = "CASE " + " ".join(f"WHEN {test} THEN {place}" for test, place in rarer) + f" ELSE {usual} END" if rarer else usual
     marks = {mark for plain in plains for known in plain.variant.fields if known.name == name for mark in known.missing}
     if name in layout.tail.names:
-        marks |= {"-", ""}
+        marks |= {""} if name in layout.tail.kept else {"-", ""}
     for mark in sorted(marks):
         text = f"NULLIF({text}, {quoted(mark)})"
     return text

@@ -61,6 +61,8 @@ class Tail:
 
     keys: Mapping[str, str] = field(default_factory=dict)
     beginnings: Mapping[str, str] = field(default_factory=dict)
+    kept: frozenset[str] = frozenset()
+    """Fields in which a dash is no missing value but says something."""
 
     @property
     def names(self) -> tuple[str, ...]:

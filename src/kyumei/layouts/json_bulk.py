@@ -1,7 +1,7 @@
 """The bulk reader of JSON records: SQL that opens each object once and says, for each record, whether it is sure of what it read.
 
-Layer by layer: the text where it is one JSON object; the raw text at every path; of each column the first raw text that is there; its value;
-for open records what no column was taken from; the steps of the format; at last the columns and ``_ok``.
+Layer by layer: the text where it is one JSON object; the raw text at every path; of each column the first raw text that is there; its
+value; for open records what no column was taken from; the steps of the format; at last the columns and ``_ok``.
 """
 
 from __future__ import annotations
@@ -121,7 +121,10 @@ def _closed_layer(layout: JsonRecord) -> str:
     where = ["$" + "".join("." + _name(step) for step in above.split(".") if step) for above in _known_keys(layout)]
     opened = {path: "_open" + "".join("." + _name(step) for step in path.split(".")) for path in _paths(layout)}
     taken = ", ".join(f"{opened[path]} AS {_raw(path)}" for path in opened)
-    inner = f"SELECT _artifact, _line, from_json(_text, {quoted(json.dumps(_tree(layout)))}) AS _open, json_keys(_text, [{', '.join(map(quoted, where))}]) AS _keys FROM {{below}}"
+    inner = (
+        f"SELECT _artifact, _line, from_json(_text, {quoted(json.dumps(_tree(layout)))}) AS "
+        f"_open, json_keys(_text, [{', '.join(map(quoted, where))}]) AS _keys FROM {{below}}"
+    )
     texts = ", ".join(opened[path] for path, as_json in _paths(layout).items() if not as_json)
     return f"SELECT _artifact, _line, _keys, {taken}, concat_ws(chr(2), '', {texts}) AS _texts FROM ({inner})"
 
@@ -176,7 +179,8 @@ PLAIN_EXTRA = (
 def _used(layout: JsonRecord) -> str:
     """The paths that values were taken from."""
     cases = [
-        f"CASE WHEN {_name(target.column)} IS NOT NULL THEN CASE {' '.join(f'WHEN {_raw(way.path)} IS NOT NULL THEN {quoted(way.path)}' for way in target.ways)} END END"
+        f"CASE WHEN {_name(target.column)} IS NOT NULL THEN CASE "
+        f"{' '.join(f'WHEN {_raw(way.path)} IS NOT NULL THEN {quoted(way.path)}' for way in target.ways)} END END"
         for target in layout.fields
     ]
     return f"[{', '.join(cases)}]"
@@ -186,4 +190,7 @@ def _rest(layout: JsonRecord) -> str:
     """The entries that no column was taken from, without nulls at a known key."""
     known = ", ".join(quoted(key) for key in sorted(layout.index))
     unused = "list_filter(_entries, lambda entry: NOT coalesce(list_contains(_used, entry.key), false))"
-    return f"CASE WHEN len(list_filter({unused}, lambda entry: entry.value IS NULL)) = 0 THEN {unused} ELSE list_filter({unused}, lambda entry: NOT (entry.value IS NULL AND entry.key IN [{known}])) END"
+    return (
+        f"CASE WHEN len(list_filter({unused}, lambda entry: entry.value IS NULL)) = 0 THEN {unused} ELSE "
+        f"list_filter({unused}, lambda entry: NOT (entry.value IS NULL AND entry.key IN [{known}])) END"
+    )

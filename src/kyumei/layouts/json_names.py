@@ -6,7 +6,6 @@ A cast here takes a value as text. Most are total: their SQL answers null exactl
 from __future__ import annotations
 
 import re
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from kyumei.layouts.casts import CLF_TIME, Cast, guarded, parse_clf, parse_epoch, quoted
@@ -15,6 +14,7 @@ from kyumei.layouts.stamps import COMMON, EPOCH, ISO, ISO_SPACE, Stamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
 # Times
 
@@ -121,7 +121,8 @@ METHOD = Cast(
 TARGET = Cast(
     "path or URL",
     lambda raw: raw if raw and _TARGET.fullmatch(raw) else None,
-    f"CASE WHEN {{x}} <> '' AND regexp_full_match({{x}}, '(?i:(?:(?:https?|wss?)://[^/?#{_SPACE}]+)?(?:/[^{_SPACE}]*)?|\\*)') THEN {{x}} END",
+    f"CASE WHEN {{x}} <> '' AND regexp_full_match({{x}}, "
+    f"'(?i:(?:(?:https?|wss?)://[^/?#{_SPACE}]+)?(?:/[^{_SPACE}]*)?|\\*)') THEN {{x}} END",
 )
 REQUEST_METHOD = Cast("method of a request line", _of_request(1), f"nullif(regexp_extract({{x}}, {quoted(_REQUEST_SQL)}, 1), '')")
 REQUEST_TARGET = Cast("target of a request line", _of_request(2), f"nullif(regexp_extract({{x}}, {quoted(_REQUEST_SQL)}, 2), '')")
@@ -144,8 +145,10 @@ _FIRST = "trim(split_part({x}, ',', 1))"
 ADDRESS = Cast(
     "address",
     _address,
-    f"CASE WHEN regexp_full_match({_FIRST}, {quoted(_ADDRESS)}) THEN coalesce(nullif(regexp_extract({_FIRST}, {quoted('^(?:' + _ADDRESS + ')$')}, 1), ''), "
-    f"nullif(regexp_extract({_FIRST}, {quoted('^(?:' + _ADDRESS + ')$')}, 2), ''), regexp_extract({_FIRST}, {quoted('^(?:' + _ADDRESS + ')$')}, 3)) END",
+    f"CASE WHEN regexp_full_match({_FIRST}, {quoted(_ADDRESS)}) THEN "
+    f"coalesce(nullif(regexp_extract({_FIRST}, {quoted('^(?:' + _ADDRESS + ')$')}, 1), ''), "
+    f"nullif(regexp_extract({_FIRST}, {quoted('^(?:' + _ADDRESS + ')$')}, 2), "
+    f"''), regexp_extract({_FIRST}, {quoted('^(?:' + _ADDRESS + ')$')}, 3)) END",
 )
 """An address without its port; the first of several with commas, which is the client of X-Forwarded-For."""
 
@@ -190,7 +193,8 @@ def _with_unit(raw: str) -> float | None:
 WITH_UNIT = Cast(
     "duration with its unit",
     _with_unit,
-    f"TRY_CAST(regexp_extract({{x}}, {quoted('^(' + _NUMBER + ') ?(ns|us|µs|ms|s)$')}, 1) AS DOUBLE) / CASE regexp_extract({{x}}, '(ns|us|µs|ms|s)$', 1) "
+    f"TRY_CAST(regexp_extract({{x}}, {quoted('^(' + _NUMBER + ') ?(ns|us|µs|ms|s)$')}, "
+    f"1) AS DOUBLE) / CASE regexp_extract({{x}}, '(ns|us|µs|ms|s)$', 1) "
     "WHEN 'ns' THEN 1e9 WHEN 'ms' THEN 1e3 WHEN 's' THEN 1.0 ELSE 1e6 END",
 )
 """``12.5ms``, as Go prints it; a number alone has no unit and is left."""

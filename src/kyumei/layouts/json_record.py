@@ -208,11 +208,11 @@ class JsonRecord:
     """A layout for records that are JSON objects.
 
     ``known`` are paths that are no surprise though no column is filled from them; ``needs`` are paths that must all be there. ``prepare``
-    rewrites an object before it is looked at; ``derive`` answers further columns from the object and the values taken, and the paths that it
-    used up. ``steps`` say the same in SQL, each a layer of expressions over the columns of those before. ``plain`` are conditions, over all
-    columns, without which the bulk reader leaves a record to the exact one. ``is_open`` says that unknown keys are normal, so that the bulk
-    reader collects them in ``_extra``; else they are a case for the exact reader. ``stamp_ways`` are the ways in which the time is written;
-    null when it is in none that a substring could tell.
+    rewrites an object before it is looked at; ``derive`` answers further columns from the object and the values taken, and the paths that
+    it used up. ``steps`` say the same in SQL, each a layer of expressions over the columns of those before. ``plain`` are conditions,
+    over all columns, without which the bulk reader leaves a record to the exact one. ``is_open`` says that unknown keys are normal, so
+    that the bulk reader collects them in ``_extra``; else they are a case for the exact reader. ``stamp_ways`` are the ways in which the
+    time is written; null when it is in none that a substring could tell.
     """
 
     table: Table

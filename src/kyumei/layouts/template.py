@@ -82,6 +82,8 @@ class Templated:
     written: tuple[Stamp, ...]
     required: tuple[str, ...] = ("time",)
     as_json: bool = False
+    kept: frozenset[str] = frozenset()
+    """Variables in which a dash is no missing value but says something."""
 
     @property
     def head(self) -> str | None:
@@ -94,7 +96,7 @@ class Templated:
 
     def read(self, text: str) -> dict[str, Any] | Refused:
         """See ``contracts.Layout``."""
-        raw = self._from_json(text) if self.as_json else _values(self.template, text)
+        raw = self._from_json(text) if self.as_json else _values(self.template, text, self.kept)
         if isinstance(raw, Refused):
             return raw
         values, faults = fill(self.takes, raw)
@@ -123,7 +125,7 @@ class Templated:
         raw: dict[str, str | None] = {}
         for path, value in _leaves(record):
             name = self._json_places.get(path, ".".join(path))
-            raw[name] = None if value in _MISSING else value
+            raw[name] = None if _is_missing(name, value, self.kept) else value
         return raw
 
     def bulk(self, source: str) -> str:
@@ -156,7 +158,12 @@ class Templated:
         groups = "[" + ", ".join(quoted(name) for name in names) + "]"
         fits = f"SELECT _artifact, _line, text, regexp_full_match(text, {pattern}) AS _fits FROM {source}"
         cut = f"SELECT _artifact, _line, _fits, CASE WHEN _fits THEN regexp_extract(text, {pattern}, {groups}) END AS r FROM ({fits})"
-        raws = ", ".join(f"NULLIF(NULLIF(r[{quoted(name)}], '-'), '') AS {_id(name)}" for name in names)
+        raws = ", ".join(
+            f"NULLIF(r[{quoted(name)}], '') AS {_id(name)}"
+            if name in self.kept
+            else f"NULLIF(NULLIF(r[{quoted(name)}], '-'), '') AS {_id(name)}"
+            for name in names
+        )
         return f"SELECT _artifact, _line, _fits, {raws} FROM ({cut})"
 
     def _extra_sql(self, names: Sequence[str]) -> str:
@@ -195,7 +202,11 @@ def _pattern(template: TextTemplate) -> str:
     return "".join(pieces)
 
 
-def _values(template: TextTemplate, text: str) -> dict[str, str | None] | Refused:
+def _is_missing(name: str, value: str, kept: frozenset[str]) -> bool:
+    return value == "" if name in kept else value in _MISSING
+
+
+def _values(template: TextTemplate, text: str, kept: frozenset[str]) -> dict[str, str | None] | Refused:
     """The values of the variables; of a variable that stands twice the first."""
     if not text.startswith(template.start):
         return Refused("the line does not begin as its format does")
@@ -208,7 +219,7 @@ def _values(template: TextTemplate, text: str) -> dict[str, str | None] | Refuse
         if number == len(template.parts) - 1 and end + len(literal) != len(text):
             return Refused("the line goes on where its format ends")
         value = text[at:end]
-        raw.setdefault(name, None if value in _MISSING else value)
+        raw.setdefault(name, None if _is_missing(name, value, kept) else value)
         at = end + len(literal)
     return raw
 

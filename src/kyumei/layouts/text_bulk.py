@@ -97,7 +97,7 @@ def _which(shapes: Sequence[Shape], subject: str) -> str:
     for number, shape in enumerate(shapes, 1):
         found = f"regexp_matches({subject}, {quoted(shape.only or shape.pattern)})"
         if shape.starts:
-            found = f"unicode({subject}) IN ({_comma(str(ord(letter)) for letter in shape.starts)}) AND {found}"
+            found = f"{_among(map(ord, set(shape.starts)), f'unicode({subject})')} AND {found}"
         tests.append(f"WHEN {found} THEN {number}")
     return f"CASE {' '.join(tests)} END"
 
@@ -165,15 +165,15 @@ def _may_fail(take: Take) -> bool:
     return not take.optional and take.cast is not TEXT
 
 
-def _among(numbers: Sequence[int]) -> str:
-    """Whether the record has one of the shapes, as ranges: DuckDB turns a long IN list into a join."""
+def _among(numbers: Iterable[int], value: str = "which") -> str:
+    """Whether the value is one of the numbers, as ranges: DuckDB turns a long IN list into a join."""
     ranges: list[list[int]] = []
-    for number in numbers:
+    for number in sorted(numbers):
         if ranges and ranges[-1][-1] == number - 1:
             ranges[-1] = [ranges[-1][0], number]
         else:
             ranges.append([number])
-    tests = [f"which = {ends[0]}" if len(ends) == 1 else f"which BETWEEN {ends[0]} AND {ends[1]}" for ends in ranges]
+    tests = [f"{value} = {ends[0]}" if len(ends) == 1 else f"{value} BETWEEN {ends[0]} AND {ends[1]}" for ends in ranges]
     return tests[0] if len(tests) == 1 else f"({' OR '.join(tests)})"
 
 

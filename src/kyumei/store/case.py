@@ -21,7 +21,7 @@ from kyumei.store.keys import needed
 from kyumei.store.parse import create_tables, parse_all
 from kyumei.store.pick import pick_all
 from kyumei.store.settings import Settings, read_settings
-from kyumei.store.walk import walk
+from kyumei.store.walk import quoted_path, walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -158,7 +158,7 @@ def _keep_artifacts(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> No
         artifact = part.artifact
         con.execute(
             "INSERT INTO artifacts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, make_timestamp(?), ?)",
-            [artifact.number, artifact.name, str(artifact.path), artifact.member, artifact.size, artifact.compression, part.identity.shape]
+            [artifact.number, artifact.name, quoted_path(artifact.path), artifact.member, artifact.size, artifact.compression, part.identity.shape]
             + [
                 part.format,
                 part.whole,
@@ -172,7 +172,7 @@ def _keep_artifacts(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> No
 
 def _fingerprint(root: Path, artifacts: Sequence[Artifact], settings: Settings, window: Window | None, key: str) -> str:
     """A name for the database that changes with anything its rows depend on."""
-    digest = hashlib.sha256(f"{__version__}|{_code_age()}|{duckdb.__version__}|{root.resolve()}|{window}|{settings}|{key}".encode())
+    digest = hashlib.sha256(f"{__version__}|{_code_age()}|{duckdb.__version__}|{root.resolve()}|{window}|{settings}|{key}".encode("utf-8", "surrogateescape"))
     for artifact in artifacts:
         digest.update(f"|{artifact.name}|{artifact.size}|{artifact.modified_ns}|{artifact.trouble}".encode())
     return digest.hexdigest()[:32]

@@ -1,7 +1,7 @@
 """Events of CloudWatch Logs that come as lines of text, and the records made of them.
 
-An export and the tail put a time before each event and nothing before its further lines. The CSV has milliseconds and a message, quoted where it
-holds a comma, a quote or a line end.
+An export and the tail put a time before each event and nothing before its further lines. The CSV has milliseconds and a message, quoted
+where it holds a comma, a quote or a line end.
 
 Follows "Exporting log data to Amazon S3" in the CloudWatch Logs User Guide and "logs tail" in the AWS CLI Command Reference.
 """

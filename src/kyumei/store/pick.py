@@ -7,7 +7,6 @@ Python's own splitter, which is slower and always right.
 
 from __future__ import annotations
 
-import gzip
 import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -16,14 +15,13 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 import duckdb
-import zstandard
 
 from kyumei import discover
 from kyumei.errors import ConfigError
 from kyumei.layouts.casts import quoted
 from kyumei.store.identify import Identity, identify
 from kyumei.store.lines import MAX_LINE, batches, decode
-from kyumei.store.unpack import BROKEN, CHUNK, Unpacked, members
+from kyumei.store.unpack import Unpacked, members
 from kyumei.store.unwrap import Broken, records, strip_export_time
 
 if TYPE_CHECKING:
@@ -42,6 +40,10 @@ FAR = timedelta(hours=26)
 """Further than the widest zone (UTC+14) and half a day of disorder."""
 YEARLESS = 2
 HEAD = 256 * 1024
+EMPTY_CHUNKS = 64
+"""Chunks without text at the start of a file after which no more is looked for."""
+_MISREAD = re.compile("[*?\\[\\]{}\udc80-\udcff]|://|^-$")
+"""What in a path DuckDB would take for a pattern or an address, or could not be told."""
 PIECE = 32 * 1024
 
 
@@ -79,7 +81,7 @@ def pick_all(
             found.append(Part(replace(artifact, number=len(found) + 1), Identity("empty"), trouble=artifact.trouble))
             continue
         for member, compression, stream in members(artifact):
-            name = f"{artifact.name}!{_label(member)}" if member else artifact.name
+            name = f"{artifact.name}!{member}" if member else artifact.name
             numbered = replace(artifact, number=len(found) + 1, name=name, member=member, compression=compression)
             found.append(_pick(con, numbered, stream, settings, window, offsets))
     return found
@@ -117,12 +119,6 @@ def far_from(window: Window, part: Part, head: bytes, pieces: tuple[bytes, ...])
     return len(sides) == 1 and "near" not in sides
 
 
-def _label(member: str) -> str:
-    """A member's name as a label: forward slashes, no way up."""
-    steps = [step for step in member.replace("\\", "/").split("/") if step not in {"", ".", ".."}]
-    return "/".join(steps) or "member"
-
-
 def _pick(  # noqa: PLR0913 - the six things that a pick depends on
     con: duckdb.DuckDBPyConnection,
     artifact: Artifact,
@@ -132,10 +128,8 @@ def _pick(  # noqa: PLR0913 - the six things that a pick depends on
     offsets: Callable[[Identity], tuple[timedelta, ...]],
 ) -> Part:
     chunks = stream.chunks()
-    head = b"" if stream.trouble else next(chunks, b"")
-    if artifact.compression.endswith("parquet"):
-        return Part(artifact, Identity("binary"), trouble="Parquet is not read yet")
-    identity = identify(artifact.name, head[:HEAD] if len(head) > HEAD else head, _pieces(artifact), settings)
+    empty, head = _first_text(chunks)
+    identity = identify(artifact.name, head[:HEAD], () if stream.encoding else _pieces(artifact), settings)
     part = Part(artifact, identity, trouble=stream.trouble)
     if identity.formats:
         part.format, part.others = identity.formats[0], identity.formats[1:]
@@ -145,7 +139,7 @@ def _pick(  # noqa: PLR0913 - the six things that a pick depends on
     told = settings.log_format(artifact.name)
     if told is not None:
         part.format, part.layout = "nginx_access", _custom(told)
-    rest = chain([head], chunks)
+    rest = chain(empty, [head], chunks)
     if identity.shape in {"document", "snapshot"}:
         _pick_document(con, part, rest)
     else:
@@ -159,11 +153,23 @@ def _pick(  # noqa: PLR0913 - the six things that a pick depends on
             and identity.shape == "lines"
             and artifact.compression in {"", "gzip", "zstd"}
             and not artifact.member
+            and not stream.encoding
+            and not _MISREAD.search(str(artifact.path))
         )
         if not (bulk and _pick_bulk(con, part, prefixes)):
             _pick_exact(con, part, rest, prefixes)
     part.trouble = part.trouble or stream.trouble
     return part
+
+
+def _first_text(chunks: Iterator[bytes]) -> tuple[list[bytes], bytes]:
+    """The first chunk that holds more than blanks and zeros, and those before it: a log emptied in place may begin with megabytes of zeros."""
+    empty: list[bytes] = []
+    while (head := next(chunks, b"")) and not head.strip(b"\xef\xbb\xbf \t\r\n\0") and len(empty) < EMPTY_CHUNKS:
+        empty.append(head)
+    if not head and empty:
+        head = empty.pop()
+    return empty, head
 
 
 def _pieces(artifact: Artifact) -> tuple[bytes, ...]:
@@ -204,14 +210,9 @@ def heads(part: Part) -> str | None:
 
 def _has_carriage_return(artifact: Artifact) -> bool:
     """Whether a file holds a carriage return, at which DuckDB's reader would end a line; a broken stream counts as one."""
-    openers = {"": open, "gzip": gzip.open, "zstd": lambda path, _: zstandard.open(path, "rb")}
-    try:
-        with openers[artifact.compression](artifact.path, "rb") as raw:  # type: ignore[operator]
-            while piece := raw.read(CHUNK):
-                if b"\r" in piece:
-                    return True
-    except BROKEN:
-        return True
+    for _, _, stream in members(artifact):
+        if any(b"\r" in piece for piece in stream.chunks()) or stream.trouble:
+            return True
     return False
 
 

@@ -6,30 +6,44 @@ unpacks beyond the bounds below is stopped and said, and a stream that breaks of
 
 from __future__ import annotations
 
-import bz2
-import gzip
+import codecs
 import io
-import lzma
+import stat
 import tarfile
 import zipfile
-import zlib
-from collections.abc import Callable, Iterator
-from typing import IO, TYPE_CHECKING, Any
+from functools import partial
+from typing import IO, TYPE_CHECKING
 
-import zstandard
+from kyumei.store.inflate import BROKEN, KINDS, Stream, inflated
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from kyumei.model.artifact import Artifact
+
+__all__ = ["BROKEN", "CHUNK", "Unpacked", "kind_of", "members"]
 
 MAGIC = (
     (b"\x1f\x8b", "gzip"),
     (b"\x28\xb5\x2f\xfd", "zstd"),
-    (b"BZh", "bzip2"),
     (b"\xfd7zXZ\x00", "xz"),
     (b"PK\x03\x04", "zip"),
     (b"PK\x05\x06", "zip"),
     (b"PAR1", "parquet"),
+    (b"7z\xbc\xaf\x27\x1c", "7z"),
+    (b"Rar!\x1a\x07", "rar"),
+    (b"\x04\x22\x4d\x18", "lz4"),
+    (b"\x1f\x9d", "compress"),
 )
+ARCHIVES = frozenset({"zip", "tar"})
+CLOSED = {
+    "parquet": "Parquet is not read yet; convert it to JSON lines",
+    "7z": "a 7z archive is not read; unpack it into the folder",
+    "rar": "a RAR archive is not read; unpack it into the folder",
+    "lz4": "lz4 is not read; decompress it first",
+    "compress": "compress (.Z) is not read; decompress it with gzip -d first",
+}
+"""What is recognised and not opened, and the word that says so."""
 BOMB_RATIO = 1_000
 """Text unpacks to 5 to 100 times its size; deflate can reach 1,032 for nothing but zeros."""
 BOMB_FLOOR = 64 * 1024 * 1024
@@ -37,48 +51,70 @@ BOMB_FLOOR = 64 * 1024 * 1024
 MAX_MEMBERS = 100_000
 MAX_LAYERS = 3
 """Firehose writes gzip in gzip; deeper nesting is no log."""
+MAX_ARCHIVES = 3
+"""Archives inside archives that are opened."""
+MAX_HELD = 256 * 1024 * 1024
+"""Bytes of a zip inside another file that are held in memory: its table of contents stands at its end."""
 CHUNK = 1 << 20
 
-BROKEN = (
-    EOFError,
-    zlib.error,
-    lzma.LZMAError,
-    zstandard.ZstdError,
-    OSError,
-    tarfile.TarError,
-    zipfile.BadZipFile,
-    NotImplementedError,
-    RuntimeError,
-    ValueError,
-)
-"""What decompressors raise for damaged input; each is turned into a trouble of the artifact."""
+
+class _Budget:
+    """How many bytes one file of the case may unpack to, all its members together."""
+
+    def __init__(self, packed_size: int) -> None:
+        """``packed_size`` in bytes is what the ratio is measured against."""
+        self.bound = max(BOMB_FLOOR, packed_size * BOMB_RATIO)
+        self.given = 0
+
+    @property
+    def trouble(self) -> str:
+        """Why it was stopped, or empty."""
+        return f"stopped after {self.bound} bytes: it unpacks to more than {BOMB_RATIO} times its size" if self.given > self.bound else ""
 
 
 class Unpacked:
-    """A stream of decompressed bytes that remembers what went wrong instead of raising it."""
+    """A stream of decompressed bytes that remembers what went wrong instead of raising it. UTF-16 is given as UTF-8."""
 
-    def __init__(self, stream: IO[bytes], packed_size: int) -> None:
-        """Wrap ``stream``; ``packed_size`` in bytes is what the bomb ratio is measured against."""
+    def __init__(self, stream: Stream, budget: _Budget, trouble: str = "") -> None:
+        """Wrap ``stream``; with a ``trouble`` nothing of it is given."""
         self._stream = stream
-        self._bound = max(BOMB_FLOOR, packed_size * BOMB_RATIO)
-        self._given = 0
-        self.trouble = ""
+        self._budget = budget
+        self.trouble = trouble
+        self.encoding = "" if trouble else _encoding(stream.peek(512))
+        """``utf-16-le``, ``utf-16-be``, or empty for bytes that are given as they are."""
 
     def chunks(self, size: int = CHUNK) -> Iterator[bytes]:
-        """Pieces of at most ``size`` bytes until the end, a fault, or the bound."""
-        while True:
+        """Pieces of about ``size`` bytes until the end, a fault, or the bound."""
+        given = 0
+        decoder = codecs.getincrementaldecoder(self.encoding)("backslashreplace") if self.encoding else None
+        while not self.trouble:
             try:
                 piece = self._stream.read(size)
             except BROKEN as error:
-                self.trouble = f"breaks off after {self._given} bytes of text ({_reason(error)})"
-                return
+                self.trouble = f"breaks off after {given} bytes of text ({_reason(error)})"
+                break
             if not piece:
-                return
-            self._given += len(piece)
-            if self._given > self._bound:
-                self.trouble = f"stopped after {self._bound} bytes: it unpacks to more than {BOMB_RATIO} times its size"
-                return
-            yield piece
+                break
+            given += len(piece)
+            self._budget.given += len(piece)
+            self.trouble = self._budget.trouble
+            if self.trouble:
+                break
+            yield decoder.decode(piece).encode("utf-8", "backslashreplace") if decoder else piece
+        if decoder and (rest := decoder.decode(b"", final=True)):
+            yield rest.encode("utf-8", "backslashreplace")
+
+
+def _encoding(head: bytes) -> str:
+    """Which UTF-16 text is written in, by its byte-order mark or by zeros at every second place; empty for anything else."""
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16-le" if head[0] == 0xFF else "utf-16-be"  # noqa: PLR2004 - the first byte of the mark
+    even, odd = head[0::2], head[1::2]
+    if len(head) >= 16 and 0 not in even and odd.count(0) > len(odd) * 0.9:  # noqa: PLR2004 - two words of ASCII at least
+        return "utf-16-le"
+    if len(head) >= 16 and 0 not in odd and even.count(0) > len(even) * 0.9:  # noqa: PLR2004
+        return "utf-16-be"
+    return ""
 
 
 def _reason(error: BaseException) -> str:
@@ -87,83 +123,158 @@ def _reason(error: BaseException) -> str:
 
 
 def kind_of(head: bytes) -> str:
-    """``gzip``, ``zstd``, ``bzip2``, ``xz``, ``zip``, ``tar``, ``parquet``, or empty for plain bytes."""
+    """``gzip``, ``zstd``, ``bzip2``, ``xz``, ``zip``, ``tar``, one of CLOSED, or empty for plain bytes."""
     for magic, kind in MAGIC:
         if head.startswith(magic):
             return kind
+    if head[:3] == b"BZh" and head[4:10] in {b"1AY&SY", b"\x17\x72\x45\x38\x50\x90"}:
+        return "bzip2"
     return "tar" if head[257:262] == b"ustar" else ""
 
 
-def _opener(kind: str) -> Callable[[IO[bytes]], IO[bytes]]:
-    openers: dict[str, Callable[[Any], Any]] = {
-        "gzip": lambda raw: gzip.GzipFile(fileobj=raw),
-        "zstd": lambda raw: zstandard.ZstdDecompressor(max_window_size=1 << 31).stream_reader(raw, read_across_frames=True),
-        "bzip2": bz2.BZ2File,
-        "xz": lzma.LZMAFile,
-    }
-    return openers[kind]
-
-
-def _peel(raw: IO[bytes]) -> tuple[IO[bytes], str]:
-    """Take off up to MAX_LAYERS layers of compression; the stream and what was taken off, joined by ``+``."""
-    layers: list[str] = []
-    stream: IO[bytes] = raw
-    for _ in range(MAX_LAYERS):
-        buffered = io.BufferedReader(stream, CHUNK)  # type: ignore[arg-type]  # every stream here is readable
-        try:
-            kind = kind_of(buffered.peek(512)[:512])
-        except BROKEN:
-            return buffered, "+".join(layers)
-        if kind not in {"gzip", "zstd", "bzip2", "xz"}:
-            return buffered, "+".join([*layers, kind] if kind else layers)
-        layers.append(kind)
-        stream = _opener(kind)(buffered)
-    return stream, "+".join(layers)
-
-
 def members(artifact: Artifact) -> Iterator[tuple[str, str, Unpacked]]:
-    """Each readable part of a file as (member name, compression, bytes); one part with an empty name for all but archives.
+    """Each part of a file as (member name, compression, bytes); one part with an empty name for all but archives.
 
-    The bytes of a part must be read before the next part is asked for.
+    Member names are labels: forward slashes, no way up, each once; a member of an inner archive is ``inner.zip!member``. The bytes of a part must be
+    read before the next part is asked for. What cannot be opened comes as a part with its trouble and no bytes.
     """
+    budget = _Budget(artifact.size)
+    seen: dict[str, int] = {}
     try:
         with artifact.path.open("rb") as raw:
-            stream, compression = _peel(raw)
-            if compression.endswith("zip") and not compression.endswith("gzip"):
-                yield from _zip_members(stream, compression, artifact.size)
-            elif compression.endswith("tar"):
-                yield from _tar_members(stream, compression, artifact.size)
-            else:
-                yield "", compression, Unpacked(stream, artifact.size)
+            for label, compression, part in _parts("", Stream(partial(raw.read, CHUNK)), (), budget, raw):
+                again = seen[label] = seen.get(label, 0) + 1
+                yield (f"{label} ({again})" if label and again > 1 else label), compression, part
     except BROKEN as error:
-        failed = Unpacked(io.BytesIO(b""), 0)
-        failed.trouble = f"cannot be opened ({_reason(error)})"
-        yield "", "", failed
+        yield "", "", _closed(f"cannot be opened ({_reason(error)})", budget)
 
 
-def _zip_members(stream: IO[bytes], compression: str, size: int) -> Iterator[tuple[str, str, Unpacked]]:
-    seekable = stream if compression == "zip" else io.BytesIO(b"".join(Unpacked(stream, size).chunks()))
-    with zipfile.ZipFile(seekable) as archive:
-        for info in archive.infolist()[:MAX_MEMBERS]:
+def _closed(trouble: str, budget: _Budget) -> Unpacked:
+    return Unpacked(Stream(bytes), budget, trouble)
+
+
+def _parts(
+    label: str, stream: Stream, outer: tuple[str, ...], budget: _Budget, raw: IO[bytes] | None = None
+) -> Iterator[tuple[str, str, Unpacked]]:
+    """The parts of one stream; ``outer`` is what it lies in, ``raw`` the same bytes as a file that can be entered anywhere."""
+    stream, layers = _peel(stream)
+    compression = "+".join((*outer, *layers))
+    kind = layers[-1] if layers else ""
+    if kind in CLOSED:
+        yield label, compression, _closed(CLOSED[kind], budget)
+    elif kind not in ARCHIVES:
+        yield label, compression, Unpacked(stream, budget)
+    elif len([one for one in outer if one in ARCHIVES]) >= MAX_ARCHIVES:
+        yield label, compression, _closed(f"an archive inside {MAX_ARCHIVES} archives is not opened", budget)
+    else:
+        inner = (*outer, *layers)
+        found = (
+            _zip_members(stream, inner, budget, raw if layers == (kind,) else None)
+            if kind == "zip"
+            else _tar_members(stream, inner, budget)
+        )
+        try:
+            for name, kinds, part in found:
+                yield "!".join(filter(None, (label, name))), kinds, part
+        except BROKEN as error:
+            yield label, compression, _closed(f"the archive breaks off ({_reason(error)})", budget)
+
+
+def _peel(stream: Stream) -> tuple[Stream, tuple[str, ...]]:
+    """Take off up to MAX_LAYERS layers of compression; the stream and what was taken off, the kind of what lies inside last."""
+    layers: list[str] = []
+    while (kind := kind_of(stream.peek(512))) in KINDS and len(layers) < MAX_LAYERS:
+        layers.append(kind)
+        stream = inflated(stream, kind)
+    return stream, (*layers, kind) if kind and kind not in KINDS else tuple(layers)
+
+
+def _label(member: str) -> str:
+    """A member's name as a label: forward slashes, no way up, bytes that are no text written out."""
+    text = member.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    steps = [step for step in text.replace("\\", "/").split("/") if step not in {"", ".", ".."}]
+    return "/".join(steps) or "member"
+
+
+def _too_many(count: str, budget: _Budget) -> Unpacked:
+    return _closed(f"only the first {MAX_MEMBERS} of {count} members are read", budget)
+
+
+def _zip_members(stream: Stream, outer: tuple[str, ...], budget: _Budget, raw: IO[bytes] | None) -> Iterator[tuple[str, str, Unpacked]]:
+    compression = "+".join(outer)
+    with zipfile.ZipFile(raw or _held(stream)) as archive:
+        found = archive.infolist()
+        for number, info in enumerate(found):
+            if number >= MAX_MEMBERS:
+                yield "", compression, _too_many(str(len(found)), budget)
+                return
+            if budget.trouble:
+                yield "", compression, _closed(f"{budget.trouble}; {len(found) - number} members are not read", budget)
+                return
+            label = _label(info.filename)
             if info.is_dir():
                 continue
             if info.flag_bits & 1:
-                locked = Unpacked(io.BytesIO(b""), 0)
-                locked.trouble = "the member is encrypted"
-                yield info.filename, compression, locked
+                yield label, compression, _closed("the member is protected by a password", budget)
+            elif stat.S_ISLNK(info.external_attr >> 16):
+                yield label, compression, _closed("a link in an archive is not followed", budget)
+            else:
+                try:
+                    with archive.open(info) as member:
+                        yield from _parts(label, Stream(partial(member.read, 65536)), outer, budget)
+                except BROKEN as error:
+                    yield label, compression, _closed(f"cannot be opened ({_reason(error)})", budget)
+
+
+def _held(stream: Stream) -> IO[bytes]:
+    """A zip that lies inside another file, in memory."""
+    held = stream.peek(MAX_HELD + 1)
+    if len(held) > MAX_HELD:
+        message = f"a zip of more than {MAX_HELD} bytes inside another file"
+        raise ValueError(message)
+    return io.BytesIO(held)
+
+
+def _tar_members(stream: Stream, outer: tuple[str, ...], budget: _Budget) -> Iterator[tuple[str, str, Unpacked]]:
+    compression = "+".join(outer)
+    # tarfile wants a file object and calls nothing but read when the mode says that it is a stream.
+    with tarfile.open(fileobj=stream, mode="r|") as archive:  # type: ignore[call-overload]
+        for number, info in enumerate(archive):
+            if number >= MAX_MEMBERS:
+                yield "", compression, _too_many("more", budget)
+                return
+            if budget.trouble:
+                yield "", compression, _closed(f"{budget.trouble}; the members that follow are not read", budget)
+                return
+            label = _label(info.name)
+            if info.isdir():
                 continue
-            with archive.open(info) as member:
-                inner, layers = _peel(member)
-                yield info.filename, "+".join(filter(None, (compression, layers))), Unpacked(inner, max(info.compress_size, 1))
-
-
-def _tar_members(stream: IO[bytes], compression: str, size: int) -> Iterator[tuple[str, str, Unpacked]]:
-    with tarfile.open(fileobj=stream, mode="r|") as archive:
-        for count, info in enumerate(archive):
             member = archive.extractfile(info) if info.isreg() else None
             if member is None:
-                continue
-            if count >= MAX_MEMBERS:
-                return
-            inner, layers = _peel(member)
-            yield info.name, "+".join(filter(None, (compression, layers))), Unpacked(inner, max(info.size, size, 1))
+                yield label, compression, _closed("a link or device in an archive is not followed", budget)
+            else:
+                yield from _parts(label, Stream(_whole(member, info.size)), outer, budget)
+        _check_end(archive)
+
+
+def _check_end(archive: tarfile.TarFile) -> None:
+    """Raise when bytes follow the last member that was found: tarfile ends without a word at a damaged header."""
+    while archive.fileobj and (rest := archive.fileobj.read(CHUNK)):
+        if rest.strip(b"\0"):
+            message = "a header is damaged; what follows it cannot be found"
+            raise ValueError(message)
+
+
+def _whole(member: IO[bytes], size: int) -> partial[bytes]:
+    """Reads a member of a tar, and raises where it ends before the size that its header states."""
+    left = [size]
+
+    def pull(amount: int) -> bytes:
+        piece = member.read(amount)
+        left[0] -= len(piece)
+        if not piece and left[0] > 0:
+            message = f"{left[0]} bytes are missing"
+            raise EOFError(message)
+        return piece
+
+    return partial(pull, 65536)

@@ -1,9 +1,10 @@
 """Takes log records out of what they are wrapped in: JSON documents, CloudWatch Logs answers and envelopes, console CSV.
 
-A document may be one object, an array, objects one after another with or without anything between them, or an envelope:
-``{"Records": […]}`` (CloudTrail, Kinesis), ``{"Events": […]}`` (lookup-events), ``{"events": […]}`` (filter-log-events, get-log-events),
-``{"logEvents": […]}`` (subscription, also as base64 of gzip under ``awslogs.data`` and ``kinesis.data``), ``{"results": […]}`` (Logs Insights).
-Every record says the line on which it starts and how many it takes up. What cannot be read comes as ``Broken``, never not at all.
+A document may be one object, an array, objects one after another with or without anything between them, or an envelope: ``{"Records":
+[…]}`` (CloudTrail, Kinesis), ``{"Events": […]}`` (lookup-events), ``{"events": […]}`` (filter-log-events, get-log-events),
+``{"logEvents": […]}`` (subscription, also as base64 of gzip under ``awslogs.data`` and ``kinesis.data``), ``{"results": […]}`` (Logs
+Insights). Every record says the line on which it starts and how many it takes up. What cannot be read comes as ``Broken``, never not at
+all.
 
 Follows "Log group-level subscription filters", "FilterLogEvents", "GetQueryResults" and "Export log data to Amazon S3" of CloudWatch Logs.
 """
