@@ -1,4 +1,4 @@
-"""Public samples: each agrees with what its own project asserts of it. The samples lie beside the repository, or where KYUMEI_CORPUS says."""
+"""Public samples: each agrees with what its own project asserts of it. They lie beside the repository, or at KYUMEI_CORPUS."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from incidents import SCENARIOS, generate
+from kyumei import discover
 from kyumei.api import investigate
 from kyumei.model.finding import Certainty
 
@@ -20,6 +21,19 @@ if TYPE_CHECKING:
     from kyumei.model.finding import Citation, Investigation
 
 SEEDS = [int(seed) for seed in os.environ.get("KYUMEI_SEEDS", "0 1").split()]
+GUILTY = {
+    "waf_rule_blocked": ("waf_rule_blocked", "with_alb_log", "custom_response"),
+    "waf_managed_rule_blocked": ("managed_size", "managed_cross_site_scripting"),
+    "waf_rate_limited": ("rate_limited",),
+    "waf_source_blocked": ("ip_set_blocked", "geo_blocked", "default_action_blocked"),
+    "waf_challenge_unanswered": ("captcha_asked", "challenge_asked"),
+    "waf_oversize_blocked": ("oversize_body",),
+    "waf_log_missing": ("waf_log_missing_with_alb_log",),
+    "web_server_refused": ("nginx_forbidden", "nginx_directory_index", "nginx_permission"),
+    "application_answered": ("app_forbidden", "waf_counted_only", "app_forbidden_with_alb_log"),
+    "load_balancer_answered": ("balancer_fixed_response",),
+}
+"""The scenarios in which each rule must be the one that names the cause. In all others it must not."""
 HOPS = {"waf": {"waf"}, "alb": {"alb"}, "nginx": {"nginx"}, "app": {"server", "app"}}
 
 
@@ -80,6 +94,12 @@ def _names(missing: str, log: str) -> bool:
     return words[log] in missing
 
 
+def test_every_rule_has_a_scenario() -> None:
+    """A rule that no scenario needs would never be seen to speak; every other scenario is its innocent case."""
+    assert set(GUILTY) == set(discover.rules())
+    assert {name for scenarios in GUILTY.values() for name in scenarios} <= set(SCENARIOS)
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("name", list(SCENARIOS))
 def test_scenario_ends_in_its_own_verdict(name: str, seed: int, tmp_path: Path) -> None:
@@ -87,5 +107,10 @@ def test_scenario_ends_in_its_own_verdict(name: str, seed: int, tmp_path: Path) 
     truth = generate(SCENARIOS[name](seed), tmp_path / "case")
     answer = investigate(tmp_path / "case", truth.sentence, now=truth.moment + timedelta(hours=8), cache=tmp_path / "cache")
     assert problems(truth, answer) == []
+    speaking = {finding.rule for finding in answer.findings[:1]}
+    guilty = {rule for rule, scenarios in GUILTY.items() if name in scenarios}
+    assert not guilty or speaking == guilty
+    others = {finding.rule for finding in answer.findings if finding.certainty is Certainty.PROVEN} - speaking
+    assert not others or truth.verdict == "cause_found", "a second proven cause beside no first one"
     for citation in citations(answer):
         assert_resolves(tmp_path / "case", citation)

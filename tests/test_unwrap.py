@@ -229,7 +229,7 @@ def test_every_line_belongs_to_a_record_or_the_wrapping(items: list[dict[str, An
     assert len(plain) >= len(items) or any(set(item) & {"Records", "Events", "events", "results", "records", "awslogs"} for item in items)
     lines = text.split("\n")
     for one in found:
-        assert one.text.split("\n")[0] in lines[one.line - 1] or one.origin
+        assert one.text.split("\n")[0] in lines[one.line - 1] or (isinstance(one, Record) and one.origin)
         assert one.span == one.text.count("\n") + 1
     covered = {line for one in found for line in range(one.line, one.line + one.span)}
     assert len(covered) + wrapper_lines(text, found) == sum(1 for line in lines if line.strip())
@@ -273,8 +273,18 @@ def test_nothing_raises_and_nothing_is_lost(text: str) -> None:
         assert [line for line in lost if "events" not in line and not line.startswith("timestamp,message")] == []
 
 
-def test_a_large_broken_text_ends_soon() -> None:
-    """Lines that all open something and close nothing are passed once each."""
-    assert len(_found('{"a":[\n' * 20_000)) >= 1
-    assert len(_found("[1,\n" * 20_000)) >= 1
-    assert len(_found('{"a":"\n' * 20_000)) == 20_000
+@pytest.mark.parametrize(
+    "text", ['{"a":[\n' * 100_000, "[1,\n" * 100_000, ('{"a":[\n' * 800) + "1,\n" * 300_000, '{"Records":[\n' + '{"a":\n' * 100_000]
+)
+def test_a_large_broken_text_ends_soon(text: str) -> None:
+    """Reading again and again from each line that opens something is given up, and what is left is kept."""
+    found = _found(text)
+    assert isinstance(found[-1], Broken)
+    covered = {line for one in found for line in range(one.line, one.line + one.span)}
+    assert len(covered) + wrapper_lines(text, found) == text.count("\n")
+
+
+def test_many_short_broken_lines_are_kept_one_by_one() -> None:
+    """Each with its line."""
+    found = _found('{"a":"\n' * 20_000)
+    assert [one.line for one in found] == list(range(1, 20_001))

@@ -27,11 +27,18 @@ USUAL = 30
 SPARSE = timedelta(hours=26)
 """In a log that writes little, a silence up to this long shows nothing either way; a daily log has a record within it."""
 
+_PASSED_ON = " UNION ALL ".join(
+    f"SELECT (_artifact, _line) FROM {name} WHERE _via = 'json_lines'" for name in ("nginx_access", "nginx_error", "app_log")
+)
+
 HOPS_OF = {
     # A line that a host log passes on (gunicorn's start and stop, say) is no access log, and not the application's own log either.
     # An error log does not record requests: its silence says nothing about one.
     "nginx_error": "'nginx_error'",
-    "app_log": "CASE WHEN coalesce(server, '') <> '' THEN CASE WHEN status IS NOT NULL THEN 'server' END WHEN _via IS NULL THEN 'app' END"
+    "app_log": "CASE WHEN coalesce(server, '') <> '' THEN CASE WHEN status IS NOT NULL THEN 'server' END "
+    "WHEN coalesce(_via, 'json_lines') = 'json_lines' THEN 'app' END",
+    # What a container wrote is not Docker's own: the line counts for who wrote what is inside.
+    "json_lines": f"CASE WHEN program = 'nginx' THEN 'nginx' WHEN (_artifact, _line) NOT IN ({_PASSED_ON}) THEN 'app' END",
 }
 """SQL for the hop of a row, where a table holds rows of several; null for rows that show no hop's activity."""
 

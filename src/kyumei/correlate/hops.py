@@ -126,13 +126,25 @@ def _from_traces(case: Case) -> list[tuple[str, str, str]]:
         found.append(("alb", "", "nginx answers ELB-HealthChecker"))
     if case.value("SELECT count(*) FROM nginx_error"):
         found.append(("nginx", "", "its error log is in the case"))
+    return found + _from_clients(case)
+
+
+def _from_clients(case: Case) -> list[tuple[str, str, str]]:
+    """A balancer or proxy that shows in who nginx's clients are, or in headers that only something in front writes, even where real_ip hides it."""
     clients = case.rows(
         "SELECT client_ip, count(*) AS n FROM nginx_access WHERE client_ip IS NOT NULL GROUP BY 1 ORDER BY 2 DESC LIMIT 200"
     )
     private = sum(row["n"] for row in clients if is_private(row["client_ip"]))
     if clients and private * 10 >= 9 * sum(row["n"] for row in clients):
-        found.append(("balancer", "", "nearly all clients that nginx sees have private addresses"))
-    return found
+        return [("balancer", "", "nearly all clients that nginx sees have private addresses")]
+    total, traced, forwarded = case.con.execute(
+        "SELECT count(*), count(*) FILTER (WHERE starts_with(trace_id, '1-')), count(forwarded_for) FROM nginx_access"
+    ).fetchone() or (0, 0, 0)
+    if traced and traced * 10 >= 9 * total:
+        return [("alb", "", "nearly all requests that nginx sees carry X-Amzn-Trace-Id")]
+    if forwarded and forwarded * 10 >= 9 * total:
+        return [("balancer", "", "nearly all requests that nginx sees carry X-Forwarded-For")]
+    return []
 
 
 def table(

@@ -10,6 +10,7 @@ import ipaddress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from kyumei.correlate.sightings import position
 
@@ -29,6 +30,8 @@ MOST = 20_000
 BY_ID = "trace id"
 BY_CLIENT = "time, method, path and client"
 BY_TIME = "time, method and path"
+GAVE_UP = frozenset({499, 502, 503, 504, 408, 460})
+"""Statuses of a hop that no longer waited, or could not use what came: behind it the same request may have ended otherwise."""
 
 Row = dict[str, Any]
 
@@ -62,7 +65,7 @@ def matches(symptom: Symptom, row: Row) -> bool:
         return False
     if symptom.method and row["method"] and row["method"] != symptom.method:
         return False
-    if symptom.path and (row["path"] is None or _bare(row["path"]) != _bare(symptom.path)):
+    if symptom.path and (row["path"] is None or _alike(row["path"]) != _alike(symptom.path)):
         return False
     if symptom.host and row["host"] and row["host"].lower() != symptom.host.lower():
         return False
@@ -88,6 +91,16 @@ def _has_id(symptom: Symptom, row: Row) -> bool:
 
 def _bare(path: str) -> str:
     return path.split("?", 1)[0].rstrip("/") or "/"
+
+
+def is_path(stated: str, row: Row) -> bool:
+    """Whether a record has the stated path letter by letter; a slash at the end and the query string do not count."""
+    return row["path"] is not None and _bare(row["path"]) == _bare(stated)
+
+
+def _alike(path: str) -> str:
+    """A path as a person may write it from memory: letters large or small, escapes written out or not."""
+    return unquote(_bare(path)).casefold()
 
 
 def _is_client(stated: str, row: Row) -> bool:
@@ -121,16 +134,24 @@ def exchanges(case: Case, symptom: Symptom, window: Window) -> tuple[list[Exchan
     base = "SELECT * FROM sightings WHERE time >= ? AND started < ?"
     wanted = case.rows(f"{base} AND {conditions} ORDER BY abs(epoch(time - ?::TIMESTAMP)) LIMIT {MOST}", [start, end, *parameters, middle])
     wanted = [row for row in wanted if matches(symptom, row)]
+    if symptom.path:
+        wanted = [row for row in wanted if is_path(symptom.path, row)] or wanted
     if not wanted:
         return [], 0
-    keys = sorted({(row["method"] or "", row["path"] or "") for row in wanted})[:500]
+    paths = sorted({row["path"] or "" for row in wanted})[:500]
     pool = case.rows(
-        f"{base} AND list_contains(?::VARCHAR[], concat(coalesce(method, ''), ' ', coalesce(path, ''))) ORDER BY abs(epoch(time - ?::TIMESTAMP)) LIMIT {MOST}",
-        [start - AROUND, end + AROUND, [f"{method} {path}" for method, path in keys], middle],
+        f"{base} AND list_contains(?::VARCHAR[], coalesce(path, '')) ORDER BY abs(epoch(time - ?::TIMESTAMP)) LIMIT {MOST}",
+        [start - AROUND, end + AROUND, paths, middle],
     )
     joined = join(pool)
-    chosen = {(row["table_name"], row["_artifact"], row["_line"]) for row in wanted}
-    found = [one for one in joined if any((row["table_name"], row["_artifact"], row["_line"]) in chosen for row in one.sightings.values())]
+    chosen = {(row["table_name"], row["_artifact"], row["_line"], row["time"]) for row in wanted}
+    found = [
+        one
+        for one in joined
+        if any((row["table_name"], row["_artifact"], row["_line"], row["time"]) in chosen for row in one.sightings.values())
+    ]
+    # X-Forwarded-For is what the client says it is: a record of the stated address itself comes before one that only claims it.
+    found = [one for one in found if one.outermost["client_ip"] == symptom.client] or found
     found.sort(key=lambda one: abs((one.outermost["time"] - middle).total_seconds()))
     return found, len(found)
 
@@ -146,9 +167,9 @@ def _condition(symptom: Symptom) -> tuple[str, list[object]]:
         parameters.append(symptom.status_class)
     else:
         parts.append("(status >= 400 OR (hop = 'waf' AND own))")
-    if symptom.path:
-        parts.append("rtrim(path, '/') = ?")
-        parameters.append(_bare(symptom.path).rstrip("/"))
+    if symptom.path and symptom.path.isascii() and "%" not in symptom.path:
+        parts.append("(lower(rtrim(path, '/')) = ? OR contains(path, '%'))")
+        parameters.append(_bare(symptom.path).rstrip("/").lower())
     return " AND ".join(parts), parameters
 
 
@@ -167,9 +188,10 @@ def _attach(hop: str, rows: Sequence[Row], found: list[Exchange]) -> list[Row]:
     """Give each record of a hop to the exchange it belongs to; those that belong to none."""
     left: list[Row] = []
     by_id = {one.outermost["trace_id"]: one for one in found if one.outermost["trace_id"]}
-    by_key: dict[tuple[Any, Any], list[Exchange]] = {}
+    by_path: dict[str, list[Exchange]] = {}
     for one in found:
-        by_key.setdefault((one.outermost["method"], one.outermost["path"]), []).append(one)
+        if one.outermost["path"] is not None:
+            by_path.setdefault(one.outermost["path"], []).append(one)
     for row in rows:
         same = by_id.get(row["trace_id"]) if row["trace_id"] else None
         if same is not None and hop not in same.sightings:
@@ -179,7 +201,7 @@ def _attach(hop: str, rows: Sequence[Row], found: list[Exchange]) -> list[Row]:
             left.append(row)
     pairs: list[tuple[int, float, int, int, Row, Exchange, str]] = []
     for index, row in enumerate(left):
-        for order, one in enumerate(by_key.get((row["method"], row["path"]), [])):
+        for order, one in enumerate(by_path.get(row["path"], [])):
             quality = _fits(hop, row, one)
             if quality is not None:
                 pairs.append(
@@ -209,6 +231,8 @@ def _fits(hop: str, row: Row, one: Exchange) -> str | None:
     outer = one.outermost
     if outer["trace_id"] and row["trace_id"] and outer["trace_id"] != row["trace_id"]:
         return None
+    if (outer["method"] and row["method"] and outer["method"] != row["method"]) or not _agree(one, row):
+        return None
     if row["query"] and outer["query"] and row["query"] != outer["query"]:
         return None
     latest = max(seen["time"] for seen in one.sightings.values())
@@ -227,6 +251,14 @@ def _fits(hop: str, row: Row, one: Exchange) -> str | None:
     if real and clients and not any(is_private(client) for client in clients):
         return None
     return BY_TIME
+
+
+def _agree(one: Exchange, row: Row) -> bool:
+    """Whether the status of a record further in may have become that of the exchange: a relay hands on what it got, unless it had given up."""
+    told = [seen for seen in one.sightings.values() if seen["status"] is not None and seen["hop"] != "waf"]
+    if not told or row["status"] is None or row["status"] == told[-1]["status"]:
+        return True
+    return told[-1]["hop"] != "alb" and told[-1]["status"] in GAVE_UP
 
 
 def _may_follow_block(row: Row) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from kyumei.correlate.sightings import position
+from kyumei.edge.server_errors import signature_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,6 +20,10 @@ Row = dict[str, Any]
 WEB_SERVERS = ("nginx", "apache")
 APPLICATIONS = ("server", "app")
 ERROR_NEAR = timedelta(seconds=2)
+SERVER_ERROR = 500
+_UPSTREAM_FAILED = re.compile(r"while (?:connecting to|sending (?:request )?to|reading (?:response|upstream)|SSL handshaking to)|no live upstreams|upstream sent ")
+_PASSED_ON = re.compile(r"FastCGI sent in stderr|uwsgi sent in stderr", re.IGNORECASE)
+"""What nginx copies from the server behind it; it says nothing of who answered."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +52,10 @@ def owner(one: Exchange, covering: Mapping[str, bool], errors: Sequence[Row]) ->
             return Owner("alb", "the load balancer's record names no target status", record=balancer)
     inner = one.innermost
     if inner["hop"] in APPLICATIONS:
-        return Owner(
-            "app",
-            f"the {'application server' if inner['hop'] == 'server' else 'application'} recorded the request with this status",
-            record=inner,
-        )
+        refused = next((seen for seen in one.sightings.values() if seen["hop"] in WEB_SERVERS and seen["own"]), None)
+        if refused is not None:
+            return _web_server(refused, covering, errors)
+        return _application(one, inner, errors)
     if inner["hop"] in WEB_SERVERS:
         return _web_server(inner, covering, errors)
     if inner["hop"] == "alb":
@@ -63,13 +68,36 @@ def _last_action(row: Row) -> str | None:
     return actions[-1] if actions else None
 
 
+def _application(one: Exchange, inner: Row, errors: Sequence[Row]) -> Owner:
+    """The application saw the request: the answer is its own, unless a relay gave up waiting for it."""
+    name = "application server" if inner["hop"] == "server" else "application"
+    relay = next((seen for seen in reversed(list(one.sightings.values())) if seen["status"] is not None and seen is not inner), None)
+    if relay is not None and relay["status"] != inner["status"]:
+        if inner["status"] is not None or relay["status"] >= SERVER_ERROR:
+            near = tuple(line for line in errors if _same_request(relay, line) and explains(line, relay["status"]))
+            why = f"it answered {relay['status']} to a request of which the {name}'s record says {inner['status'] or 'no status'}"
+            return Owner(relay["hop"], why, sure=bool(near), errors=near, record=relay)
+        return Owner("app", f"the request got as far as the {name}, whose record states no status", sure=False, record=inner)
+    return Owner("app", f"the {name} recorded the request with this status", record=inner)
+
+
+def explains(line: Row, status: int | None) -> bool:
+    """Whether a line of nginx's error log says why nginx itself gave this status."""
+    message = line["message"] or ""
+    if _PASSED_ON.search(message):
+        return False
+    failed = status is not None and status >= SERVER_ERROR and _UPSTREAM_FAILED.search(message) is not None
+    return failed or signature_of(message, status) is not None
+
+
 def _web_server(inner: Row, covering: Mapping[str, bool], errors: Sequence[Row]) -> Owner:
     hop = inner["hop"]
-    near = tuple(line for line in errors if _same_request(inner, line))
+    lines = tuple(line for line in errors if _same_request(inner, line))
+    near = tuple(line for line in lines if explains(line, inner["status"]))
     if inner["own"] is False:
-        return Owner("app", f"{hop} relayed the status of its upstream", errors=near, record=inner)
+        return Owner("app", f"{hop} relayed the status of its upstream", errors=lines, record=inner)
     if inner["own"] or near:
-        why = f"{hop}'s error log speaks of this request" if near else f"{hop}'s record names no upstream"
+        why = f"{hop}'s error log says why: {near[0]['message']}" if near else f"{hop}'s record names no upstream"
         return Owner(hop, why, errors=near, record=inner)
     behind = [name for name in APPLICATIONS if name in covering]
     if behind and "server" in behind and covering["server"]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from kyumei.contracts import Failure
 from kyumei.correlate.journey import AROUND, Exchange, exchanges, is_private
+from kyumei.correlate.outgoing import is_own_call
 from kyumei.correlate.owner import Owner, error_lines, owner
 from kyumei.correlate.sightings import position
 
@@ -44,6 +45,7 @@ def is_browser(agent: str | None) -> bool:
 def find(case: Case, symptom: Symptom, window: Window, covering: Mapping[str, bool], known: Sequence[Known]) -> list[Failure]:
     """The failing requests that fit the symptom, grouped, the group that fits best first."""
     found, _ = exchanges(case, symptom, window)
+    found = [one for one in found if not is_own_call(case, one, window, covering)]
     paths = sorted({one.outermost["path"] for one in found if one.outermost["path"]})
     naive = [(moment + step).replace(tzinfo=None) for moment, step in ((window.start, -AROUND), (window.end, AROUND))]
     errors = error_lines(case, paths, *naive) if paths else []
@@ -52,7 +54,7 @@ def find(case: Case, symptom: Symptom, window: Window, covering: Mapping[str, bo
         answered = owner(one, covering, errors)
         groups.setdefault(_signature(one, answered), []).append((one, answered))
     failures = [_failure(case, members, covering, known) for members in groups.values()]
-    return sorted(failures, key=lambda failure: _rank(failure, symptom, window, case))
+    return sorted(failures, key=lambda failure: rank(failure, symptom, window, case))
 
 
 def _signature(one: Exchange, answered: Owner) -> tuple[Any, ...]:
@@ -154,7 +156,7 @@ def _looks_human(sightings: Mapping[str, list[Row]]) -> bool:
     return not agents or not all(SCANNER.search(agent) for agent in agents)
 
 
-def _rank(failure: Failure, symptom: Symptom, window: Window, case: Case) -> tuple[Any, ...]:
+def rank(failure: Failure, symptom: Symptom, window: Window, case: Case) -> tuple[Any, ...]:
     """Smaller fits better: people before scanners, browsers if the person spoke of one, users of the site, nearness, number."""
     rows = [row for seen in failure.sightings.values() for row in seen]
     middle = (symptom.moment or window.middle).replace(tzinfo=None)

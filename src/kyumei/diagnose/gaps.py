@@ -42,6 +42,29 @@ def gap(hop: str, decides: str, name: str = "") -> Gap:
     )
 
 
+def elsewhere() -> Gap:
+    """The gap of requests that were let pass in front and of which no log behind has a trace."""
+    return Gap(
+        "nginx access log, or the application's, of the other hosts",
+        "what became of requests that AWS WAF let pass and that no log behind it has: another host answered them, or the load balancer did",
+        HOW["nginx"],
+    )
+
+
+def which_of(failures: Sequence[Failure]) -> Gap:
+    """The gap of a symptom that fits several failures of different causes."""
+    kinds = [
+        f"{TITLES.get(failure.hop, failure.hop)}, {failure.rows[0].get('method') or '?'} {failure.rows[0].get('path') or '?'} ({failure.total})"
+        for failure in failures
+        if failure.rows
+    ]
+    return Gap(
+        "path (URL) or the client of the reported request",
+        f"which of {len(kinds)} failures of different causes the person met: {'; '.join(kinds)}",
+        "ask the person for the URL, the exact time, or the address they came from",
+    )
+
+
 def deciding(failure: Failure | None, known: Sequence[Known], covering: Mapping[str, bool], reasons: Mapping[str, str]) -> list[Gap]:
     """The logs that would decide when no cause is found: those of the hops from the outermost one in that cannot say."""
     found: list[Gap] = []

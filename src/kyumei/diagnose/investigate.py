@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 from kyumei import discover
 from kyumei.correlate import sightings
+from kyumei.correlate.belonging import strangers
 from kyumei.correlate.coverage import LogCoverage, by_table, coverage
 from kyumei.correlate.hops import Known, chain, table
 from kyumei.correlate.timeline import timeline
-from kyumei.diagnose.failures import find, is_browser
-from kyumei.diagnose.gaps import deciding
-from kyumei.diagnose.lookalikes import look_alikes
+from kyumei.correlate.journey import is_path
+from kyumei.diagnose.failures import find, is_browser, rank
+from kyumei.diagnose.gaps import deciding, elsewhere, which_of
+from kyumei.diagnose.lookalikes import look_alikes, nearest
 from kyumei.diagnose.verdict import sentence
 from kyumei.diagnose.view import CaseView
 from kyumei.model.finding import Certainty, Finding, Gap, Investigation, RuledOut, Verdict
@@ -55,15 +57,17 @@ def investigate(case: Case, symptom: Symptom) -> Investigation:
         covering[log.hop] = covering.get(log.hop, True) and log.covers
         if not log.covers:
             reasons.setdefault(log.hop, f"its log {log.log} does not cover the moment: {log.why}")
+    for hop, why in strangers(case, symptom, window).items():
+        covering[hop] = False
+        reasons[hop] = why
     known = chain(case, logs)
     failures = find(case, symptom, window, covering, known)
     seen = _Seen(window, logs, covering, reasons, known, failures)
     findings, ruled_out, gaps = _opinions(case, symptom, seen)
     verdict = _verdict(findings, seen, case, symptom)
-    if verdict is not Verdict.CAUSE_FOUND:
-        gaps = _merged(
-            [*gaps, *(deciding(failures[0] if failures else None, known, covering, reasons) if verdict is Verdict.CANNOT_TELL else [])]
-        )
+    if verdict is Verdict.CANNOT_TELL:
+        lost = [] if failures or _arrived(case, symptom, seen) else [elsewhere()]
+        gaps = _merged([*gaps, *lost, *deciding(failures[0] if failures else None, known, covering, reasons)])
     ruled_out = [*ruled_out, *look_alikes(case, symptom, window, failures)]
     main = failures[0] if failures else None
     files = case.rows(
@@ -84,7 +88,7 @@ def investigate(case: Case, symptom: Symptom) -> Investigation:
         notes=tuple(_notes(case, symptom, seen)),
         case=case.root.name,
     )
-    said, message = sentence(answer, main)
+    said, message = sentence(answer, main, "" if main else nearest(case, symptom, window))
     return replace(
         answer, sentence=said, message=findings[0].message if verdict is Verdict.CAUSE_FOUND and findings[0].message else message
     )
@@ -114,7 +118,41 @@ def _opinions(case: Case, symptom: Symptom, seen: _Seen) -> tuple[list[Finding],
             if failure is seen.failures[0]:
                 ruled_out += opinion.ruled_out
                 gaps += opinion.gaps
+    if contested := _contested(case, symptom, seen):
+        gaps.insert(0, which_of(contested))
+        findings = [replace(finding, certainty=Certainty.POSSIBLE) for finding in findings]
     return findings, ruled_out, gaps
+
+
+OUTNUMBERED = 10
+"""How many times as many requests a cause must explain before a rival does not unsettle it."""
+FAR_SECONDS = 300
+"""A failure that is no nearer to the stated moment than this does not unsettle one that is."""
+
+
+def _contested(case: Case, symptom: Symptom, seen: _Seen) -> list[Failure]:
+    """Failures of several causes, each of which fits what the person said as well as the first: only the person can tell which it was."""
+    if symptom.path or symptom.client or symptom.request_ids or not seen.failures:
+        return []
+    first = seen.failures[0]
+    best = rank(first, symptom, seen.window, case)
+    found = [first]
+    for other in seen.failures[1:MOST_FAILURES]:
+        place = rank(other, symptom, seen.window, case)
+        near = place[-1] <= FAR_SECONDS or best[-1] > FAR_SECONDS
+        if place[:3] == best[:3] and near and _cause(other) != _cause(first) and other.total * OUTNUMBERED > first.total:
+            found.append(other)
+    return found if len(found) > 1 else []
+
+
+def _cause(failure: Failure) -> tuple[object, ...]:
+    """What is equal for failures of one cause, as far as the records tell."""
+    row = failure.rows[0] if failure.rows else {}
+    if failure.hop == "waf":
+        return (failure.hop, row.get("webacl_arn"), row.get("rule_id"), row.get("rule_in_group"))
+    if failure.hop == "alb":
+        return (failure.hop, row.get("elb"), row.get("rule_priority"), row.get("error_reason"))
+    return (failure.hop,)
 
 
 def _capped(finding: Finding, failure: Failure, symptom: Symptom, seen: _Seen) -> Finding:
@@ -126,6 +164,8 @@ def _capped(finding: Finding, failure: Failure, symptom: Symptom, seen: _Seen) -
         return replace(finding, certainty=Certainty.POSSIBLE)
     if finding.certainty is not Certainty.PROVEN:
         return finding
+    if symptom.path and not any(is_path(symptom.path, row) for rows in failure.sightings.values() for row in rows):
+        return replace(finding, certainty=Certainty.LIKELY)
     rivals = [other for other in seen.failures if other is not failure and other.human]
     vague = not (symptom.path or symptom.client or symptom.request_ids)
     unlike = [other for other in rivals if vague or (other.hop, other.why) != (failure.hop, failure.why)]
@@ -165,6 +205,12 @@ def _all_well(seen: _Seen, case: Case, symptom: Symptom) -> bool:
 
 ARRIVED = 0.98
 """Share of the requests let pass that must have arrived; the rest may be cut off at the ends of the window."""
+
+
+def _arrived(case: Case, symptom: Symptom, seen: _Seen) -> bool:
+    """Whether what WAF let pass arrived at the next hop whose log covers the moment, as far as there is one."""
+    behind = [one.hop for one in seen.known if one.hop != "waf" and one.logged and seen.covering.get(one.hop)]
+    return not seen.covering.get("waf") or not behind or behind[0] == "alb" or _all_arrived(seen, case, symptom, behind[0])
 
 
 def _all_arrived(seen: _Seen, case: Case, symptom: Symptom, hop: str) -> bool:
@@ -211,6 +257,15 @@ def _notes(case: Case, symptom: Symptom, seen: _Seen) -> list[str]:
         f"{row['name']}: {row['trouble']}"
         for row in case.rows("SELECT name, trouble FROM artifacts WHERE trouble <> '' ORDER BY name LIMIT 20")
     ]
+    notes += [
+        f"{row['name']} only repeats what stands in {row['original']}, and is counted once"
+        for row in case.rows(
+            "SELECT a.name, o.name AS original FROM _copies c JOIN artifacts a ON a.artifact = c.artifact JOIN artifacts o ON o.artifact = c.original ORDER BY 1 LIMIT 10"
+        )
+    ]
+    meant = {row["path"] for failure in seen.failures for rows in failure.sightings.values() for row in rows if row["path"]}
+    if symptom.path and meant and not any(is_path(symptom.path, {"path": path}) for path in meant):
+        notes.append(f"no failing request has the path {symptom.path} letter by letter; {', '.join(sorted(meant)[:3])} was taken for it")
     passed = case.value("SELECT count(*) FROM artifacts WHERE passed_over OR NOT whole")
     if passed:
         notes.append(

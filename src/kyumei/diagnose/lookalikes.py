@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from kyumei.correlate.hops import TITLES
+from kyumei.correlate.journey import is_path, matches
 from kyumei.correlate.sightings import position
 from kyumei.model.finding import RuledOut
 from kyumei.store.cite import cite
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from kyumei.store.case import Case
 
 SHOWN = 4
+AN_HOUR_AND_A_HALF = 5400
 CODE_OF = {"waf": "EDGE-022", "alb": "EDGE-009", "nginx": "EDGE-137", "server": "EDGE-001", "app": "EDGE-001"}
 """The id under which a look-alike is ruled out, by the hop that made it."""
 
@@ -35,19 +39,55 @@ def look_alikes(case: Case, symptom: Symptom, window: Window, failures: Sequence
             "SELECT * FROM sightings WHERE status = ? AND (time < ? OR started >= ?) AND coalesce(own, true) ORDER BY abs(epoch(time - ?::TIMESTAMP)) LIMIT 200",
             [status, start, end, start],
         )
+        rows.sort(key=lambda row: not (symptom.path and is_path(symptom.path, row)))
         found += [_other_time(case, row, window) for row in _first_of_each(rows)]
         rows = case.rows(
             "SELECT * FROM sightings WHERE status >= 400 AND status <> ? AND time >= ? AND started < ? AND coalesce(own, true) ORDER BY time LIMIT 200",
             [status, start, end],
         )
         found += [_other_status(case, row, status) for row in _first_of_each(rows)]
-    if symptom.path or symptom.client:
-        rows = case.rows(
-            "SELECT * FROM sightings WHERE status = ? AND time >= ? AND started < ? ORDER BY time LIMIT 500", [status or 403, start, end]
-        )
+        rows = case.rows("SELECT * FROM sightings WHERE status = ? AND time >= ? AND started < ? ORDER BY time LIMIT 500", [status, start, end])
         rows = [row for row in rows if (row["table_name"], row["_artifact"], row["_line"]) not in taken]
         found += [_other_request(case, row) for row in _first_of_each(rows)]
     return found + _counted(case, start, end)
+
+
+def nearest(case: Case, symptom: Symptom, window: Window) -> str:
+    """The failure outside of the window that is like the reported one, in words; empty where none is, or where too little was reported to tell."""
+    if not (symptom.path or symptom.client):
+        return ""
+    start, end = (moment.replace(tzinfo=None) for moment in (window.start, window.end))
+    rows = case.rows(
+        "SELECT * FROM sightings WHERE (time < ? OR started >= ?) AND (status >= 400 OR own) AND coalesce(own, true) "
+        "ORDER BY greatest(epoch(time - ?::TIMESTAMP), epoch(?::TIMESTAMP - time)) LIMIT 20000",
+        [start, end, end, start],
+    )
+    row = next((row for row in rows if matches(symptom, row)), None)
+    if row is None:
+        return ""
+    moment = row["time"].replace(tzinfo=UTC)
+    local = f" ({_local(moment, symptom.zone):%H:%M:%S} {symptom.zone})" if symptom.zone and symptom.zone != "UTC" else ""
+    word = "before" if row["time"] < start else "after"
+    return (
+        f"one like it was {TITLES[row['hop']]}'s {row['status']} to {row['method'] or '?'} {row['path']} at {moment:%Y-%m-%d %H:%M:%S} UTC{local}, "
+        f"{_apart(row, window)} {word} the stated time: are its hour, zone and date right?"
+    )
+
+
+def _local(moment: datetime, zone: str) -> datetime:
+    if zone[:1] in "+-":
+        return moment.astimezone(datetime.strptime(zone.replace(":", ""), "%z").tzinfo)
+    try:
+        return moment.astimezone(ZoneInfo(zone))
+    except (KeyError, ValueError):
+        return moment
+
+
+def _apart(row: dict[str, Any], window: Window) -> str:
+    """How far a record lies from the window."""
+    edge = window.start if row["time"] < window.start.replace(tzinfo=None) else window.end
+    seconds = abs((row["time"] - edge.replace(tzinfo=None)).total_seconds())
+    return f"{seconds / 3600:.1f} hours" if seconds >= AN_HOUR_AND_A_HALF else f"{max(1, round(seconds / 60))} minutes"
 
 
 def _first_of_each(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -68,13 +108,7 @@ def _what(row: dict[str, Any]) -> str:
 
 
 def _other_time(case: Case, row: dict[str, Any], window: Window) -> RuledOut:
-    apart = abs(
-        (
-            row["time"] - (window.start if row["time"] < window.start.replace(tzinfo=None) else window.end).replace(tzinfo=None)
-        ).total_seconds()
-    )
-    how = f"{apart / 3600:.1f} hours" if apart >= 5400 else f"{max(1, round(apart / 60))} minutes"
-    return RuledOut(CODE_OF.get(row["hop"], "EDGE-001"), f"{_what(row)}, {how} off the moment", (cite(case, row),))
+    return RuledOut(CODE_OF.get(row["hop"], "EDGE-001"), f"{_what(row)}, {_apart(row, window)} off the moment", (cite(case, row),))
 
 
 def _other_status(case: Case, row: dict[str, Any], status: int) -> RuledOut:

@@ -19,20 +19,20 @@ def what_was_seen(symptom: Symptom) -> str:
     return f"the {status}{f' on {target}' if target else ''}"
 
 
-def sentence(answer: Investigation, failure: Failure | None) -> tuple[str, str]:
-    """The verdict in one sentence, and a message in plain words."""
+def sentence(answer: Investigation, failure: Failure | None, near: str = "") -> tuple[str, str]:
+    """The verdict in one sentence, and a message in plain words; ``near`` tells of a failure like it at another time."""
     seen = what_was_seen(answer.symptom)
     if answer.verdict is Verdict.CAUSE_FOUND:
         first = answer.findings[0]
         return f"{first.title[0].upper()}{first.title[1:]}.", f"We found why you saw {seen}: {first.title}."
     if answer.verdict is Verdict.HEALTHY:
         return (
-            f"The logs cover the moment, and no request in it failed like {seen}.",
+            f"The logs cover the moment, and no request in it failed like {seen}{f'; {near}' if near else '.'}",
             f"At the time you named, our systems recorded no {seen.removeprefix('the ')}. Please tell us the exact time and address (URL), and whether it still happens.",
         )
     missing = f"the {answer.gaps[0].missing.removeprefix('the ')}" if answer.gaps else "a log that covers the moment"
     if failure is None:
-        start = f"no log in the case has {seen}"
+        start = f"no log in the case has {seen} at that time{f' ({near})' if near else ''}"
     elif failure.hop == "unknown":
         start = f"the failing request is in the logs, but not who answered it ({failure.why})"
     elif answer.findings:

@@ -20,7 +20,7 @@ LONGEST = 4096
 _TEXTS = (
     (
         "SQL injection",
-        r"\bunion\b.{0,40}\bselect\b|['\"]\s*(?:or|and)\s+['\"\d]|;\s*(?:drop|delete|insert|update)\s|\b(?:sleep|benchmark|pg_sleep)\s*\(",
+        r"\bunion[\s/*(]{1,20}(?:(?:all|distinct)[\s/*(]{1,20})?select\b|['\"]\s*(?:or|and)\s+['\"\d]|;\s*(?:drop|delete|insert|update)\s|\b(?:sleep|benchmark|pg_sleep)\s*\(",
     ),
     ("cross-site scripting", r"<\s*script|javascript:|\bon(?:error|load)\s*="),
     ("path traversal", r"\.\.[/\\]|/etc/passwd|win\.ini"),

@@ -69,7 +69,7 @@ class Block:
     @property
     def name(self) -> str:
         """The rule as a person names it: the one inside the group where a group ended the look."""
-        return str(self.row["rule_in_group"] or self.row["rule_id"])
+        return str(self.row["rule_in_group"] or self.row["rule_id"] or "?")
 
     @property
     def request(self) -> str:

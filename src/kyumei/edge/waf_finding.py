@@ -55,7 +55,7 @@ def opinion(view: View, cause: Cause) -> Opinion:
 
 def _finding(view: View, cause: Cause, block: Block) -> Finding:
     marks = looks_intended(block.failure.rows)
-    remedies = cause.remedies(view, block)
+    remedies = cause.remedies(view, block) or (_read_the_rule(block),)
     if marks:
         untouched = Remedy(f"No change: the block looks intended ({'; '.join(marks)}).")
         remedies = (untouched, *(replace(one, says=f"Only if the request is legitimate after all: {one.says}") for one in remedies))
@@ -71,6 +71,17 @@ def _finding(view: View, cause: Cause, block: Block) -> Finding:
         onset=onset(view, block),
         explains=block.failure.total,
         message=_intended(block) if marks else cause.message(block),
+    )
+
+
+def _read_the_rule(block: Block) -> Remedy:
+    """What is left where the record tells too little for a change: a redacted path, an address that is none."""
+    place = block.place or UNKNOWN
+    command = (
+        f"aws wafv2 get-web-acl --scope {place.scope} --region {place.region} --name {shlex.quote(place.name)} --id {shlex.quote(place.id)}"
+    )
+    return Remedy(
+        f"The record does not tell enough for an exception: read rule '{block.name}' and decide what it should pass over.", (command,)
     )
 
 

@@ -1,9 +1,10 @@
 """Application logs: text with a time and a level, and the access lines of application servers.
 
-There is no standard, so this reads the usual shapes: Python logging in any order of its parts, gunicorn, uvicorn, werkzeug, Django, uWSGI, Celery, the
-Java loggers, Rails, Go, PHP, Node, logfmt and their kin. Most write local time without a zone. Lines that do not open a record (tracebacks above all)
-belong to the record before them. An application that wrote nothing of a request need not have missed it: gunicorn's access log is off by default, and a
-worker that was killed writes none of what it was doing. A request is only taken from a message where the message states it.
+There is no standard, so this reads the usual shapes: Python logging in any order of its parts, gunicorn, uvicorn, werkzeug, Django, uWSGI,
+Celery, the Java loggers, Rails, Go, PHP, Node, logfmt and their kin. Most write local time without a zone. Lines that do not open a record
+(tracebacks above all) belong to the record before them. An application that wrote nothing of a request need not have missed it: gunicorn's
+access log is off by default, and a worker that was killed writes none of what it was doing. A request is only taken from a message where
+the message states it.
 
 Follows the page "Logging HOWTO" of Python, gunicorn's "Settings" (access log format) and the source of the loggers named above.
 """
@@ -51,19 +52,28 @@ TABLE = Table(
         Column("user_agent", Kind.TEXT, "The User-Agent header."),
         Column("request_seconds", Kind.FLOAT, "How long the request took."),
         Column("request_id", Kind.TEXT, "The id of the request.", Link.REQUEST),
-        Column("trace_id", Kind.TEXT, "The root of X-Amzn-Trace-Id, 1-xxxxxxxx-xxxxxxxxxxxxxxxxxxxxxxxx, or a trace id of 32 digits.", Link.TRACE),
-        Column("user", Kind.TEXT, "The user of an access line."),
+        Column(
+            "trace_id",
+            Kind.TEXT,
+            "The root of X-Amzn-Trace-Id, 1-xxxxxxxx-xxxxxxxxxxxxxxxxxxxxxxxx, or a trace id of 32 digits.",
+            Link.TRACE,
+        ),
+        Column("user", Kind.TEXT, "The user of an access line.", Link.PRINCIPAL),
     ),
 )
 _SERVERS = re.compile("gunicorn|uvicorn|uwsgi|werkzeug|hypercorn", re.IGNORECASE)
 _NGINX_ERROR = re.compile(r"[0-9/]{10} [0-9:]{8} \[[a-z]+\] [0-9]+#[0-9]+: ", re.ASCII)
 _SYSLOG = re.compile(
-    r"[0-9-]{10}T[0-9:.]+(?:Z|(?P<offset>[+-][0-9]{2}:?[0-9]{2})) [^ \[\]\t]*[^ \[\]\t:] (?P<tag>[^ \t\[\]:]+)(?P<process>\[[0-9]+\])?:(?: |\Z)", re.ASCII
+    r"[0-9-]{10}T[0-9:.]+(?:Z|(?P<offset>[+-][0-9]{2}:?[0-9]{2})) [^ \[\]\t]*[^ \[\]\t:] "
+    r"(?P<tag>[^ \t\[\]:]+)(?P<process>\[[0-9]+\])?:(?: |\Z)",
+    re.ASCII,
 )
 _SPOKEN = re.compile(r"\[?[0-9-]{10} [0-9:]{8}(?:[.,][0-9]{1,9})?\]? (?:- )?[A-Za-z]", re.ASCII)
 # PostgreSQL (two spaces behind the severity) and MySQL write times and levels, too; they are no applications.
 _DATABASE = re.compile(
-    r"\[?[0-9]{4}-[0-9]{2}-[0-9]{2}[T ].*?(?:\b(?:LOG|ERROR|FATAL|PANIC|WARNING|NOTICE|INFO|DETAIL|HINT|STATEMENT|CONTEXT):  [^ ]|\[MY-[0-9]+\])", re.ASCII
+    r"\[?[0-9]{4}-[0-9]{2}-[0-9]{2}[T ]"
+    r".*?(?:\b(?:LOG|ERROR|FATAL|PANIC|WARNING|NOTICE|INFO|DETAIL|HINT|STATEMENT|CONTEXT):  [^ ]|\[MY-[0-9]+\])",
+    re.ASCII,
 )
 _SPACED_CLF = re.compile(r"\[[0-9]{2}/[A-Z][a-z]{2}/[0-9]{4} ", re.ASCII)
 _LOGFMT = re.compile(r"\b(?:level|lvl|severity|msg|message)=", re.ASCII)
@@ -88,7 +98,7 @@ def sniff(text: str, name: str) -> bool:
 
 
 def _is_syslog(line: str) -> bool:
-    """Whether an ISO time with a zone, a host and a tag open the line, as rsyslog writes it; a level is no tag, and time in Z needs a process."""
+    """Whether an ISO time, a host and a tag open the line, as rsyslog writes it; a level is no tag, and time in Z needs a process."""
     found = _SYSLOG.match(line)
     return found is not None and LEVEL.python(found["tag"]) is None and bool(found["offset"] or found["process"])
 

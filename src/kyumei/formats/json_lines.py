@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from kyumei.contracts import Format
 from kyumei.layouts.casts import INTEGER, TEXT, Cast
+from kyumei.layouts.json_inner import LISTED, NESTED, brought_up
 from kyumei.layouts.json_names import (
     ADDRESS,
     FILLED,
@@ -219,77 +220,16 @@ FIELDS = (
 _TIMES = frozenset(TIME_NAMES.split())
 _LEVELS = frozenset(way.path for target in FIELDS if target.column == "level" for way in target.ways) - {"status"}
 _NGINX_KEYS = ("request", "body_bytes_sent", "request_uri")
-_NESTED = ("message", "msg", "log", "MESSAGE")
-"""Keys whose text may be a JSON object of its own."""
 _PYTHON_KEYS = ("levelno", "lineno", "funcName", "pathname")
-_LISTED = ("stackTrace", "stack_trace", "stack", "traceback")
-_ODD_KEYS = ("resourceLogs", "instant", "host", "stream", *_LISTED)
-_BLANK = " \t\r\n"
+_ODD_KEYS = ("resourceLogs", "instant", "host", "stream", *LISTED)
 _URL = re.compile(r"(?:https?|wss?)://([^/?#\s]+)(.*)", re.ASCII | re.IGNORECASE | re.DOTALL)
 _PORT = re.compile(r":[0-9]*\Z")
 _RAISED = re.compile(r"([A-Za-z_$][\w.$]*)(?:: (.*))?", re.ASCII | re.DOTALL)
 
 
 def _prepare(document: dict[str, Any]) -> dict[str, Any]:
-    """The object with what is wrapped in it brought up: an OTLP record, JSON in a message, log4j's instant, a list of stack lines."""
-    changed = dict(document)
-    if isinstance(document.get("resourceLogs"), list):
-        changed = {**_otlp(document), **changed}
-    inside = document.get("instant")
-    if isinstance(inside, dict) and isinstance(inside.get("epochSecond"), int):
-        nanos = inside.get("nanoOfSecond")
-        changed["instant"] = f"{inside['epochSecond']}.{nanos if isinstance(nanos, int) else 0:09}"
-    for key in _LISTED:
-        if isinstance(lines := changed.get(key), list) and lines and all(isinstance(line, str) for line in lines):
-            changed[key] = "\n".join(line.rstrip("\n") for line in lines)
-    journal = changed.get("MESSAGE")
-    if isinstance(journal, list) and all(isinstance(code, int) and 0 <= code < 256 for code in journal):  # noqa: PLR2004 - bytes, as the journal writes what is not UTF-8
-        changed["MESSAGE"] = bytes(journal).decode("utf-8", "backslashreplace")
-    for key in _NESTED:
-        text = changed.get(key)
-        inner = parse_object(text.strip(_BLANK)) if isinstance(text, str) and text.lstrip(_BLANK)[:1] == "{" else None
-        if isinstance(inner, dict) and inner:
-            del changed[key]
-            return _merged(changed, inner)
-    return changed
-
-
-def _merged(outer: dict[str, Any], inner: dict[str, Any]) -> dict[str, Any]:
-    """One object of two: the inner one's time, level and keys count, and what they displace is kept under ``outer``."""
-    displaced = {key for key in outer if key in inner and inner[key] != outer[key]}
-    for names in (_TIMES, _LEVELS):
-        if names & inner.keys():
-            displaced |= (names & outer.keys()) - {key for key in outer if outer[key] == inner.get(key)}
-    kept = {key: value for key, value in outer.items() if key not in displaced}
-    return {**kept, **inner, **({"outer": {key: outer[key] for key in outer if key in displaced}} if displaced else {})}
-
-
-def _otlp(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The first log record of an OTLP line with flat keys; the resource's attributes first, so that the record's own win."""
-    resource = _first(document.get("resourceLogs"))
-    scope = _first(resource.get("scopeLogs"))
-    record = _first(scope.get("logRecords"))
-    about, body, named = resource.get("resource"), record.get("body"), scope.get("scope")
-    flat = {**_attributes(about if isinstance(about, dict) else {}), **_attributes(record)}
-    flat["logger"] = named.get("name") if isinstance(named, dict) else None
-    flat["body"] = _plain_value(body)
-    flat |= {key: record[key] for key in ("timeUnixNano", "severityText", "severityNumber", "traceId", "spanId") if key in record}
-    return {key: value for key, value in flat.items() if value is not None}
-
-
-def _first(items: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON value
-    return items[0] if isinstance(items, list) and items and isinstance(items[0], dict) else {}
-
-
-def _attributes(owner: Mapping[str, Any]) -> dict[str, Any]:
-    found = owner.get("attributes")
-    pairs = [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
-    return {item["key"]: _plain_value(item.get("value")) for item in pairs if isinstance(item.get("key"), str)}
-
-
-def _plain_value(value: Any) -> Any:  # noqa: ANN401 - any JSON value
-    """The value inside OTLP's ``{"stringValue": …}``."""
-    return next(iter(value.values())) if isinstance(value, dict) and len(value) == 1 else value
+    """The object with what is wrapped in it brought up; an inner time and level count before the outer ones."""
+    return brought_up(document, (_TIMES, _LEVELS))
 
 
 def _derive(document: Mapping[str, Any], values: dict[str, Any]) -> tuple[dict[str, Any], set[str]]:
@@ -355,7 +295,7 @@ LAYOUT = JsonRecord(
     steps=STEPS,
     plain=(
         f"NOT {_has(*_ODD_KEYS)}",
-        *(f"NOT coalesce(regexp_matches(\"raw {key}\", '^[ \\t\\r\\n]*\\{{'), false)" for key in _NESTED),
+        *(f"NOT coalesce(regexp_matches(\"raw {key}\", '^[ \\t\\r\\n]*\\{{'), false)" for key in NESTED),
         f"NOT ({_has(*_PYTHON_KEYS)} AND coalesce(regexp_matches(\"raw level\", '^[0-9]'), false))",
         "stack IS NULL",
         "coalesce(_target[1] = '/', true)",

@@ -1,16 +1,14 @@
 """The nginx error log: what nginx itself had to say, and for trouble with a request which one it was.
 
-The time is the host's local time without a zone. Only trouble with a request ends in ``, client: ...`` and what follows; the message before it may
-hold commas of its own, so the last such mark counts. A message of PHP-FPM may span several lines, and nginx cuts a line at 2048 bytes, in the middle
-of a value where it must. The level says little about the response: ``[error]`` lines come with 403, 404, 502 and 504 alike, and
-``[warn] ... buffered to a temporary file`` with a 200.
+The time is the host's local time without a zone. Only trouble with a request ends in ``, client: ...`` and what follows; the message
+before it may hold commas of its own, so the last such mark counts. A message of PHP-FPM may span several lines, and nginx cuts a line at
+2048 bytes, in the middle of a value where it must. The level says little about the response: ``[error]`` lines come with 403, 404, 502 and
+504 alike, and ``[warn] ... buffered to a temporary file`` with a 200.
 
 Follows nginx's ngx_http_log_error_handler and the page "Core functionality", error_log.
 """
 
 from __future__ import annotations
-
-import re
 
 from kyumei.contracts import Format
 from kyumei.layouts import stamps
@@ -18,7 +16,7 @@ from kyumei.layouts.casts import INTEGER, TEXT, Cast, Take
 from kyumei.layouts.clocks import LOCAL_TIME, SLASHED_TIME
 from kyumei.layouts.request_line import METHOD, PATH, QUERY, VERSION
 from kyumei.layouts.text import Text
-from kyumei.layouts.text_shapes import Look, Shape
+from kyumei.layouts.text_shapes import Look, Shape, compiled
 from kyumei.model.table import Column, Kind, Link, Table
 
 TABLE = Table(
@@ -87,6 +85,12 @@ _SPLIT = Look(
     (
         Shape(
             "of a request",
+            r'^(?P<client_ip>[^,"\n]*)(?P<_tail>(?:, [a-z ]{1,40}: (?s:.*))?)$',
+            (Take("message", "before", TEXT), Take("client_ip", "client_ip", TEXT), Take("_tail", "_tail", TEXT)),
+            last=", client: ",
+        ),
+        Shape(
+            "of a request that speaks of clients itself",
             r'^(?P<message>(?s:.*)), client: (?P<client_ip>[^,"\n]*)(?P<_tail>(?:, [a-z ]{1,40}: (?s:.*))?)$',
             tuple(Take(name, name, TEXT) for name in ("message", "client_ip", "_tail")),
         ),
@@ -116,9 +120,13 @@ _REQUEST = Look(
     ),
     whole=True,
 )
+_NUMBER = (Take("errno", "errno", INTEGER),)
 _ERRNO = Look(
     "message",
-    (Shape("errno", r"^(?s:.*)\((?P<errno>[0-9]{1,5}): ", (Take("errno", "errno", INTEGER),)),),
+    (
+        Shape("last bracket", r"^(?P<errno>[0-9]{1,5}): ", _NUMBER, last="("),
+        Shape("any bracket", r"^(?s:.*)\((?P<errno>[0-9]{1,5}): ", _NUMBER, only=r"\([0-9]{1,5}: "),
+    ),
     literals=(": ",),
     whole=True,
 )
@@ -127,14 +135,14 @@ LAYOUT = Text(
     columns=TABLE.columns,
     shapes=(_SHAPE,),
     written=(stamps.SLASHED,),
-    head=r"[0-9]{4}/[0-9]{2}/[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2} \[[a-z]+\] [0-9]+#[0-9]+: ",
+    head=r"(?:\x1b\[[0-9;]*m)*[0-9]{4}/[0-9]{2}/[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2} \[[a-z]+\] [0-9]+#[0-9]+: ",
     looks=(_SPLIT, _PARTS, _REQUEST, _ERRNO),
 )
 
 
 def sniff(text: str, name: str) -> bool:  # noqa: ARG001 - every sniff takes the name
     """Whether a record opens as only nginx's error log does: slashed time, level in brackets, ``pid#tid:``."""
-    return re.match(LAYOUT.head or "", text, re.ASCII) is not None
+    return compiled(LAYOUT.head or "").match(text) is not None
 
 
 FORMAT = Format(

@@ -1,9 +1,10 @@
 r"""Syslog: what programs of a host told its log daemon, as RFC 3164, as RFC 5424 and as rsyslog writes it to disk.
 
-Files on disk mostly have no priority, so facility and severity are null. RFC 3164 has neither year nor zone; the day is padded with a space. The host
-may be missing, so may the tag. Lines that begin with a tab or a space go on with the record above; rsyslog writes a line feed inside a message as
-``#012`` and a tab as ``#011``, which are undone here. ``last message repeated n times`` stands for n more of the record above. A program's own lines
-(nginx, gunicorn) are in ``message``, with a time of their own that may keep another zone. A priority above 191 is invalid and kept in ``_extra``.
+Files on disk mostly have no priority, so facility and severity are null. RFC 3164 has neither year nor zone; the day is padded with a
+space. The host may be missing, so may the tag. Lines that begin with a tab or a space go on with the record above; rsyslog writes a line
+feed inside a message as ``#012`` and a tab as ``#011``, which are undone here. ``last message repeated n times`` stands for n more of the
+record above. A program's own lines (nginx, gunicorn) are in ``message``, with a time of their own that may keep another zone. A priority
+above 191 is invalid and kept in ``_extra``.
 
 Follows RFC 3164 and RFC 5424, and RFC 6587 for the count of octets before a message.
 """
@@ -26,7 +27,12 @@ TABLE = Table(
     (
         Column("time", Kind.TIME, "When the daemon got the message; without a zone in RFC 3164, where the year is inferred too."),
         Column("facility", Kind.TEXT, "kern, user, daemon, auth, local0 ...; null where the line has no priority.", origin="PRI"),
-        Column("severity", Kind.TEXT, "emerg, alert, crit, err, warning, notice, info or debug; null where the line has no priority.", origin="PRI"),
+        Column(
+            "severity",
+            Kind.TEXT,
+            "emerg, alert, crit, err, warning, notice, info or debug; null where the line has no priority.",
+            origin="PRI",
+        ),
         Column("host", Kind.TEXT, "The host as it calls itself.", Link.HOST, "HOSTNAME"),
         Column("program", Kind.TEXT, "The program; null where the line has no tag.", origin="TAG, APP-NAME"),
         Column("pid", Kind.INTEGER, "The process.", origin="PROCID"),
@@ -37,14 +43,31 @@ TABLE = Table(
 )
 
 FACILITIES = (
-    *("kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp", "ntp", "audit", "alert", "clock"),
+    *(
+        "kern",
+        "user",
+        "mail",
+        "daemon",
+        "auth",
+        "syslog",
+        "lpr",
+        "news",
+        "uucp",
+        "cron",
+        "authpriv",
+        "ftp",
+        "ntp",
+        "audit",
+        "alert",
+        "clock",
+    ),
     *(f"local{number}" for number in range(8)),
 )
 SEVERITIES = ("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug")
 
 
 def _named(names: tuple[str, ...], divided: bool) -> Cast:  # noqa: FBT001 - a private function with two callers
-    """The name for a priority: facility × 8 + severity, 191 at most."""
+    """The name for a priority: facility times 8 + severity, 191 at most."""
 
     def cast(raw: str) -> str | None:
         if not re.fullmatch("[0-9]{1,3}", raw) or int(raw) > 8 * len(FACILITIES) - 1:
@@ -68,7 +91,7 @@ _ESCAPE = re.compile(r"\\([\"\\\]])")
 
 
 def structured(raw: str) -> str | None:
-    r"""Structured data as JSON text, ``{"id":{"name":"value"}}``; the escapes ``\"``, ``\\`` and ``\]`` are undone. Null for anything else."""
+    r"""Structured data as JSON text, ``{"id":{"name":"value"}}``, without the escapes before quote, backslash and bracket; else null."""
     elements: dict[str, dict[str, str]] = {}
     at = 0
     while at < len(raw):
@@ -142,10 +165,11 @@ LAYOUT = Text(
 )
 _LEVELS = "TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|ERR|CRITICAL|CRIT|FATAL|SEVERE|ALERT|EMERG|PANIC"
 _NO_LEVEL = rf"(?!(?i:{_LEVELS})\b)"
-# A priority; the date of RFC 3164; RFC 5424 that lost its priority; an ISO time, a host and a tag that is no level. Time in Z stands before lines of
-# CloudWatch, too, so there a process must follow the tag.
+# A priority; the date of RFC 3164; RFC 5424 that lost its priority; an ISO time, a host and a tag that is no level. Time in Z stands
+# before lines of CloudWatch, too, so there a process must follow the tag.
 _CERTAIN = re.compile(
-    rf"(?:[0-9]{{1,6}} )?<[0-9]{{1,5}}>(?:{_OLD} |[0-9]{{1,3}} (?:{_ISO}|-) |{_ISO} )|{_OLD} |[0-9]{{1,3}} {_ISO} [^ ]+ [^ ]+ [^ ]+ [^ ]+ [-\[]"
+    rf"(?:[0-9]{{1,6}} )?<[0-9]{{1,5}}>(?:{_OLD} |[0-9]{{1,3}} (?:{_ISO}|-) |{_ISO} )"
+    rf"|{_OLD} |[0-9]{{1,3}} {_ISO} [^ ]+ [^ ]+ [^ ]+ [^ ]+ [-\[]"
     rf"|{_ISO}(?<!Z) {_NO_LEVEL}[^ \[\]\t\n]*[^ :\[\]\t\n] {_NO_LEVEL}[^ \t\n\[\]:]+(?:\[[0-9]+\])?:(?: |\Z)"
     rf"|{_ISO} {_NO_LEVEL}[^ \[\]\t\n]*[^ :\[\]\t\n] {_NO_LEVEL}[^ \t\n\[\]:]+\[[0-9]+\]:(?: |\Z)",
     re.ASCII,

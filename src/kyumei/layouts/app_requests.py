@@ -1,8 +1,8 @@
 r"""What messages of applications say of requests, errors and ids, as data: looks for the text layout.
 
-A request is taken from a message only where it is stated unambiguously: as an access line, as a request line with its status, as a reason phrase and a
-path (Django), or as ``status=``, ``method=`` and ``path=``. Requests that the application itself sent to others (urllib3 and httpx log them with the
-URL before or inside) are not requests that it served and are left alone.
+A request is taken from a message only where it is stated unambiguously: as an access line, as a request line with its status, as a reason
+phrase and a path (Django), or as ``status=``, ``method=`` and ``path=``. Requests that the application itself sent to others (urllib3 and
+httpx log them with the URL before or inside) are not requests that it served and are left alone.
 """
 
 from __future__ import annotations
@@ -29,11 +29,17 @@ REASONS = {
     "Service Unavailable": 503,
 }
 """Reason phrases with which frameworks open a line about a request that failed."""
-REASON = Cast("status of a reason phrase", REASONS.get, f"CASE {{x}} {' '.join(f'WHEN {chr(39)}{text}{chr(39)} THEN {code}' for text, code in REASONS.items())} END")
+REASON = Cast(
+    "status of a reason phrase",
+    REASONS.get,
+    f"CASE {{x}} {' '.join(f'WHEN {chr(39)}{text}{chr(39)} THEN {code}' for text, code in REASONS.items())} END",
+)
 _UNITS = {"msecs": 1000, "micros": 1_000_000}
 SPENT = guarded(
     "time spent, as uWSGI writes it",
-    lambda raw: int(number) / _UNITS[unit] if (number := raw.partition(" ")[0]).isdigit() and (unit := raw.partition(" ")[2]) in _UNITS else None,
+    lambda raw: (
+        int(number) / _UNITS[unit] if (number := raw.partition(" ")[0]).isdigit() and (unit := raw.partition(" ")[2]) in _UNITS else None
+    ),
     "[0-9]{1,15} (?:msecs|micros)",
     "TRY_CAST(split_part({x}, ' ', 1) AS DOUBLE) / CASE WHEN ends_with({x}, ' msecs') THEN 1000 ELSE 1000000 END",
 )
@@ -46,6 +52,11 @@ def _go_seconds(raw: str) -> float | None:
 
 
 GO_SPENT = Cast("time spent, as Go writes it", _go_seconds, "NULL::DOUBLE")
+HEADER = Cast(
+    "header with quotes and backslashes escaped",
+    lambda raw: re.sub(r'\\(["\\])', r"\1", raw),
+    "CASE WHEN NOT contains({x}, chr(92)) THEN {x} END",
+)
 UNESCAPED = Cast(
     "text with quotes escaped",
     lambda raw: raw.replace('\\"', '"').replace("\\n", "\n"),
@@ -75,7 +86,7 @@ _ODD = (
 _CODE = Take("status", "status", INTEGER)
 _COMBINED = (
     *(_CODE, Take("time", "time", CLF_TIME), Take("client_ip", "client_ip", TEXT), Take("user", "user", TEXT)),
-    *(Take("sent_bytes", "sent_bytes", INTEGER), Take("referrer", "referrer", TEXT), Take("user_agent", "user_agent", TEXT)),
+    *(Take("sent_bytes", "sent_bytes", INTEGER), Take("referrer", "referrer", HEADER), Take("user_agent", "user_agent", HEADER)),
 )
 _WERKZEUG = (_CODE, Take("time", "time", SPACED_TIME), *_COMBINED[2:5])
 _PATH_TAKES = (Take("path", "path", TEXT), Take("query", "query", TEXT))
@@ -85,14 +96,24 @@ ACCESS = Look(
     "message",
     (
         Shape("sent to others", r'https?://[^ "]* "[A-Z]+ |^HTTP Request: '),
-        Shape("combined", rf'^{_PEER} {_CLF} "{_LINE}" {_STATUS} {_SENT}{_AGENT}', (*_PLAIN, *_COMBINED), {"server": "gunicorn", "_naive": UTC_TIME}),
+        Shape(
+            "combined",
+            rf'^{_PEER} {_CLF} "{_LINE}" {_STATUS} {_SENT}{_AGENT}',
+            (*_PLAIN, *_COMBINED),
+            {"server": "gunicorn", "_naive": UTC_TIME},
+        ),
         Shape(
             "combined, odd request",
             rf'^{_PEER} {_CLF} "(?P<request>{_VALUE})" {_STATUS} {_SENT}{_AGENT}',
             (*_ODD, *_COMBINED),
             {"server": "gunicorn", "_naive": UTC_TIME},
         ),
-        Shape("werkzeug", rf'^{_PEER} {_SPACED} "{_LINE}" {_STATUS} {_SENT}', (*_PLAIN, *_WERKZEUG), {"server": "werkzeug", "_naive": LOCAL_TIME}),
+        Shape(
+            "werkzeug",
+            rf'^{_PEER} {_SPACED} "{_LINE}" {_STATUS} {_SENT}',
+            (*_PLAIN, *_WERKZEUG),
+            {"server": "werkzeug", "_naive": LOCAL_TIME},
+        ),
         Shape(
             "werkzeug, odd request",
             rf'^{_PEER} {_SPACED} "(?P<request>{_VALUE})" {_STATUS} {_SENT}',
@@ -114,10 +135,18 @@ ACCESS = Look(
         Shape(
             "uwsgi",
             rf"^\[pid: [0-9]+\|app: [^\]\n]*\] (?:-|(?P<client_ip>[^ \n]+)) \((?P<user>[^)\n]*)\) \{{[^}}\n]*\}} "
-            rf"\[(?P<time>[A-Z][a-z]{{2}} {_MONTH} +[0-9]+ {_CLOCK} [0-9]{{4}})\] (?P<method>[A-Z]+) (?P<path>[^ ?\n]+)(?:\?(?P<query>[^ \n]*))? "
+            rf"\[(?P<time>[A-Z][a-z]{{2}} {_MONTH} +[0-9]+ {_CLOCK} [0-9]{{4}})\] "
+            r"(?P<method>[A-Z]+) (?P<path>[^ ?\n]+)(?:\?(?P<query>[^ \n]*))? "
             rf"=> generated (?P<sent_bytes>[0-9]+) bytes in (?P<took>[0-9]+ (?:msecs|micros)) \((?P<http_version>HTTP/[0-9.]+) {_STATUS}\)",
-            (*_PLAIN, _CODE, _CLIENT, Take("user", "user", TEXT), Take("time", "time", CTIME), Take("sent_bytes", "sent_bytes", INTEGER),
-             Take("request_seconds", "took", SPENT)),
+            (
+                *_PLAIN,
+                _CODE,
+                _CLIENT,
+                Take("user", "user", TEXT),
+                Take("time", "time", CTIME),
+                Take("sent_bytes", "sent_bytes", INTEGER),
+                Take("request_seconds", "took", SPENT),
+            ),
             {"server": "uwsgi", "_naive": LOCAL_TIME},
         ),
         Shape("runserver", rf'^"{_LINE}" {_STATUS} {_SENT}$', (*_PLAIN, _CODE, Take("sent_bytes", "sent_bytes", INTEGER))),
@@ -152,20 +181,20 @@ ACCESS = Look(
 )
 """A request in the first line of a message."""
 
-_STATED = ("path=", "path:", "uri=", "uri:")
-
 
 def _pair(name: str, keys: str, value: str, *takes: Take) -> Look:
-    """A value that the message states as ``key=value``; trusted only beside a path, so that the status is one of a request."""
-    return Look("_line", (Shape(name, rf"\b(?:{keys})[=:] ?[\"']?{value}", takes),), literals=_STATED)
+    """A value that the line states as ``key=value``."""
+    return Look("_stated", (Shape(name, rf"\b(?:{keys})[=:] ?[\"']?{value}", takes),))
 
 
 PAIRS = (
+    Look("_line", (Shape("stated", "^", (Take("_stated", "text", TEXT),)),), literals=("path=", "path:", "uri=", "uri:")),
     _pair("path", "path|uri|request_path|request_uri", _TARGET, *_PATH_TAKES),
     _pair("method", "method|request_method|verb", "(?P<method>[A-Z]{3,7})", Take("method", "method", TEXT)),
     _pair("client", "client_ip|remote_ip|remote_addr|client|ip", "(?P<client_ip>[0-9A-Fa-f]*[.:][0-9A-Fa-f.:]*[0-9A-Fa-f])", _CLIENT),
     _pair("status", "status|status_code|statusCode|code", rf"{_STATUS}\b", _CODE),
 )
+"""``method=... path=... status=...``; trusted only beside a path, so that the status is one of a request."""
 LOGFMT = (
     Look(
         "_pairs",
@@ -177,7 +206,9 @@ LOGFMT = (
             ),
         ),
     ),
-    Look("_pairs", (Shape("level", r'(?:^| )(?:level|lvl|severity)="?(?P<word>[A-Za-z]+)', (Take("level", "word", LEVEL, optional=True),)),)),
+    Look(
+        "_pairs", (Shape("level", r'(?:^| )(?:level|lvl|severity)="?(?P<word>[A-Za-z]+)', (Take("level", "word", LEVEL, optional=True),)),)
+    ),
     Look("_pairs", (Shape("logger", r'(?:^| )(?:logger|component|caller)="?(?P<logger>[^ "\n]+)', (Take("logger", "logger", TEXT),)),)),
     Look(
         "_pairs",
@@ -227,7 +258,11 @@ ERROR = Look(
     (
         Shape("java", rf"^(?s:.*)\nCaused by: (?P<type>{_TYPE}){_SAYS}", _ERROR),
         Shape("python", rf"^(?s:.*)\n[ \t|+][^\n]*\n(?:[ |+]*\| )?(?P<type>{_TYPE}){_SAYS}", _ERROR),
-        Shape("stack", rf"(?:^|\n)(?:Uncaught |Exception in thread \"[^\"\n]*\" )?(?P<type>{_TYPE})(?:: (?P<text_of>[^\n]*))?\n[ \t]+at ", _ERROR),
+        Shape(
+            "stack",
+            rf"(?:^|\n)(?:Uncaught |Exception in thread \"[^\"\n]*\" )?(?P<type>{_TYPE})(?:: (?P<text_of>[^\n]*))?\n[ \t]+at ",
+            _ERROR,
+        ),
         Shape("php", rf"Uncaught (?P<type>{_TYPE}): (?P<text_of>[^\n]*)", _ERROR),
         Shape("first line", rf"^(?P<type>(?:[\w$]+\.)*[A-Z][\w$]*(?:Error|Exception)){_SAYS}", _ERROR),
     ),

@@ -1,8 +1,8 @@
 """How programs open a line of their log, as data: where time and level stand, and what stands between them and the message.
 
-A record is read in steps. An opening takes the time and the level and leaves ``_rest``, from which a middle takes logger, thread and process and
-leaves the message; openings that know their whole line fill ``message`` themselves. What a message says of requests and errors is found by the looks in
-``app_requests``, so an access line is read alike whether it stands alone, behind a logging prefix or in syslog.
+A record is read in steps. An opening takes the time and the level and leaves ``_rest``, from which a middle takes logger, thread and
+process and leaves the message; openings that know their whole line fill ``message`` themselves. What a message says of requests and errors
+is found by the looks in ``app_requests``, so an access line is read alike whether it stands alone, behind a logging prefix or in syslog.
 """
 
 from __future__ import annotations
@@ -37,12 +37,14 @@ LEVELS = {
 """The levels that the table knows, and the words that programs have for them."""
 _LEVEL_OF = {word: level for level, words in LEVELS.items() for word in words}
 _CASES = " ".join(
-    f"WHEN contains('|{'|'.join(words)}|', concat('|', upper(trim({{x}}, '[]<>: ')), '|')) THEN {quoted(level)}" for level, words in LEVELS.items()
+    f"WHEN contains('|{'|'.join(words)}|', concat('|', upper(trim({{x}}, '[]<>: ')), '|')) THEN {quoted(level)}"
+    for level, words in LEVELS.items()
 )
 _USUAL = " ".join(f"WHEN {{x}} = {quoted(level)} THEN {quoted(level)}" for level in ("INFO", "ERROR", "WARNING", "DEBUG", "CRITICAL"))
 LEVEL = guarded("level", lambda raw: _LEVEL_OF.get(raw.strip("[]<>: ").upper()), r"[A-Za-z\[\]<>: ]+", f"CASE {_USUAL} {_CASES} END")
 
-# Small letters are trusted only where brackets or a colon mark a level; the longest word first, so that none is taken for the beginning of another.
+# Small letters are trusted only where brackets or a colon mark a level; the longest word first, so that none is taken for the beginning of
+# another.
 _WORDS = sorted((word for words in LEVELS.values() for word in words if len(word) > 1 and " " not in word), key=len, reverse=True)
 _UPPER = rf"(?:{'|'.join(_WORDS)})\b"
 _ANY = f"(?:{'|'.join([*_WORDS, *(word.lower() for word in _WORDS), *(word.capitalize() for word in _WORDS)])})"
@@ -127,6 +129,11 @@ _ISO_OPENINGS = (
     _iso(
         "process, thread and level",
         rf"^{_BOX}{_GAP}\[?(?P<pid>[0-9]{{1,10}})\]?{_GAP}\[(?P<thread>[^\]\n]*)\]{_GAP}{_LEVEL}{_AFTER}",
+        *(_LEVEL_TAKE, _PID, _THREAD, _REST),
+    ),
+    _iso(
+        "process, bare thread and level",
+        rf"^{_BOX}{_GAP}\[?(?P<pid>[0-9]{{1,10}})\]?{_BETWEEN}(?P<thread>[A-Za-z][\w-]*){_BETWEEN}{_LEVEL}{_AFTER}",
         *(_LEVEL_TAKE, _PID, _THREAD, _REST),
     ),
     _iso("boxed logger and level", rf"^{_BOX}{_GAP}\[(?P<logger>{_DOTTED}) *\]{_GAP}{_LEVEL}{_AFTER}", _LEVEL_TAKE, _LOGGER, _REST),
@@ -242,7 +249,7 @@ def _middle(name: str, pattern: str, *takes: Take) -> Shape:
 MIDDLE = Look(
     "_rest",
     (
-        _middle("opentelemetry", rf"^\[(?P<logger>[\w.-]+)\] \[[\w./-]+:[0-9]+\] \[trace_id=[^\]\n]*\](?: -)? ?", _LOGGER),
+        _middle("opentelemetry", r"^\[(?P<logger>[\w.-]+)\] \[[\w./-]+:[0-9]+\] \[trace_id=[^\]\n]*\](?: -)? ?", _LOGGER),
         _middle("openstack", r"^(?P<logger>[\w.]+) \[(?:(?P<request_id>req-[0-9a-f-]{36})[^\]\n]*|-)?\] ", _LOGGER, _REQUEST_ID),
         _middle("lambda", rf"^(?P<request_id>{UUID})\t", _REQUEST_ID),
         _middle("jboss", r"^\[(?P<logger>[^\] \n]+)\] \((?P<thread>[^)\n]*)\) ", _LOGGER, _THREAD),

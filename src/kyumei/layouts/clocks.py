@@ -1,7 +1,7 @@
 """Casts for the ways in which programs write a time: with a zone, without one, and without a year.
 
-A time with an offset is answered in UTC, all others as they stand; which of the two a record has is its ``_naive``. A year that is not written is 2000,
-a leap year, so that 29 February is a date.
+A time with an offset is answered in UTC, all others as they stand; which of the two a record has is its ``_naive``. A year that is not
+written is 2000, a leap year, so that 29 February is a date.
 """
 
 from __future__ import annotations

@@ -175,12 +175,12 @@ _UNITS = {"ns": 1e9, "us": 1e6, "µs": 1e6, "ms": 1e3, "s": 1.0}
 def seconds(parts: float) -> Cast:
     """A duration in seconds from a number of which ``parts`` make up one."""
 
-    def cast(raw: str) -> float | None:
+    def _in_seconds(raw: str) -> float | None:
         return float(raw) / parts if re.fullmatch(_NUMBER, raw, re.ASCII) else None
 
     return Cast(
         f"1/{parts:g} seconds",
-        cast,
+        _in_seconds,
         f"CASE WHEN regexp_full_match({{x}}, {quoted(_NUMBER)}) THEN TRY_CAST({{x}} AS DOUBLE) / {parts!r}::DOUBLE END",
     )
 

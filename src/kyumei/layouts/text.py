@@ -1,7 +1,8 @@
 """The text layout: records of one or more lines, told apart by patterns.
 
-The layout is declared as shapes, tried in order: the first whose pattern is found in the record decides. Looks then read inside a column that is filled (an
-access line in a message, the last error of a traceback) and fill columns that are still null. See ``text_shapes`` for what a pattern may hold.
+The layout is declared as shapes, tried in order: the first whose pattern is found in the record decides. Looks then read inside a column
+that is filled (an access line in a message, the last error of a traceback) and fill columns that are still null. See ``text_shapes`` for
+what a pattern may hold.
 """
 
 from __future__ import annotations
@@ -54,8 +55,8 @@ class Text:
         found = first_shape(self.shapes, subject)
         if not found:
             return Refused("no known shape fits")
-        shape, match = found
-        values, extra = _filled(shape, match)
+        shape = found[0]
+        values, extra = _filled(*found)
         unread = next((extra[take.source] for take in shape.takes if take.column == "time" and take.source in extra), None)
         if unread is not None:
             return Refused(f"the time cannot be read: {unread[:60]!r}")
@@ -86,10 +87,11 @@ class Text:
                 values[column] = value
 
 
-def _filled(shape: Shape, match: re.Match[str]) -> tuple[dict[str, Any], dict[str, str]]:
+def _filled(shape: Shape, match: re.Match[str], before: str) -> tuple[dict[str, Any], dict[str, str]]:
     """The values of a shape by column, and the raw fields that could not be cast."""
     raw: dict[str, str | None] = {name: value or None for name, value in match.groupdict().items()}
     raw["text"] = match.string or None
+    raw["before"] = before or None
     raw["rest"] = match.string[match.end() :] or None
     values, faults = fill(shape.takes, raw)
     return {**values, **shape.constants}, faults

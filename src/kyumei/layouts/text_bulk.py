@@ -1,12 +1,13 @@
 """The bulk reader of the text layout: a SELECT generated from the declaration that the exact reader follows.
 
-It works in stages, each a SELECT over the one before: which shape a record has (``which``), its groups cut out by one
-``regexp_extract`` per shape (``s1``, ``s2``, ...), the raw fields of all shapes side by side (``r_<group>``), their casts (``c_<column>``), and whether
-each raw field that is there could be cast (``sound``). Every look repeats the stages on its column and fills what is null.
+It works in stages, each a SELECT over the one before: which shape a record has (``which``), its groups cut out by one ``regexp_extract``
+per shape (``s1``, ``s2``, ...), the raw fields of all shapes side by side (``r_<group>``), their casts (``c_<column>``), and whether each
+raw field that is there could be cast (``sound``). Every look repeats the stages on its column and fills what is null.
 """
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from kyumei.layouts.casts import TEXT, quoted
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from kyumei.layouts.text_shapes import Look, Shape
 
 _RECORD = ("_artifact", "_line", "subject", "coloured")
+_NAMED = re.compile(r"\(\?P<[^>]*>")
+BATCH = 7
+"""Shapes that are tried behind one pattern for all of them."""
 LONGEST = 65536
 """Bytes of a record that the bulk reader takes on; the few longer ones are for the exact reader."""
 
@@ -44,7 +48,7 @@ def _final(layout: Text, name: str, kind: str, names: Sequence[str]) -> str:
     value = f"k_{name}" if name in names else "NULL"
     if name in layout.defaults:
         value = f"coalesce({value}, {quoted(layout.defaults[name])})"
-    return f"CAST({value} AS {kind}) AS \"{name}\""
+    return f'CAST({value} AS {kind}) AS "{name}"'
 
 
 def _look(look: Look, query: str, names: list[str]) -> tuple[str, list[str]]:
@@ -63,19 +67,28 @@ def _look(look: Look, query: str, names: list[str]) -> tuple[str, list[str]]:
 def _worth(look: Look) -> str:
     """Whether the text may hold what the look is for: literals are found at the speed of memory, the pattern behind them is not."""
     tests = [f"contains(inner_text, {quoted(text)})" for text in look.literals]
-    return " AND ".join(filter(None, [f"({' OR '.join(tests)})" if tests else "", f"regexp_matches(inner_text, {quoted(look.worth)})" if look.worth else ""]))
+    return " AND ".join(
+        filter(
+            None, [f"({' OR '.join(tests)})" if tests else "", f"regexp_matches(inner_text, {quoted(look.worth)})" if look.worth else ""]
+        )
+    )
 
 
 def _headline(text: str) -> str:
     """The first line, cut at HEADLINE; most texts are nothing more."""
-    return f"CASE WHEN strlen({text}) <= {HEADLINE} AND NOT contains({text}, chr(10)) THEN {text} ELSE left(split_part({text}, chr(10), 1), {HEADLINE}) END"
+    cut = f"left(split_part({text}, chr(10), 1), {HEADLINE})"
+    return f"CASE WHEN strlen({text}) <= {HEADLINE} AND NOT contains({text}, chr(10)) THEN {text} ELSE {cut} END"
 
 
 def _stages(shapes: Sequence[Shape], query: str, subject: str, carried: Sequence[str], worth: str = "") -> str:
     """The query with what is carried, ``which``, the ``c_`` columns of the shapes and ``sound``."""
     which = _which(shapes, subject)
     which = f"CASE WHEN {worth} THEN {which} END" if worth else which
-    cut = [f"CASE WHEN which = {number} THEN {_cut(shape, subject)} END AS s{number}" for number, shape in enumerate(shapes, 1) if _groups(shape)]
+    cut = [
+        f"CASE WHEN which = {number} THEN {_cut(shape, subject)} END AS s{number}"
+        for number, shape in enumerate(shapes, 1)
+        if _groups(shape)
+    ]
     sources = sorted({take.source for shape in shapes for take in shape.takes})
     raw = [f"{_raw(shapes, name, subject)} AS r_{name}" for name in sources]
     values = [f"{_value(shapes, name)} AS c_{name}" for name in _columns(shapes)]
@@ -92,14 +105,29 @@ def _stages(shapes: Sequence[Shape], query: str, subject: str, carried: Sequence
 
 
 def _which(shapes: Sequence[Shape], subject: str) -> str:
-    """The number of the first shape that is found, counted from 1."""
-    tests = []
-    for number, shape in enumerate(shapes, 1):
-        found = f"regexp_matches({subject}, {quoted(shape.only or shape.pattern)})"
-        if shape.starts:
-            found = f"{_among(map(ord, set(shape.starts)), f'unicode({subject})')} AND {found}"
-        tests.append(f"WHEN {found} THEN {number}")
-    return f"CASE {' '.join(tests)} END"
+    """The number of the first shape that is found, counted from 1. One pattern tells first whether any of several is found."""
+    batches = [list(enumerate(shapes, 1))[start : start + BATCH] for start in range(0, len(shapes), BATCH)]
+    cases = []
+    for batch in batches:
+        tests = " ".join(f"WHEN {_found(shape, subject)} THEN {number}" for number, shape in batch)
+        any_of = _NAMED.sub("(?:", "|".join(f"(?:{shape.only or shape.pattern})" for _, shape in batch))
+        gated = len(batches) > 1 and not any(shape.last for _, shape in batch)
+        cases.append(f"WHEN regexp_matches({subject}, {quoted(any_of)}) THEN CASE {tests} END" if gated else tests)
+    return f"CASE {' '.join(cases)} END"
+
+
+def _found(shape: Shape, subject: str) -> str:
+    tests = [_among(map(ord, set(shape.starts)), f"unicode({subject})")] if shape.starts else []
+    if shape.last:
+        tests += [f"contains({subject}, {quoted(shape.last)})", f"regexp_matches({_after(shape, subject)}, {quoted(shape.pattern)})"]
+    if shape.only or not shape.last:
+        tests.append(f"regexp_matches({subject}, {quoted(shape.only or shape.pattern)})")
+    return " AND ".join(tests)
+
+
+def _after(shape: Shape, subject: str) -> str:
+    """What the pattern is for: the text, or what follows the last mark."""
+    return f"list_extract(string_split({subject}, {quoted(shape.last)}), -1)" if shape.last else subject
 
 
 def _groups(shape: Shape) -> list[str]:
@@ -112,7 +140,7 @@ def _groups(shape: Shape) -> list[str]:
 def _cut(shape: Shape, subject: str) -> str:
     names = _groups(shape)
     pattern = f"^({shape.pattern.removeprefix('^')})" if names[0] == "_whole" else shape.pattern
-    return f"regexp_extract({subject}, {quoted(pattern)}, [{_comma(quoted(name) for name in names)}])"
+    return f"regexp_extract({_after(shape, subject)}, {quoted(pattern)}, [{_comma(quoted(name) for name in names)}])"
 
 
 def _raw(shapes: Sequence[Shape], name: str, subject: str) -> str:
@@ -121,7 +149,10 @@ def _raw(shapes: Sequence[Shape], name: str, subject: str) -> str:
         return f"nullif({subject}, '')"
     cases = []
     for number, shape in enumerate(shapes, 1):
-        if name == "rest" and "_whole" in _groups(shape):
+        if name == "before" and shape.last:
+            size = f"length({subject}) - length({_after(shape, subject)}) - {len(shape.last)}"
+            cases.append(f"WHEN {number} THEN nullif(left({subject}, {size}), '')")
+        elif name == "rest" and "_whole" in _groups(shape):
             cases.append(f"WHEN {number} THEN nullif(substr({subject}, length(s{number}._whole) + 1), '')")
         elif name in _groups(shape):
             cases.append(f"WHEN {number} THEN nullif(s{number}.{name}, '')")

@@ -1,12 +1,13 @@
-"""What the text layout is declared with: shapes, and looks into what they found.
+r"""What the text layout is declared with: shapes, and looks into what they found.
 
-A pattern has only named groups; a group that is empty or took no part is a missing value. Takes fill columns from groups, from ``text`` (the record) or from
-``rest`` (what follows the match); constants fill others. Columns that begin with an underscore are scratch for looks and are not answered, apart
-from ``_naive``.
+A pattern has only named groups; a group that is empty or took no part is a missing value. Takes fill columns from groups, from ``text``
+(the record) or from ``rest`` (what follows the match); constants fill others. Columns that begin with an underscore are scratch for looks
+and are not answered, apart from ``_naive``.
 
-Patterns are read alike by Python ``re.ASCII`` and RE2, so they hold no look-around, no back-reference and neither ``\\s``, ``\\S`` nor ``(?i:``, which
-mean different things to the two; ``^`` is the start of the text, and ``$`` stands only where a line feed before it makes no difference. Python's engine
-goes back and RE2 does not, so no two neighbouring repetitions may fit the same text: that keeps the exact reader linear.
+Patterns are read alike by Python ``re.ASCII`` and RE2, so they hold no look-around, no back-reference and neither ``\s``, ``\S`` nor
+``(?i:``, which mean different things to the two; ``^`` is the start of the text, and ``$`` stands only where a line feed before it makes
+no difference. Python's engine goes back and RE2 does not, so no two neighbouring repetitions may fit the same text: that keeps the exact
+reader linear.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from kyumei.layouts.casts import Take
 
-HEADLINE = 4000
+HEADLINE = 65536
 """Characters of a first line that looks read."""
 _COLOUR = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
@@ -30,9 +31,10 @@ _COLOUR = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 class Shape:
     """One way to write a record, or a part of one.
 
-    ``starts`` are characters with one of which every text begins that the pattern fits, to pass over the others quickly; empty when it may be any.
-    Where ``only`` is given it decides instead of the pattern: it is narrower and too long for RE2 to cut groups out at speed, and fits no text that
-    the pattern does not fit.
+    ``starts`` are characters with one of which every text begins that the pattern fits, to pass over the others quickly; empty when it may
+    be any. Where ``only`` is given it decides instead of the pattern: it is narrower and too long for RE2 to cut groups out at speed, and
+    fits no text that the pattern does not fit.
+    Where ``last`` is given the pattern is for what follows the last ``last`` of the text, and ``before`` is a raw field, too: what stands before it.
     """
 
     name: str
@@ -41,14 +43,15 @@ class Shape:
     constants: Mapping[str, str | int] = field(default_factory=dict)
     starts: str = ""
     only: str = ""
+    last: str = ""
 
 
 @dataclass(frozen=True)
 class Look:
     """A second look into a text column: the first of the shapes that is found there fills columns that are still null.
 
-    To pass over texts that hold nothing of the sort, one of the ``literals`` must be in the text, and the pattern ``worth``; that saves much of the time.
-    A look reads the first line only, or with ``whole`` all of them.
+    To pass over texts that hold nothing of the sort, one of the ``literals`` must be in the text, and the pattern ``worth``; that saves
+    much of the time. A look reads the first line only, or with ``whole`` all of them.
     """
 
     column: str
@@ -69,17 +72,18 @@ def without_colour(text: str) -> str:
     return _COLOUR.sub("", text) if "\x1b" in text else text
 
 
-def first_shape(shapes: Sequence[Shape], text: str) -> tuple[Shape, re.Match[str]] | None:
-    """The first of the shapes that the text has, and where it was found."""
+def first_shape(shapes: Sequence[Shape], text: str) -> tuple[Shape, re.Match[str], str] | None:
+    """The first of the shapes that the text has, where it was found, and what stands before ``last``."""
     lead = text[:1]
     for shape in shapes:
         if shape.starts and (not lead or lead not in shape.starts):
             continue
         if shape.only and not _found(shape.only, text):
             continue
-        match = _found(shape.pattern, text)
+        before, mark, after = text.rpartition(shape.last) if shape.last else ("", "", text)
+        match = _found(shape.pattern, after) if mark == shape.last else None
         if match:
-            return shape, match
+            return shape, match, before
     return None
 
 

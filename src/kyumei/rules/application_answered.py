@@ -81,7 +81,7 @@ def _beside(view: View, failure: Failure) -> list[dict[str, Any]]:
 def _finding(view: View, failure: Failure, beside: list[dict[str, Any]]) -> Finding:
     first = failure.rows[0]
     status, request = _status(failure), f"{first['method'] or '?'} {first['path'] or '?'}"
-    reason = REASONS.get(status or 0, "")
+    reason = REASONS.get(status or 0, "") if failure.hop == "app" else ""
     confirmed = len(failure.sightings) > 1 or bool(beside)
     where = f"path = {quoted(first['path'] or '')}"
     chain = [
@@ -119,8 +119,9 @@ def _finding(view: View, failure: Failure, beside: list[dict[str, Any]]) -> Find
 
 
 def _status(failure: Failure) -> int | None:
-    first = failure.rows[0]
-    found = first.get("status")
+    """The status that the client got: of the application's own record, or of the nearest hop in front that states one."""
+    relays = [rows[0] for rows in failure.sightings.values() if rows]
+    found = next((row["status"] for row in (failure.rows[0], *reversed(relays)) if row.get("status") is not None), None)
     return int(found) if found is not None else None
 
 

@@ -49,9 +49,9 @@ def _unexplained(failure: Failure, action: str) -> Gap:
     row = failure.rows[0]
     told = f"error_reason {row['error_reason']}" if row["error_reason"] else f"last action {action or 'none'}"
     return Gap(
-        "a rule for this answer of the load balancer",
+        "state of the load balancer's targets",
         f"why it answered {row['status']} ({told})",
-        "see the load balancer's troubleshooting page for this status",
+        "aws elbv2 describe-target-health --target-group-arn <ARN>, and the targets' own logs around the moment",
     )
 
 

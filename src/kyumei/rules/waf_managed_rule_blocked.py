@@ -78,7 +78,7 @@ def remedies(view: View, block: Block) -> tuple[Remedy, ...]:
     row, inner = block.row, str(block.row["rule_in_group"] or "<RULE IN THE GROUP>")
     pairs = stopped_requests(block)
     if not pairs:
-        return ()
+        return ()  # the log redacts the path: there is nothing to make an exception for
     exempt, listed = requests_match(pairs), ", ".join(f"{method} {path}" for method, path in pairs)
     text = proof(view, block, Exemption(these_requests(pairs), wide=True))
     label = label_of(row) or UNKNOWN_LABEL

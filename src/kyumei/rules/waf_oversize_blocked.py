@@ -70,7 +70,7 @@ def remedies(view: View, block: Block) -> tuple[Remedy, ...]:
         Remedy(
             "Set OversizeHandling to CONTINUE for every path: the rule then looks at the first part of a large request only.",
             change_rules(place, [looking]),
-            proof(view, block, Exemption(large, wide=True)) + " Those whose first part matches the rule would still be stopped.",
+            "Those whose first part matches the rule would still be stopped. " + proof(view, block, Exemption(large, wide=True)),
         ),
         Remedy(
             "Behind CloudFront, API Gateway, Cognito, App Runner or Verified Access the inspection limit of bodies can be raised to 64 KB "

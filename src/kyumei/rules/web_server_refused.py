@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 NAMES = {"server": "the application server", "app": "the application"}
 UNNAMED = "EDGE-137"
 """The id for a refusal by a directive; also used where nginx refused and wrote no reason."""
+SERVER_ERROR = 500
 SILENT_CAUSE = "it wrote no reason, as for a `return`, a limit on methods, or an authentication request"
 
 
@@ -31,6 +32,9 @@ def examine(view: View) -> Opinion:
     gaps: list[Gap] = []
     for failure in view.failures:
         if failure.hop != "nginx" or not failure.rows:
+            continue
+        if _unexplained(failure):
+            gaps.append(_gap(failure))
             continue
         findings.append(_finding(view, failure))
         ruled_out += [
@@ -45,6 +49,20 @@ def examine(view: View) -> Opinion:
                 Gap("nginx error log", "which directive of nginx refused the request", "copy /var/log/nginx/error.log* into the folder")
             )
     return Opinion(tuple(findings), tuple(ruled_out), tuple(gaps))
+
+
+def _unexplained(failure: Failure) -> bool:
+    """Whether nginx answered for a reason that is none of these: a failure of the server behind it, or an error that no signature is for."""
+    return _signature(failure)[0] is None and (bool(failure.inner_errors) or failure.rows[0]["status"] >= SERVER_ERROR)
+
+
+def _gap(failure: Failure) -> Gap:
+    said = f": {failure.inner_errors[0]['message']}" if failure.inner_errors else ""
+    return Gap(
+        "state of the server behind nginx",
+        f"why nginx answered {failure.rows[0]['status']}{said}",
+        "copy the logs of the application server and of its service (journalctl -u <UNIT>) around the moment into the folder",
+    )
 
 
 def _finding(view: View, failure: Failure) -> Finding:
@@ -70,7 +88,7 @@ def _finding(view: View, failure: Failure) -> Finding:
                 f"curl -sS -o /dev/null -w '%{{http_code}}' 'https://<HOST>{first['path']}'",
             ),
         ),
-        onset=_onset(view, first),
+        onset=_onset(view, failure.table, first),
         explains=failure.total,
         message=f"Our web server refused {first['path']} itself; the application behind it was not asked. We found this in its log {known}.",
     )
@@ -93,7 +111,7 @@ def _chain(view: View, failure: Failure, line: Mapping[str, Any] | None) -> list
             f"nginx's access log has the failing request{'s' if failure.total > 1 else ''}: {first['method']} {first['path']} answered {first['status']} "
             f"at {first['time']:%Y-%m-%d %H:%M:%S} UTC",
             view.cite(failure.rows),
-            f"SELECT * FROM nginx_access WHERE {where} ORDER BY time",
+            f'SELECT * FROM "{failure.table}" WHERE {where} ORDER BY time',
             failure.total,
         )
     ]
@@ -131,8 +149,8 @@ def _remedy(found: Signature | None, line: Mapping[str, Any] | None) -> tuple[Re
     return (Remedy(found.fix, tuple(command.replace("{file}", name) for command in found.commands)),)
 
 
-def _onset(view: View, first: Mapping[str, Any]) -> datetime | None:
-    rows = view.rows("SELECT min(time) AS onset FROM nginx_access WHERE status = ? AND path = ?", first["status"], first["path"])
+def _onset(view: View, table: str, first: Mapping[str, Any]) -> datetime | None:
+    rows = view.rows(f'SELECT min(time) AS onset FROM "{table}" WHERE status = ? AND path = ?', first["status"], first["path"])
     onset = rows[0]["onset"] if rows else None
     return onset.replace(tzinfo=UTC) if onset else None
 
@@ -140,8 +158,8 @@ def _onset(view: View, first: Mapping[str, Any]) -> datetime | None:
 RULE = Rule(
     name="web_server_refused",
     codes=tuple(one.code for one in SIGNATURES),
-    needs=("nginx_access",),
-    helps=("nginx_error", "app_log", "waf", "alb_access"),
+    needs=(),
+    helps=("nginx_access", "json_lines", "nginx_error", "app_log", "waf", "alb_access"),
     rivals=("application_answered", "waf_rule_blocked"),
     examine=examine,
 )

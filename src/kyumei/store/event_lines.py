@@ -54,11 +54,15 @@ class Broken:
 
 @dataclass
 class Place:
-    """How far lines have been counted; offsets are asked for in rising order, so each line end is passed once."""
+    """How far lines have been counted; offsets are asked for in rising order, so each line end is passed once.
+
+    ``spent`` counts the characters that were read in vain: reading a broken text again from each of its lines must come to an end.
+    """
 
     text: str
     offset: int = 0
     line: int = 1
+    spent: int = 0
 
     def at(self, offset: int) -> int:
         """The line, from 1, of a character."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from kyumei import discover
 from kyumei.layouts.casts import offset_of
+from kyumei.store.event_lines import is_console_csv
 from kyumei.store.lines import decode
 from kyumei.store.unwrap import strip_export_time
 
@@ -32,7 +33,7 @@ class Identity:
     """What a part of a file is.
 
     ``shape`` is ``lines`` (one record a line, or several lines a record), ``export`` (lines with CloudWatch's time before each event),
-    ``document`` (JSON that is not one object a line), ``snapshot`` (an AWS answer that describes resources), ``binary`` or ``empty``.
+    ``document`` (JSON that is not one object a line, CSV of the console), ``snapshot`` (an AWS answer that describes resources), ``binary`` or ``empty``.
     ``formats`` are those that claimed sampled records, the most frequent first; ``offsets`` are zones seen in the sample.
     """
 
@@ -54,7 +55,7 @@ def identify(name: str, head: bytes, others: tuple[bytes, ...], settings: Settin
         operation = name.rsplit("/", 1)[1].split(".", 1)[0]
         return Identity("document" if operation in LOG_ANSWERS else "snapshot", (), offsets)
     lines = _sample(text, others)
-    if told is None and _is_document(text):
+    if told is None and (is_console_csv(text) or _is_document(text)):
         return Identity("document", (), offsets)
     if told is not None:
         return Identity("lines", (told,), offsets)

@@ -16,7 +16,24 @@ MAX_LINE = 2 * 1024 * 1024
 """Bytes of a line that are read; longer ones are no log record that AWS writes (1 MB at most)."""
 KEPT = 64 * 1024
 """Bytes that are kept of a longer line, to be shown as unread."""
-BATCH = 4 * 1024 * 1024
+BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True)
+class Block:
+    """Consecutive lines as bytes, without the last line end; ``offset`` is where they start in the stream.
+
+    ``size`` is the length of ``data``, or that of the one line that is too long, of which ``data`` then holds the first part.
+    """
+
+    offset: int
+    data: bytes
+    length: int = 0
+
+    @property
+    def size(self) -> int:
+        """Bytes of the stream that the block stands for."""
+        return self.length or len(self.data)
 
 
 @dataclass(frozen=True)
@@ -28,32 +45,41 @@ class Batch:
     long: dict[int, int]
 
 
-def batches(chunks: Iterable[bytes]) -> Iterator[Batch]:
-    """The lines of a stream in batches of about BATCH bytes. The last line need not end."""
-    number, carry, lost = 1, b"", 0
+def blocks(chunks: Iterable[bytes]) -> Iterator[Block]:
+    """The lines of a stream in blocks of about the size of its chunks. The last line need not end."""
+    offset, carry, lost = 0, b"", 0
     begun = False
     for chunk in chunks:
-        piece = chunk if begun else chunk.removeprefix(b"\xef\xbb\xbf")
+        piece = chunk
+        if not begun and chunk.startswith(BOM):
+            offset, piece = len(BOM), chunk[len(BOM) :]
         begun = True
         if lost:
             head, ended, piece = piece.partition(b"\n")
             lost += len(head)
             if not ended:
                 continue
-            yield Batch(number, [decode(carry)], {number: lost})
-            number, carry, lost = number + 1, b"", 0
+            yield Block(offset, carry, lost)
+            offset, carry, lost = offset + lost + 1, b"", 0
         text = carry + piece
-        whole, ended, carry = text.rpartition(b"\n")
-        if ended:
-            batch = _batch(number, whole.split(b"\n"))
-            number += len(batch.lines)
-            yield batch
+        cut = text.rfind(b"\n")
+        carry = text[cut + 1 :]
+        if cut >= 0:
+            yield Block(offset, text[:cut])
+            offset += cut + 1
         if len(carry) > MAX_LINE:
             lost, carry = len(carry), carry[:KEPT]
-    if lost:
-        yield Batch(number, [decode(carry)], {number: lost})
-    elif carry:
-        yield _batch(number, [carry])
+    if carry:
+        yield Block(offset, carry, lost)
+
+
+def batches(chunks: Iterable[bytes]) -> Iterator[Batch]:
+    """The lines of a stream, decoded. The last line need not end."""
+    number = 1
+    for block in blocks(chunks):
+        batch = Batch(number, [decode(block.data)], {number: block.length}) if block.length else _batch(number, block.data.split(b"\n"))
+        number += len(batch.lines)
+        yield batch
 
 
 def _batch(first: int, raw: list[bytes]) -> Batch:

@@ -30,12 +30,15 @@ if TYPE_CHECKING:
 MAX_RECORD_LINES = 2_000
 """Lines that one record may take up; what follows starts a record of its own, and is unread if no format claims it."""
 CHUNK_ROWS = 20_000
+BLANKS = " \t\v\f\r"
+BLANK = f"trim(text, {' || '.join(f'chr({ord(one)})' for one in BLANKS)}) = ''"
+"""A line of nothing but these is blank: it is no record, and inside a record it is an empty line."""
 BULK_ROWS = 4_000
 """Records from which the bulk reader pays: planning its query takes longer than reading a few thousand records one by one."""
 SHORTEST_INNER = 15
 """Characters that a message needs to hold a time and a text."""
-OUTER_FORMATS = ("syslog",)
-"""Formats whose message may be a record of another format."""
+OUTER_FORMATS = {"syslog": "true", "json_lines": "level IS NULL AND status IS NULL AND path IS NULL"}
+"""Formats whose message may be a record of another format, and the rows that can be: Docker and the journal pass on lines of any program."""
 INNER_FORMATS = ("app_log", "nginx_access", "nginx_error", "json_lines")
 
 
@@ -44,7 +47,7 @@ def create_tables(con: duckdb.DuckDBPyConnection) -> None:
     for leaf in discover.formats().values():
         columns = ", ".join(f'"{column.name}" {column.kind}' for column in (*LINEAGE, *leaf.table.columns))
         con.execute(f'CREATE TABLE "{leaf.name}" ({columns})')
-    con.execute("CREATE TABLE _lines (_artifact INTEGER, _line BIGINT, text VARCHAR, envelope_ms BIGINT)")
+    con.execute("CREATE TABLE _lines (_artifact INTEGER, _line BIGINT, text VARCHAR, envelope_ms BIGINT, _span BIGINT)")
     con.execute("CREATE TABLE _records (_artifact INTEGER, _line BIGINT, _span BIGINT, text VARCHAR)")
     con.execute("CREATE TABLE unread (_artifact INTEGER, _line BIGINT, text VARCHAR, why VARCHAR)")
 
@@ -87,40 +90,52 @@ def _take_single_lines(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) ->
         ]
         if not guests:
             continue
-        source = f"(SELECT _artifact, _line, text FROM _lines WHERE _artifact IN {_ids(guests)})"
-        con.execute(f"CREATE OR REPLACE TEMP TABLE _staged AS SELECT * FROM {source}")
-        con.execute(f"CREATE OR REPLACE TEMP TABLE _bulk AS {leaf.layout.bulk('_staged')}")
-        con.execute("DELETE FROM _bulk WHERE _ok IS DISTINCT FROM true")
-        _keep_bulk(con, leaf, via=None)
-        con.execute("DELETE FROM _lines USING _bulk WHERE _lines._artifact = _bulk._artifact AND _lines._line = _bulk._line")
+        con.execute(f"CREATE OR REPLACE TEMP TABLE _staged AS SELECT * FROM _lines WHERE _artifact IN {_ids(guests)}")
+        _keep_bulk(con, leaf, via=None, selects=[leaf.layout.bulk(_numbered())])
+        con.execute("DELETE FROM _lines USING _staged s, _bulk b WHERE s.rowid = b._line AND _lines._artifact = s._artifact AND _lines._line = s._line")
 
 
 def _stage(con: duckdb.DuckDBPyConnection, own: Sequence[Part]) -> None:
-    """Fill ``_staged`` with the records of the parts: one a line, or lines joined from one head to the next."""
+    """Fill ``_staged`` with the records of the parts: one a line, or lines joined from one head to the next.
+
+    Where a line in between was taken by another format or refused, a record ends: its lines are always neighbours.
+    """
     con.execute("CREATE OR REPLACE TEMP TABLE _staged (_artifact INTEGER, _line BIGINT, text VARCHAR, _span BIGINT, envelope_ms BIGINT)")
-    joined = [part for part in own if heads(part) and part.identity.shape != "document"]
-    single = [part for part in own if part not in joined]
-    if single:
-        con.execute(
-            f"INSERT INTO _staged SELECT _artifact, _line, text, 1, envelope_ms FROM _lines WHERE _artifact IN {_ids(single)} AND text <> ''"
-        )
-    for part in joined:
-        begins = (
-            "envelope_ms IS NOT NULL"
-            if part.identity.shape == "export"
-            else f"regexp_matches(text, {quoted('^(?:' + (heads(part) or '') + ')')})"
-        )
+    begins: dict[str, list[Part]] = {}
+    for part in own:
+        begins.setdefault(_begins(part), []).append(part)
+    for begin, parts in begins.items():
+        if begin == "true":
+            con.execute(
+                f"INSERT INTO _staged SELECT _artifact, _line, text, _span, envelope_ms FROM _lines WHERE _artifact IN {_ids(parts)} AND NOT {BLANK}"
+            )
+            continue
         con.execute(
             f"""INSERT INTO _staged
-            WITH begun AS (
-                SELECT *, count(*) FILTER (WHERE {begins}) OVER (ORDER BY _line ROWS UNBOUNDED PRECEDING) AS record
-                FROM _lines WHERE _artifact = {part.artifact.number}),
-            counted AS (SELECT *, (row_number() OVER (PARTITION BY record ORDER BY _line) - 1) // {MAX_RECORD_LINES} AS piece FROM begun)
-            SELECT _artifact, min(_line), rtrim(string_agg(text, chr(10) ORDER BY _line), chr(10)),
-                max(CASE WHEN text <> '' THEN _line END) - min(_line) + 1, min(envelope_ms)
-            FROM counted GROUP BY _artifact, record, piece HAVING count(*) FILTER (WHERE text <> '') > 0"""
+            WITH lines AS (
+                SELECT * REPLACE (CASE WHEN {BLANK} THEN '' ELSE text END AS text),
+                    lag(_line) OVER (PARTITION BY _artifact ORDER BY _line) IS DISTINCT FROM _line - 1 AS apart
+                FROM _lines WHERE _artifact IN {_ids(parts)}),
+            begun AS (
+                SELECT *, count(*) FILTER (WHERE apart OR {begin}) OVER (PARTITION BY _artifact ORDER BY _line ROWS UNBOUNDED PRECEDING) AS record
+                FROM lines),
+            counted AS (
+                SELECT *, (row_number() OVER (PARTITION BY _artifact, record ORDER BY _line) - 1) // {MAX_RECORD_LINES} AS piece
+                FROM begun),
+            bounds AS (
+                SELECT *, CASE WHEN text <> '' THEN _line END AS filled FROM counted)
+            SELECT _artifact, min(filled), trim(string_agg(text, chr(10) ORDER BY _line), chr(10)),
+                max(filled) - min(filled) + 1, min(envelope_ms)
+            FROM bounds GROUP BY _artifact, record, piece HAVING count(filled) > 0"""
         )
     con.execute(f"DELETE FROM _lines WHERE _artifact IN {_ids(own)}")
+
+
+def _begins(part: Part) -> str:
+    """The condition under which a line of the part begins a record; ``true`` where every line is one."""
+    if part.identity.shape == "document" or not (head := heads(part)):
+        return "true"
+    return "envelope_ms IS NOT NULL" if part.identity.shape == "export" else f"regexp_matches(text, {quoted('^(?:' + head + ')')})"
 
 
 def _parse_format(con: duckdb.DuckDBPyConnection, leaf: Format, own: Sequence[Part]) -> None:
@@ -129,16 +144,11 @@ def _parse_format(con: duckdb.DuckDBPyConnection, leaf: Format, own: Sequence[Pa
     custom = {part.artifact.number: part.layout for part in own if part.layout is not None}
     left = "SELECT _artifact, _line, text, _span FROM _staged ORDER BY 1, 2"
     if _count(con, "_staged") >= BULK_ROWS:
-        plain = f"(SELECT * FROM _staged WHERE _artifact NOT IN ({','.join(map(str, custom))}))" if custom else "_staged"
+        plain = _numbered(f"_artifact NOT IN ({','.join(map(str, custom))})" if custom else "true")
         selects = [leaf.layout.bulk(plain)]
-        selects += [layout.bulk(f"(SELECT * FROM _staged WHERE _artifact = {number})") for number, layout in custom.items()]
-        con.execute(f"CREATE OR REPLACE TEMP TABLE _bulk AS {' UNION ALL '.join(f'({select})' for select in selects)}")
-        con.execute("DELETE FROM _bulk WHERE _ok IS DISTINCT FROM true")
-        _keep_bulk(con, leaf, via=None)
-        left = (
-            "SELECT s._artifact, s._line, s.text, s._span FROM _staged s "
-            "ANTI JOIN _bulk b ON s._artifact = b._artifact AND s._line = b._line ORDER BY 1, 2"
-        )
+        selects += [layout.bulk(_numbered(f"_artifact = {number}")) for number, layout in custom.items()]
+        _keep_bulk(con, leaf, via=None, selects=selects)
+        left = "SELECT s._artifact, s._line, s.text, s._span FROM _staged s ANTI JOIN _bulk b ON s.rowid = b._line ORDER BY 1, 2"
     _read_exactly(con, left, {part.artifact.number: part for part in own})
 
 
@@ -147,23 +157,27 @@ def _count(con: duckdb.DuckDBPyConnection, table: str) -> int:
     return int(row[0]) if row else 0
 
 
-def _keep_bulk(con: duckdb.DuckDBPyConnection, leaf: Format, via: str | None) -> None:
-    """Move ``_bulk`` into the format's table; raw text goes to ``_records`` unless the record lies inside another."""
-    names = [column.name for column in leaf.table.columns]
-    columns = ", ".join(f'b."{name}"' for name in names)
-    span = "coalesce(s._span, 1)" if _has_span(con) else "1"
+def _numbered(where: str = "true") -> str:
+    """The relation over ``_staged`` that a bulk reader gets. Its ``_line`` is the number of the row: many records may start on one line."""
+    return f"(SELECT _artifact, rowid AS _line, text FROM _staged WHERE {where})"
+
+
+def _keep_bulk(con: duckdb.DuckDBPyConnection, leaf: Format, via: str | None, selects: Sequence[str]) -> None:
+    """Read ``_staged`` by bulk into the format's table; raw text goes to ``_records`` unless the record lies inside another.
+
+    ``_bulk`` holds afterwards what was read; its ``_line`` is the rowid of the staged record.
+    """
+    con.execute(f"CREATE OR REPLACE TEMP TABLE _bulk AS {' UNION ALL '.join(f'({select})' for select in selects)}")
+    con.execute("DELETE FROM _bulk WHERE _ok IS DISTINCT FROM true")
+    if via is not None:
+        _refuse_unclaimed(con, leaf)
+    columns = ", ".join(f'b."{column.name}"' for column in leaf.table.columns)
+    joined = "FROM _bulk b JOIN _staged s ON s.rowid = b._line"
     con.execute(
-        f'INSERT INTO "{leaf.name}" SELECT b._artifact, b._line, {span}, {quoted(via) if via else "NULL"}, b._naive, b._extra, {columns} '
-        "FROM _bulk b JOIN _staged s ON s._artifact = b._artifact AND s._line = b._line"
+        f'INSERT INTO "{leaf.name}" SELECT s._artifact, s._line, s._span, {quoted(via) if via else "NULL"}, b._naive, b._extra, {columns} {joined}'
     )
     if via is None:
-        con.execute(
-            f"INSERT INTO _records SELECT s._artifact, s._line, {span}, s.text FROM _bulk b JOIN _staged s ON s._artifact = b._artifact AND s._line = b._line"
-        )
-
-
-def _has_span(con: duckdb.DuckDBPyConnection) -> bool:
-    return any(row[0] == "_span" for row in con.execute("DESCRIBE _staged").fetchall())
+        con.execute(f"INSERT INTO _records SELECT s._artifact, s._line, s._span, s.text {joined}")
 
 
 def _read_exactly(con: duckdb.DuckDBPyConnection, left: str, parts: dict[int, Part]) -> None:
@@ -174,11 +188,11 @@ def _read_exactly(con: duckdb.DuckDBPyConnection, left: str, parts: dict[int, Pa
         chunk = con.execute(f"SELECT _artifact, _line, text, _span FROM _left WHERE n > {start} AND n <= {start + CHUNK_ROWS} ORDER BY n").fetchall()
         for artifact, line, text, span in chunk:
             part = parts[artifact]
-            if outcome.take(part, artifact, line, text, span) or "\n" not in text or part.identity.shape == "document":
+            if outcome.take(part, artifact, line, text, span) or span == 1:
                 continue
             outcome.unread.pop()
             for number, single in enumerate(text.split("\n"), start=line):
-                if single.strip():
+                if single.strip(BLANKS):
                     outcome.take(part, artifact, number, single, 1)
         outcome.store(con)
 
@@ -263,7 +277,7 @@ def _insert_tuples(con: duckdb.DuckDBPyConnection, table: str, rows: list[tuple[
 
 def _parse_unclaimed(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> None:
     """Lines of files that no format claims: each is tried by every format, and unread if none takes it."""
-    con.execute("CREATE OR REPLACE TEMP TABLE _staged AS SELECT _artifact, _line, text, 1 AS _span FROM _lines WHERE text <> ''")
+    con.execute(f"CREATE OR REPLACE TEMP TABLE _staged AS SELECT _artifact, _line, text, _span FROM _lines WHERE NOT {BLANK}")
     _read_exactly(con, "SELECT _artifact, _line, text, _span FROM _staged ORDER BY 1, 2", {part.artifact.number: part for part in parts})
 
 
@@ -287,32 +301,36 @@ def _parse_inner(con: duckdb.DuckDBPyConnection, outer: str) -> None:
     if outer not in discover.formats():
         return
     con.execute(
-        "CREATE OR REPLACE TEMP TABLE _staged AS SELECT _artifact, _line, message AS text, _span, coalesce(program, '') AS program "
-        f'FROM "{outer}" WHERE length(message) > {SHORTEST_INNER}'
+        "CREATE OR REPLACE TEMP TABLE _staged AS SELECT _artifact, _line, rtrim(message, chr(10)) AS text, _span, coalesce(program, '') AS program "
+        f'FROM "{outer}" WHERE length(message) > {SHORTEST_INNER} AND {OUTER_FORMATS[outer]} AND _via IS NULL'
     )
     if _count(con, "_staged") < BULK_ROWS * len(INNER_FORMATS):
         _read_inner(con, outer)
         return
-    for name in INNER_FORMATS:
+    for name in _inner_formats(outer):
         leaf = discover.formats()[name]
-        con.execute(f"CREATE OR REPLACE TEMP TABLE _bulk AS {leaf.layout.bulk('_staged')}")
-        con.execute("DELETE FROM _bulk WHERE _ok IS DISTINCT FROM true")
-        sure = con.execute(
-            "SELECT b._artifact, b._line, s.text, s.program FROM _bulk b JOIN _staged s ON s._artifact = b._artifact AND s._line = b._line"
-        ).fetchall()
-        wrong = [(artifact, line) for artifact, line, text, program in sure if not leaf.sniff(text, program)]
-        if wrong:
-            con.execute("CREATE OR REPLACE TEMP TABLE _wrong (_artifact INTEGER, _line BIGINT)")
-            _insert_tuples(con, "_wrong", wrong, ("INTEGER", "BIGINT"))
-            con.execute("DELETE FROM _bulk USING _wrong WHERE _bulk._artifact = _wrong._artifact AND _bulk._line = _wrong._line")
-        _keep_bulk(con, leaf, via=outer)
+        _keep_bulk(con, leaf, outer, [leaf.layout.bulk(_numbered())])
+
+
+def _refuse_unclaimed(con: duckdb.DuckDBPyConnection, leaf: Format) -> None:
+    """Take out of ``_bulk`` the messages that the format could read but does not claim."""
+    sure = con.execute("SELECT b._line, s.text, s.program FROM _bulk b JOIN _staged s ON s.rowid = b._line").fetchall()
+    wrong = [(number,) for number, text, program in sure if not leaf.sniff(text, program)]
+    if wrong:
+        con.execute("CREATE OR REPLACE TEMP TABLE _wrong (_line BIGINT)")
+        _insert_tuples(con, "_wrong", wrong, ("BIGINT",))
+        con.execute("DELETE FROM _bulk USING _wrong WHERE _bulk._line = _wrong._line")
+
+
+def _inner_formats(outer: str) -> tuple[str, ...]:
+    return tuple(name for name in INNER_FORMATS if name != outer)
 
 
 def _read_inner(con: duckdb.DuckDBPyConnection, outer: str) -> None:
     """Read the messages of a short host log one by one."""
     rows: dict[str, list[dict[str, Any]]] = {}
     for artifact, line, text, span, program in con.execute("SELECT * FROM _staged ORDER BY 1, 2").fetchall():
-        for name in INNER_FORMATS:
+        for name in _inner_formats(outer):
             leaf = discover.formats()[name]
             if leaf.sniff(text, program) and not isinstance(found := leaf.layout.read(text), Refused):
                 rows.setdefault(name, []).append({**found, "_artifact": artifact, "_line": line, "_span": span, "_via": outer})

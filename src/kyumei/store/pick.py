@@ -11,6 +11,7 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, timedelta
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -21,11 +22,13 @@ from kyumei.errors import ConfigError
 from kyumei.layouts.casts import quoted
 from kyumei.store.identify import Identity, identify
 from kyumei.store.lines import MAX_LINE, batches, decode
+from kyumei.store.sieve import sift
 from kyumei.store.unpack import Unpacked, members
 from kyumei.store.unwrap import Broken, records, strip_export_time
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
 
     from kyumei.contracts import Format, Layout
     from kyumei.model.artifact import Artifact
@@ -39,7 +42,10 @@ MAX_DOCUMENT = 512 * 1024 * 1024
 FAR = timedelta(hours=26)
 """Further than the widest zone (UTC+14) and half a day of disorder."""
 YEARLESS = 2
+AT_ONCE = 4096
+"""Lines handed over to the database at once; of longer lists each line costs twice as much."""
 HEAD = 256 * 1024
+"""Bytes of a file that tell what it is, and the size of the pieces in which it is read: they stay in the processor's cache."""
 EMPTY_CHUNKS = 64
 """Chunks without text at the start of a file after which no more is looked for."""
 _MISREAD = re.compile("[*?\\[\\]{}\udc80-\udcff]|://|^-$")
@@ -127,7 +133,7 @@ def _pick(  # noqa: PLR0913 - the six things that a pick depends on
     window: Window | None,
     offsets: Callable[[Identity], tuple[timedelta, ...]],
 ) -> Part:
-    chunks = stream.chunks()
+    chunks = stream.chunks(HEAD)
     empty, head = _first_text(chunks)
     identity = identify(artifact.name, head[:HEAD], () if stream.encoding else _pieces(artifact), settings)
     part = Part(artifact, identity, trouble=stream.trouble)
@@ -148,15 +154,10 @@ def _pick(  # noqa: PLR0913 - the six things that a pick depends on
         if prefixes and window is not None and far_from(window, part, head[:HEAD], _pieces(artifact)):
             part.passed_over = True
             return part
-        bulk = (
-            artifact.size >= BULK_FROM
-            and identity.shape == "lines"
-            and artifact.compression in {"", "gzip", "zstd"}
-            and not artifact.member
-            and not stream.encoding
-            and not _MISREAD.search(str(artifact.path))
-        )
-        if not (bulk and _pick_bulk(con, part, prefixes)):
+        if prefixes and identity.shape == "lines":
+            plain = not (artifact.compression or artifact.member or stream.encoding)
+            _pick_window(con, part, rest, prefixes, partial(_line_ends, artifact.path) if plain else None)
+        elif not (_is_for_bulk(part, stream) and _pick_bulk(con, part)):
             _pick_exact(con, part, rest, prefixes)
     part.trouble = part.trouble or stream.trouble
     return part
@@ -216,33 +217,24 @@ def _has_carriage_return(artifact: Artifact) -> bool:
     return False
 
 
-def _pick_bulk(con: duckdb.DuckDBPyConnection, part: Part, prefixes: tuple[str, ...]) -> bool:
-    """Pick by DuckDB's line reader; false, and nothing taken, when the file is not for it."""
+def _is_for_bulk(part: Part, stream: Unpacked) -> bool:
+    """Whether DuckDB's reader can read the file, as far as is known beforehand."""
+    artifact = part.artifact
+    kind = part.identity.shape == "lines" and artifact.compression in {"", "gzip", "zstd"} and not artifact.member and not stream.encoding
+    return part.whole and kind and artifact.size >= BULK_FROM
+
+
+def _pick_bulk(con: duckdb.DuckDBPyConnection, part: Part) -> bool:
+    """Take all lines by DuckDB's line reader; false, and nothing taken, when the file is not for it."""
     number = part.artifact.number
     reader = (
         f"read_csv({quoted(str(part.artifact.path))}, delim='\\x01', quote='', escape='', header=false, auto_detect=false, "
         f"columns={{'line':'VARCHAR'}}, strict_mode=false, max_line_size={MAX_LINE}, compression={quoted(part.artifact.compression or 'none')})"
     )
-    numbered = f"SELECT row_number() OVER () AS n, coalesce(line, '') AS line FROM {reader}"
-    hit = " OR ".join(f"contains(line, {quoted(prefix)})" for prefix in prefixes)
-    head = heads(part)
-    if not prefixes:
-        picked = numbered
-    elif head is None:
-        picked = f"SELECT n, line FROM ({numbered}) WHERE {hit}"
-    else:
-        # A line belongs to the record begun by the last head above it: it is taken when that head is also the last one that was hit.
-        running = "OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)"
-        begins = f"regexp_matches(line, {quoted('^(?:' + head + ')')})"
-        marked = (
-            f"SELECT n, line, max(n) FILTER (WHERE {begins}) {running} AS last_head, "
-            f"max(n) FILTER (WHERE ({hit}) AND {begins}) {running} AS last_hit FROM ({numbered})"
-        )
-        picked = f"SELECT n, line FROM ({marked}) WHERE last_hit = last_head OR {hit}"
     with ThreadPoolExecutor(1) as pool:
         checked = pool.submit(_has_carriage_return, part.artifact)
         try:
-            con.execute(f"INSERT INTO _lines SELECT {number}, n, line, NULL FROM ({picked})")
+            con.execute(f"INSERT INTO _lines SELECT {number}, row_number() OVER (), coalesce(line, ''), NULL, 1 FROM {reader}")
         except duckdb.Error:
             con.execute("DELETE FROM _lines WHERE _artifact = ?", [number])
             return False
@@ -250,6 +242,39 @@ def _pick_bulk(con: duckdb.DuckDBPyConnection, part: Part, prefixes: tuple[str, 
             con.execute("DELETE FROM _lines WHERE _artifact = ?", [number])
             return False
     return True
+
+
+def _pick_window(
+    con: duckdb.DuckDBPyConnection,
+    part: Part,
+    chunks: Iterable[bytes],
+    prefixes: tuple[str, ...],
+    recount: Callable[[int, int], int] | None,
+) -> None:
+    """Pick the records that hold one of the prefixes."""
+    head = heads(part)
+    begins = re.compile(head.encode()) if head else None
+    numbers: list[int] = []
+    texts: list[str] = []
+    for kept in sift(chunks, prefixes, begins, recount):
+        part.long.update(kept.long)
+        numbers += kept.numbers
+        texts += [decode(line.removesuffix(b"\r")) for line in kept.lines]
+        if len(numbers) >= AT_ONCE:
+            insert_lines(con, part.artifact.number, numbers, texts)
+            numbers, texts = [], []
+    insert_lines(con, part.artifact.number, numbers, texts)
+
+
+def _line_ends(path: Path, start: int, end: int) -> int:
+    """How many line ends a plain file has between two offsets."""
+    count = 0
+    with path.open("rb", buffering=0) as raw:
+        raw.seek(start)
+        while start < end and (piece := raw.read(min(HEAD, end - start))):
+            count += piece.count(b"\n")
+            start += len(piece)
+    return count
 
 
 def _pick_exact(con: duckdb.DuckDBPyConnection, part: Part, chunks: Iterable[bytes], prefixes: tuple[str, ...]) -> None:
@@ -277,14 +302,23 @@ def _pick_exact(con: duckdb.DuckDBPyConnection, part: Part, chunks: Iterable[byt
         insert_lines(con, part.artifact.number, numbers, texts, times)
 
 
-def insert_lines(con: duckdb.DuckDBPyConnection, artifact: int, numbers: list[int], texts: list[str], times: list[int | None]) -> None:
-    """Append lines of one artifact to ``_lines``; times are those of an envelope, in milliseconds since 1970, or null."""
-    if not numbers:
-        return
-    con.execute(
-        "INSERT INTO _lines SELECT ?, unnest(?::BIGINT[]), unnest(?::VARCHAR[]), unnest(?::BIGINT[])",
-        [artifact, numbers, [_sound(text) for text in texts], times],
-    )
+def insert_lines(  # noqa: PLR0913 - the columns of the table
+    con: duckdb.DuckDBPyConnection,
+    artifact: int,
+    numbers: list[int],
+    texts: list[str],
+    times: list[int | None] | None = None,
+    spans: list[int] | None = None,
+) -> None:
+    """Append lines of one artifact to ``_lines``; times are those of an envelope, in milliseconds since 1970, or null; spans are in lines."""
+    for start in range(0, len(numbers), AT_ONCE):
+        chosen = slice(start, start + AT_ONCE)
+        given: list[list[int | None] | list[int]] = [one[chosen] for one in (times, spans) if one is not None]
+        time, span = "unnest(?::BIGINT[])" if times else "NULL", "unnest(?)" if spans else "1"
+        con.execute(
+            f"INSERT INTO _lines SELECT ?, unnest(?), unnest(?), {time}, {span}",
+            [artifact, numbers[chosen], [_sound(text) for text in texts[chosen]], *given],
+        )
 
 
 def _sound(text: str) -> str:
@@ -303,19 +337,23 @@ def _pick_document(con: duckdb.DuckDBPyConnection, part: Part, chunks: Iterable[
     times: list[int | None] = []
     claims: dict[str, int] = {}
     hint = part.artifact.name
+    spans: list[int] = []
     for record in records(text, hint):
         if isinstance(record, Broken):
             part.trouble = part.trouble or f"line {record.line}: {record.why}"
-            numbers.append(record.line)
-            texts.append(record.text)
-            times.append(None)
+            pieces = record.text.split("\n") if record.span > 1 else [record.text]
+            numbers += range(record.line, record.line + len(pieces))
+            texts += pieces
+            times += [None] * len(pieces)
+            spans += [1] * len(pieces)
             continue
         numbers.append(record.line)
         texts.append(record.text)
         times.append(record.time_ms)
+        spans.append(record.span)
         if len(numbers) <= SAMPLED_RECORDS and (name := claim_record(record.text, hint, record.group)):
             claims[name] = claims.get(name, 0) + 1
-    insert_lines(con, part.artifact.number, numbers, texts, times)
+    insert_lines(con, part.artifact.number, numbers, texts, times, spans)
     ordered = sorted(claims, key=lambda name: -claims[name])
     if ordered:
         part.format, part.others = ordered[0], tuple(ordered[1:])

@@ -53,6 +53,10 @@ ENVELOPES: dict[str, frozenset[str] | None] = {
 MAX_UNPACKED = 64 * 1024 * 1024
 """Bytes that one packed envelope may unpack to; CloudWatch Logs sends 1 MB at most."""
 _MAX_DEPTH = 4
+_COST_OF_DEPTH = 20_000
+"""What it costs, in characters, to find that a value is nested too deeply."""
+_SPENT_AT_MOST = 20
+"""How often, on average, each character of a broken text is read before the rest of it is kept unread."""
 _LONGEST_NUMBER = 400
 _DECODER = json.JSONDecoder(parse_int=lambda digits: int(digits) if len(digits) < _LONGEST_NUMBER else digits)
 _SPACE = re.compile(r"[ \t\r\n]*")
@@ -108,18 +112,19 @@ def _documents(text: str, about: Record, depth: int) -> Iterator[Record | Broken
     offset = _skip(_BETWEEN, text, 0)
     while offset < len(text):
         if text[offset] == "{":
-            opened = _open(text, offset)
+            opened = _open(place, offset)
             key = _envelope(opened)
-            yield from _object(text, place, offset, opened, key, about, depth)
+            yield from _object(place, offset, opened, key, about, depth)
             end, why, start = opened.end, opened.why, opened.end if key else offset
         elif text[offset] == "[":
-            end, why = yield from _array(text, place, offset, about, depth)
+            end, why = yield from _array(place, offset, about, depth)
             start = end
         else:
             end, why, start = offset, "not JSON", offset
         if why:
             line = _NEXT_LINE.search(text, max(start, offset))
-            end = line.start() if line else len(text)
+            enough = place.spent > _SPENT_AT_MOST * len(text) + _COST_OF_DEPTH * 100
+            end = line.start() if line and not enough else len(text)
             yield Broken(place.at(start), *broken_text(text, start, end, why))
         offset = _skip(_BETWEEN, text, end)
 
@@ -129,27 +134,30 @@ def _skip(pattern: re.Pattern[str], text: str, offset: int) -> int:
     return found.end() if found else offset
 
 
-def _decode(text: str, offset: int) -> tuple[Any, int, str]:
+def _decode(place: Place, offset: int) -> tuple[Any, int, str]:
     """The JSON value at an offset, where it ends, and what is wrong with it, or no text."""
     try:
-        value, end = _DECODER.raw_decode(text, offset)
+        value, end = _DECODER.raw_decode(place.text, offset)
     except json.JSONDecodeError as error:
-        cut = error.pos >= len(text) or error.msg.startswith("Unterminated string")
+        place.spent += error.pos - offset
+        cut = error.pos >= len(place.text) or error.msg.startswith("Unterminated string")
         return None, offset, "the JSON is cut off" if cut else f"not valid JSON: {error.msg}"
     except RecursionError:
+        place.spent += _COST_OF_DEPTH
         return None, offset, "the JSON is nested too deeply"
     return value, end, ""
 
 
-def _open(text: str, start: int) -> _Object:
+def _open(place: Place, start: int) -> _Object:
     """Open the object that begins at ``start``. A comma before the closing bracket is passed over."""
+    text = place.text
     found = _Object(start + 1)
     while True:
         at = _skip(_SPACE, text, found.end)
         if text[at : at + 1] == "}":
             found.end = at + 1
             return found
-        key, at, found.why = _decode(text, at)
+        key, at, found.why = _decode(place, at)
         colon = _skip(_SPACE, text, at)
         if not found.why and (not isinstance(key, str) or text[colon : colon + 1] != ":"):
             found.why = "the JSON is cut off" if colon >= len(text) else "not valid JSON: a key is missing"
@@ -158,10 +166,10 @@ def _open(text: str, start: int) -> _Object:
         at = _skip(_SPACE, text, colon + 1)
         if key in ENVELOPES and text[at : at + 1] == "[":
             found.lists.setdefault(key, [])
-            at, found.why = _measure(text, at, found.lists[key])
+            at, found.why = _measure(place, at, found.lists[key])
         else:
             start = at
-            value, at, found.why = _decode(text, start)
+            value, at, found.why = _decode(place, start)
             if not found.why and key not in found.values:
                 found.values[key], found.starts[key] = value, start
         if found.why:
@@ -175,11 +183,12 @@ def _open(text: str, start: int) -> _Object:
             return found
 
 
-def _measure(text: str, start: int, items: list[tuple[int, int]]) -> tuple[int, str]:
+def _measure(place: Place, start: int, items: list[tuple[int, int]]) -> tuple[int, str]:
     """Note where the items of a list lie; answers its end, or where and why it breaks off."""
+    text = place.text
     at = _skip(_SPACE, text, start + 1)
     while text[at : at + 1] != "]":
-        _, end, why = _decode(text, at)
+        _, end, why = _decode(place, at)
         if why:
             return at, why
         items.append((at, end))
@@ -203,18 +212,19 @@ def _envelope(opened: _Object) -> str:
     return ""
 
 
-def _array(text: str, place: Place, start: int, about: Record, depth: int) -> Generator[Record | Broken, None, tuple[int, str]]:
+def _array(place: Place, start: int, about: Record, depth: int) -> Generator[Record | Broken, None, tuple[int, str]]:
     """The records of an array; returns its end, or where and why it breaks off."""
+    text = place.text
     at = _skip(_SPACE, text, start + 1)
     while text[at : at + 1] != "]":
-        value, end, why = _decode(text, at)
+        value, end, why = _decode(place, at)
         if why:
             return at, why
         line = place.at(at)
         span = text.count("\n", at, end) + 1
         if isinstance(value, dict):
-            opened = _open(text, at)
-            yield from _object(text, place, at, opened, _envelope(opened), about, depth)
+            opened = _open(place, at)
+            yield from _object(place, at, opened, _envelope(opened), about, depth)
         else:
             raw = value if isinstance(value, str) else text[at:end]
             yield replace(about, line=line, text=without_line_end(raw), span=span)
@@ -226,9 +236,11 @@ def _array(text: str, place: Place, start: int, about: Record, depth: int) -> Ge
     return at + 1, ""
 
 
-def _object(text: str, place: Place, start: int, opened: _Object, key: str, about: Record, depth: int) -> Iterator[Record | Broken]:  # noqa: PLR0913 - what an object is and where it lies
+def _object(  # noqa: PLR0913 - what an object is and where it lies
+    place: Place, start: int, opened: _Object, key: str, about: Record, depth: int
+) -> Iterator[Record | Broken]:
     """The records of one object: those in its envelope, or the object itself. A broken object that is no envelope gives none."""
-    values = opened.values
+    text, values = place.text, opened.values
     if key:
         known = replace(
             about, group=_word(values.get("logGroup")) or about.group, stream=_word(values.get("logStream")) or about.stream, origin=key
@@ -249,15 +261,15 @@ def _object(text: str, place: Place, start: int, opened: _Object, key: str, abou
         yield from _packed(packed["data"], text[start : opened.end], replace(outer, origin="awslogs"), depth)
     elif isinstance(values.get("data"), dict) and set(values) == {"status_code", "data"}:
         at = opened.starts["data"]
-        inner = _open(text, at)
-        yield from _object(text, place, at, inner, _envelope(inner), about, depth)
+        inner = _open(place, at)
+        yield from _object(place, at, inner, _envelope(inner), about, depth)
     else:
         yield replace(outer, text=text[start : opened.end])
 
 
 def _item(raw: str, outer: Record, depth: int) -> Iterator[Record | Broken]:
     """The records of one item of an envelope's list: mostly one, more where it is an envelope itself."""
-    value, _, _ = _decode(raw, 0)
+    value, _, _ = _decode(Place(raw), 0)
     if outer.origin == "results" and isinstance(value, list):
         yield _insights_row(value, outer)
         return

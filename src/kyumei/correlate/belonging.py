@@ -1,0 +1,58 @@
+"""Is this the log of what stands in front of these servers, or of another site's? Only then does its silence mean anything.
+
+A case may hold the log of one web ACL or load balancer and the requests of servers behind another, or a log from which a filter dropped most rows
+(EDGE-100). What servers answered must then be missing there, although it came through something in front.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from kyumei.correlate.sightings import ORDER, position
+
+if TYPE_CHECKING:
+    from kyumei.model.symptom import Symptom
+    from kyumei.model.window import Window
+    from kyumei.store.case import Case
+
+NEAR = timedelta(minutes=15)
+"""How far around the moment requests are compared."""
+FEWEST = 5
+"""Requests further in that must be there before their absence further out says anything."""
+SHARE = 0.5
+"""Share of the requests further in that the log in front must have; monitors and neighbours that come another way are the rest."""
+FRONT = {"waf": "web ACL", "alb": "load balancer"}
+_SECONDS = 5
+
+
+def strangers(case: Case, symptom: Symptom, window: Window) -> dict[str, str]:
+    """Hops in front whose log lacks most of what was answered behind them, and why their silence means nothing."""
+    found: dict[str, str] = {}
+    hops = {row["hop"] for row in case.rows("SELECT DISTINCT hop FROM sightings")}
+    for front, what in FRONT.items():
+        behind = [hop for hop in ORDER if hop in hops and position(hop) > position(front) and hop in {"alb", "nginx", "apache"}]
+        if front not in hops or not behind:
+            continue
+        total, met = _met(case, symptom, window, front, behind[0])
+        if total >= FEWEST and met < total * SHARE:
+            found[front] = f"its log has {met} of {total} requests that {behind[0]} answered around the moment: it is of another {what}, or only a part"
+    return found
+
+
+def _met(case: Case, symptom: Symptom, window: Window, front: str, behind: str) -> tuple[int, int]:
+    """How many requests of the hop behind lie in the span of the log in front, and how many of them it has."""
+    start, end = ((moment).replace(tzinfo=None) for moment in (window.start - NEAR, window.end + NEAR))
+    host = "AND coalesce(lower(host) = lower(?), true)" if symptom.host else ""
+    row = case.con.execute(
+        f"""WITH span AS (SELECT min(time) AS first, max(time) AS last FROM sightings WHERE hop = ?),
+            behind AS (SELECT row_number() OVER () AS n, s.* FROM sightings s, span WHERE hop = ? AND started BETWEEN first AND last
+                AND time >= ? AND started < ? AND path IS NOT NULL AND coalesce(user_agent, '') NOT LIKE 'ELB-HealthChecker%'
+                AND coalesce(client_ip, '') NOT IN ('127.0.0.1', '::1') {host} LIMIT 5000)
+        SELECT count(*), count(*) FILTER (WHERE EXISTS (SELECT 1 FROM sightings o WHERE o.hop = ? AND o.path = behind.path
+            AND coalesce(o.method = behind.method, true)
+            AND o.started BETWEEN behind.started - INTERVAL {_SECONDS} SECOND AND behind.time + INTERVAL {_SECONDS} SECOND
+            AND (behind.forwarded_for IS NULL OR o.client_ip IS NULL OR contains(behind.forwarded_for, o.client_ip)))) FROM behind""",
+        [front, behind, start, end, *([symptom.host] if symptom.host else []), front],
+    ).fetchone()
+    return row or (0, 0)
