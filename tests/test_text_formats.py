@@ -62,9 +62,9 @@ def test_patterns_are_of_both_engines(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_takes_name_groups_that_there_are(name: str) -> None:
-    """A take reads a group of its own shape, the text or the rest."""
+    """A take reads a group of its own shape, the text, or what stands around the match."""
     for shape in _shapes(_layout(name)):
-        assert {take.source for take in shape.takes} <= {"text", "rest", *compiled(shape.pattern).groupindex}, shape.name
+        assert {take.source for take in shape.takes} <= {"text", "rest", "before", *compiled(shape.pattern).groupindex}, shape.name
 
 
 # Joining

@@ -102,8 +102,9 @@ def test_no_rule_speaks_without_records() -> None:
     assert speakers(MemoryView().blocked()) == []
 
 
+REQUEST = {"ClientIP": "203.0.113.9", "URI": "/app/admin", "Method": "GET"}
 SAMPLE = {
-    "Request": {"ClientIP": "203.0.113.9", "URI": "/app/admin", "Method": "GET"},
+    "Request": REQUEST,
     "Timestamp": "2025-02-06T14:32:10.500000+09:00",
     "Action": "BLOCK",
 }
@@ -134,7 +135,7 @@ def test_proven_takes_a_second_source(what: str, certainty: Certainty) -> None:
     answers: dict[str, dict[str, Any]] = {
         "acl": acl(rule(ADMIN)),
         "sample": {"get-sampled-requests": [SAMPLE]},
-        "sample of another client": {"get-sampled-requests": [SAMPLE | {"Request": {**SAMPLE["Request"], "ClientIP": "203.0.113.10"}}]},  # type: ignore[dict-item]
+        "sample of another client": {"get-sampled-requests": [SAMPLE | {"Request": {**REQUEST, "ClientIP": "203.0.113.10"}}]},
         "acl of another name": {"get-web-acl": [{**acl(rule(ADMIN))["get-web-acl"][0], "ARN": ARN.replace("shop-prod", "shop-test")}]},
         "acl that counts": acl(rule(ADMIN, Action={"Count": {}})),
         "acl without the rule": acl(rule(ADMIN, "other")),
@@ -254,7 +255,20 @@ def test_findings_keep_the_order_of_the_failures() -> None:
     view = MemoryView()
     for name, after in (("second", 3), ("first", 8)):
         view.blocked(view.add("waf", record(terminatingRuleId=name, after=after, request_id=f"id-{name}")))
-    assert [one.subject["rule_id"] for one in ask(view)["waf_rule_blocked"].findings] == ["second", "first"]
+    findings = ask(view)["waf_rule_blocked"].findings
+    assert [one.subject["rule_id"] for one in findings] == ["second", "first"]
+    assert not any("more failing" in one.chain[0].says for one in findings)
+
+
+def test_a_failure_of_several_requests_cites_and_counts_them() -> None:
+    """The nearest is told, the others are counted and found again by the query."""
+    view = MemoryView()
+    rows = [view.add("waf", record(after=after, request_id=f"id-{after}")) for after in (5, 1, 9)]
+    view.add("waf", record(after=400, request_id="another"))
+    (finding,) = ask(view.blocked(*rows))["waf_rule_blocked"].findings
+    first = finding.chain[0]
+    assert first.says.endswith("action BLOCK; 2 more failing requests like it")
+    assert (first.total, len(first.citations), len(view.rows(first.sql)), finding.explains) == (3, 3, 3, 3)
 
 
 @pytest.mark.parametrize(

@@ -296,6 +296,7 @@ REGULAR = {"action": "BLOCK", "rule_id": "r", "rule_type": "REGULAR"}
         (REGULAR | {"oversize_fields": ["REQUEST_BODY"]}, BODY, "oversize"),
         (REGULAR | {"oversize_fields": ["REQUEST_BODY"]}, no(BODY), "custom"),
         (REGULAR | {"oversize_fields": ["REQUEST_HEADERS"]}, BODY, "custom"),
+        (REGULAR | {"oversize_fields": ["REQUEST_BODY"]}, match("x", "CONTAINS", {"Body": {"OversizeHandling": "CONTINUE"}}), "custom"),
         (REGULAR | {"oversize_fields": ["REQUEST_BODY"]}, None, "custom"),
         (REGULAR | {"rule_type": "GROUP"}, RATE, "rate"),
         (REGULAR | {"rule_type": "GROUP"}, None, "custom"),

@@ -134,7 +134,8 @@ def _table(case: Case, name: str) -> dict[str, Any] | None:
     ).fetchone() or (0, 0, None, None, 0)
     own = "SELECT artifact FROM artifacts WHERE format = ?"
     lost = case.value(f"SELECT count(*) FROM unread WHERE _artifact IN ({own})", [name])
-    taken = case.value(f'SELECT coalesce(sum(_span), 0) FROM "{name}" WHERE _via IS NULL')
+    # Several records may start on one line of a document; the line counts once.
+    taken = case.value(f'SELECT coalesce(sum(span), 0) FROM (SELECT max(_span) AS span FROM "{name}" WHERE _via IS NULL GROUP BY _artifact, _line)')
     if not rows and not lost and not inner:
         return None
     clock = case.rows("SELECT zone, source FROM _clocks WHERE table_name = ? ORDER BY source <> 'assumed', zone LIMIT 1", [name])

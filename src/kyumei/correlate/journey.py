@@ -151,7 +151,8 @@ def exchanges(case: Case, symptom: Symptom, window: Window) -> tuple[list[Exchan
         if any((row["table_name"], row["_artifact"], row["_line"], row["time"]) in chosen for row in one.sightings.values())
     ]
     # X-Forwarded-For is what the client says it is: a record of the stated address itself comes before one that only claims it.
-    found = [one for one in found if one.outermost["client_ip"] == symptom.client] or found
+    if symptom.client:
+        found = [one for one in found if one.outermost["client_ip"] == symptom.client] or found
     found.sort(key=lambda one: abs((one.outermost["time"] - middle).total_seconds()))
     return found, len(found)
 

@@ -165,6 +165,20 @@ def rank(failure: Failure, symptom: Symptom, window: Window, case: Case) -> tupl
     return (not failure.human, bool(symptom.browser and not browser), not _known_client(case, rows), nearest > 60, -failure.total, nearest)
 
 
+ROAMED = 3
+"""Different paths on which a client fails, and nothing that it is given, from which it looks like a scanner whatever it calls itself."""
+
+
+def roams(case: Case, failure: Failure) -> bool:
+    """Whether the clients of a failure ask for one thing after the other and are given none, as scanners do."""
+    clients = sorted({row["client_ip"] for seen in failure.sightings.values() for row in seen if row["client_ip"]})[:50]
+    paths = case.value(
+        "SELECT max(n) FROM (SELECT count(DISTINCT path) AS n FROM sightings WHERE list_contains(?::VARCHAR[], client_ip) AND status >= 400 GROUP BY client_ip)",
+        [[client for client in clients if not is_private(client)]],
+    )
+    return (paths or 0) >= ROAMED
+
+
 def _known_client(case: Case, rows: Sequence[Row]) -> bool:
     """Whether one of the clients is served well elsewhere in the logs: a user of the site."""
     clients = sorted({row["client_ip"] for row in rows if row["client_ip"] and not is_private(row["client_ip"])})[:50]

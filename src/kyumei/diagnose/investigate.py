@@ -13,7 +13,7 @@ from kyumei.correlate.coverage import LogCoverage, by_table, coverage
 from kyumei.correlate.hops import Known, chain, table
 from kyumei.correlate.timeline import timeline
 from kyumei.correlate.journey import is_path
-from kyumei.diagnose.failures import find, is_browser, rank
+from kyumei.diagnose.failures import find, is_browser, rank, roams
 from kyumei.diagnose.gaps import deciding, elsewhere, which_of
 from kyumei.diagnose.lookalikes import look_alikes, nearest
 from kyumei.diagnose.verdict import sentence
@@ -140,7 +140,8 @@ def _contested(case: Case, symptom: Symptom, seen: _Seen) -> list[Failure]:
     for other in seen.failures[1:MOST_FAILURES]:
         place = rank(other, symptom, seen.window, case)
         near = place[-1] <= FAR_SECONDS or best[-1] > FAR_SECONDS
-        if place[:3] == best[:3] and near and _cause(other) != _cause(first) and other.total * OUTNUMBERED > first.total:
+        likes = place[:2] == best[:2] and not (place[2] and roams(case, other))
+        if likes and near and _cause(other) != _cause(first) and other.total * OUTNUMBERED > first.total:
             found.append(other)
     return found if len(found) > 1 else []
 

@@ -1,34 +1,37 @@
-"""Passes over the lines outside a window at memory speed, and keeps those that may be in it.
+"""Passes over the records outside a window at memory speed, and keeps those that may be in it.
 
-A line is found by searching whole blocks of text for the substrings that a record in the window holds (``stamps`` of a layout); it is decoded only
-when it is kept. Blocks hold whole records, so a record of several lines is kept whole whichever of its lines holds the substring. Bytes are looked at
+Records are found by searching whole blocks of text for the substrings that a record in the window holds (``stamps`` of a layout); only what is kept is
+looked at closer. Blocks hold whole records, so a record of several lines is kept whole whichever of its lines holds the substring. Bytes are looked at
 as they are: nothing about their encoding or line ends needs to be known first.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kyumei.store.lines import KEPT, MAX_LINE, Block, blocks
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 
-MOST_BACK = 2_000
-"""Lines that are looked back at for the beginning of a record; see ``parse.MAX_RECORD_LINES``."""
+MAX_RECORD_LINES = 2_000
+"""Lines that one record may take up; what follows starts a record of its own."""
 SHORTEST = 5
-"""Characters of a substring from which its ends are looked at separately."""
+"""Bytes of a substring from which its ends are looked at separately."""
 
 
 @dataclass(frozen=True)
 class Kept:
-    """Lines of one block: their numbers, counted from 1, and their bytes; ``long`` maps the number of a line to its length when only a part is kept."""
+    """A record: the number of its first line, counted from 1, and its lines joined by line feeds.
 
-    numbers: list[int] = field(default_factory=list)
-    lines: list[bytes] = field(default_factory=list)
-    long: dict[int, int] = field(default_factory=dict)
+    ``length`` is that of a line that is too long, of which ``data`` then holds the first part.
+    """
+
+    number: int
+    data: bytes
+    length: int = 0
 
 
 @dataclass(frozen=True)
@@ -44,29 +47,27 @@ class _Family:
 def sift(
     chunks: Iterable[bytes], needles: Sequence[str], begins: re.Pattern[bytes] | None, recount: Callable[[int, int], int] | None = None
 ) -> Iterator[Kept]:
-    """The lines of a stream that hold one of the substrings, with all lines of their record.
+    """The records of a stream that hold one of the substrings, and every line that is too long.
 
-    ``begins`` is matched by the first line of a record; null when every line is one. Line ends are counted as they pass, or, where they can be had
-    again, by ``recount(start, end)`` over the bytes of the stream, and only once a line is kept: most files hold none.
+    ``begins`` matches the first line of a record; null when every line is one. Line ends are counted as they pass, or, where the stream can be
+    had again, by ``recount(start, end)`` between two of its offsets, and only once a record is kept: most files hold none.
     """
     families = _families(needles)
-    number, counted = 1, 0
-    open_end = False
+    number, counted, open_end = 1, 0, False
     for block in _whole_records(blocks(chunks), begins):
         starts = [0] if block.length else _starts(block.data, families)
-        if open_end and begins is not None and not block.length and not begins.match(block.data):
+        if open_end and begins and not block.length and not begins.match(block.data):
             starts = [0, *starts]
-        if starts and counted < block.offset and recount:
-            number += recount(counted, block.offset)
-            counted = block.offset
         if not starts and recount:
             continue
-        kept = _keep(block, starts, begins, number)
-        if kept.numbers:
-            yield kept
+        if recount:
+            number += recount(counted, block.offset)
+        if block.length:
+            yield Kept(number, block.data, block.length)
+        else:
+            open_end = yield from _kept(block.data, starts, begins, number)
         number += 1 if block.length else block.data.count(b"\n") + 1
         counted = block.offset + block.size + 1
-        open_end = bool(kept.numbers) and kept.numbers[-1] == number - 1
 
 
 def _families(needles: Sequence[str]) -> list[_Family]:
@@ -79,10 +80,8 @@ def _families(needles: Sequence[str]) -> list[_Family]:
 
 
 def _starts(data: bytes, families: Iterable[_Family]) -> list[int]:
-    """Where the lines start that hold a member of a family."""
-    found: set[int] = set()
-    if len(data) > MAX_LINE:
-        found.update(_long_lines(data))
+    """Where the lines start that hold a member of a family, or are too long."""
+    found = set(_long_lines(data)) if len(data) > MAX_LINE else set()
     for family in families:
         at = data.find(family.core)
         while at >= 0:
@@ -105,35 +104,49 @@ def _long_lines(data: bytes) -> Iterator[int]:
         at += len(line) + 1
 
 
-def _keep(block: Block, starts: Sequence[int], begins: re.Pattern[bytes] | None, number: int) -> Kept:
-    """The lines at ``starts`` and the rest of their records; ``number`` is that of the block's first line."""
-    if block.length:
-        return Kept([number], [block.data], {number: block.length})
-    kept = Kept()
-    data, until, counted = block.data, 0, 0
+def _kept(data: bytes, starts: Sequence[int], begins: re.Pattern[bytes] | None, number: int) -> Generator[Kept, None, bool]:
+    """The records of the lines at ``starts``; ``number`` is that of the first line. Returns whether the last record is among them."""
+    until, counted = 0, 0
     for start in starts:
         if start < until:
             continue
-        at = start if begins is None else _first_line(data, start, until, begins)
-        number += data.count(b"\n", counted, at)
-        while True:
-            end = data.find(b"\n", at)
-            end = len(data) if end < 0 else end
-            if end - at > MAX_LINE:
-                kept.long[number] = end - at
-            kept.numbers.append(number)
-            kept.lines.append(data[at : min(end, at + KEPT)] if end - at > MAX_LINE else data[at:end])
-            number += 1
-            at = until = counted = end + 1
-            if begins is None or at > len(data) or begins.match(data, at):
-                break
-    return kept
+        until = start if begins is None else _first_line(data, start, until, begins)
+        for end in _pieces(data, until, begins):
+            number += data.count(b"\n", counted, until)
+            counted = until
+            if end - until > MAX_LINE and data.find(b"\n", until, end) < 0:
+                yield Kept(number, data[until : until + KEPT], end - until)
+            else:
+                yield Kept(number, data[until:end])
+            until = end + 1
+    return until > len(data)
+
+
+def _pieces(data: bytes, at: int, begins: re.Pattern[bytes] | None) -> Iterator[int]:
+    """Where the record that starts at ``at`` ends, or its pieces do: it is cut at MAX_RECORD_LINES, and around a line that is too long."""
+    lines, last = 0, -1
+    while True:
+        end = data.find(b"\n", at)
+        end = len(data) if end < 0 else end
+        long = end - at > MAX_LINE
+        if lines and (long or lines == MAX_RECORD_LINES):
+            yield last
+            lines = 0
+        lines, last = lines + 1, end
+        if long:
+            yield end
+            lines = 0
+        at = end + 1
+        if begins is None or at > len(data) or begins.match(data, at):
+            break
+    if lines:
+        yield last
 
 
 def _first_line(data: bytes, start: int, least: int, begins: re.Pattern[bytes]) -> int:
     """Where the record starts that the line at ``start`` belongs to; not before ``least``, where the record above was kept to."""
     at = start
-    for _ in range(MOST_BACK):
+    for _ in range(MAX_RECORD_LINES):
         if at <= least or begins.match(data, at):
             break
         at = data.rfind(b"\n", 0, at - 1) + 1
@@ -164,7 +177,7 @@ def _whole_records(found: Iterable[Block], begins: re.Pattern[bytes] | None) -> 
 def _last_record(data: bytes, begins: re.Pattern[bytes]) -> int:
     """Where the last record of a block starts; 0 when that cannot be told."""
     at = len(data)
-    for _ in range(MOST_BACK):
+    for _ in range(MAX_RECORD_LINES):
         at = data.rfind(b"\n", 0, at)
         if at < 0:
             return 0
