@@ -140,7 +140,7 @@ def test_exact_reader_answers_golden_rows(path: Path, update_golden: bool) -> No
     golden = path.with_suffix(".jsonl")
     if update_golden:
         golden.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in found), "utf-8")
-    expected = [json.loads(line) for line in golden.read_text("utf-8").splitlines() if line.strip()]
+    expected = [json.loads(line) for line in golden.read_text("utf-8").split("\n") if line.strip()]
     assert found == expected
 
 

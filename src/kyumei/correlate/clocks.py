@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from kyumei import discover
+from kyumei.correlate.skew import settle_skews
 from kyumei.layouts.casts import quoted
 from kyumei.model.artifact import Clock
 
@@ -72,6 +73,7 @@ def settle(con: duckdb.DuckDBPyConnection, settings: Settings, moment: datetime 
                 waiting.remove(log)
     for log in waiting:
         _apply(con, log, Clock("UTC", "assumed", why="nothing in the case tells its zone"))
+    settle_skews(con)
 
 
 def _date(con: duckdb.DuckDBPyConnection, tables: list[str], moment: datetime | None) -> None:

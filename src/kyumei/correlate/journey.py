@@ -188,14 +188,17 @@ def join(rows: Iterable[Row]) -> list[Exchange]:
 def _attach(hop: str, rows: Sequence[Row], found: list[Exchange]) -> list[Row]:
     """Give each record of a hop to the exchange it belongs to; those that belong to none."""
     left: list[Row] = []
-    by_id = {one.outermost["trace_id"]: one for one in found if one.outermost["trace_id"]}
+    by_id: dict[str, list[Exchange]] = {}
+    for one in found:
+        if one.outermost["trace_id"]:
+            by_id.setdefault(one.outermost["trace_id"], []).append(one)
     by_path: dict[str, list[Exchange]] = {}
     for one in found:
         if one.outermost["path"] is not None:
             by_path.setdefault(one.outermost["path"], []).append(one)
     for row in rows:
-        same = by_id.get(row["trace_id"]) if row["trace_id"] else None
-        if same is not None and hop not in same.sightings:
+        same = _of_id(hop, row, by_id.get(row["trace_id"], [])) if row["trace_id"] else None
+        if same is not None:
             same.sightings[hop] = row
             same.joined_by.add(BY_ID)
         else:
@@ -223,6 +226,16 @@ def _attach(hop: str, rows: Sequence[Row], found: list[Exchange]) -> list[Row]:
             one.sightings[hop] = row
             one.joined_by.add(quality)
     return [row for index, row in enumerate(left) if index not in taken]
+
+
+def _of_id(hop: str, row: Row, candidates: Sequence[Exchange]) -> Exchange | None:
+    """The exchange of that trace id to which a record belongs. A client may send one id with many requests, and a relay may rewrite the path."""
+    free = [one for one in candidates if hop not in one.sightings and (not one.blocked or _may_follow_block(row))]
+    alike = [one for one in free if one.outermost["path"] == row["path"] and one.outermost["method"] == row["method"]]
+    near = sorted(alike, key=lambda one: abs((one.outermost["time"] - row["time"]).total_seconds()))
+    if near:
+        return near[0]
+    return free[0] if len(free) == len(candidates) == 1 else None
 
 
 def _fits(hop: str, row: Row, one: Exchange) -> str | None:

@@ -98,7 +98,7 @@ def _web_server(inner: Row, covering: Mapping[str, bool], errors: Sequence[Row])
         return Owner("app", f"{hop} relayed the status of its upstream", errors=lines, record=inner)
     if inner["own"] or near:
         why = f"{hop}'s error log says why: {near[0]['message']}" if near else f"{hop}'s record names no upstream"
-        return Owner(hop, why, errors=near, record=inner)
+        return Owner(hop, why, errors=near or tuple(line for line in lines if not _PASSED_ON.search(line["message"] or "")), record=inner)
     behind = [name for name in APPLICATIONS if name in covering]
     if behind and "server" in behind and covering["server"]:
         return Owner(hop, "the application server's log covers the moment and does not have the request", sure=False, record=inner)

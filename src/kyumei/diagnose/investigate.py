@@ -264,6 +264,10 @@ def _notes(case: Case, symptom: Symptom, seen: _Seen) -> list[str]:
             "SELECT a.name, o.name AS original FROM _copies c JOIN artifacts a ON a.artifact = c.artifact JOIN artifacts o ON o.artifact = c.original ORDER BY 1 LIMIT 10"
         )
     ]
+    notes += [
+        f"clock of {row['name']}: corrected by {abs(row['seconds'])} seconds, it runs {'fast' if row['seconds'] > 0 else 'slow'}: {row['why']}"
+        for row in case.rows("SELECT DISTINCT a.name, k.seconds, k.why FROM _skews k JOIN artifacts a USING (artifact) ORDER BY 1 LIMIT 10")
+    ]
     meant = {row["path"] for failure in seen.failures for rows in failure.sightings.values() for row in rows if row["path"]}
     if symptom.path and meant and not any(is_path(symptom.path, {"path": path}) for path in meant):
         notes.append(f"no failing request has the path {symptom.path} letter by letter; {', '.join(sorted(meant)[:3])} was taken for it")

@@ -35,7 +35,7 @@ TABLE = Table(
     (
         Column("time", Kind.TIME, "When the request was done.", origin="$time_local"),
         Column("client_ip", Kind.TEXT, "Who opened the connection: an address, seldom a host name.", Link.CLIENT, "$remote_addr"),
-        Column("user", Kind.TEXT, "The name given for basic authentication, whether or not it was accepted.", origin="$remote_user"),
+        Column("user", Kind.TEXT, "The name given for basic authentication, accepted or not.", Link.PRINCIPAL, "$remote_user"),
         Column("method", Kind.TEXT, "The method.", origin="$request"),
         Column("path", Kind.TEXT, "What was asked for, without the query string.", Link.PATH, "$request"),
         Column("query", Kind.TEXT, "The query string without its question mark; null if there is none.", origin="$request"),

@@ -47,9 +47,9 @@ LEVEL = guarded("level", lambda raw: _LEVEL_OF.get(raw.strip("[]<>: ").upper()),
 # another.
 _WORDS = sorted((word for words in LEVELS.values() for word in words if len(word) > 1 and " " not in word), key=len, reverse=True)
 _UPPER = rf"(?:{'|'.join(_WORDS)})\b"
-_ANY = f"(?:{'|'.join([*_WORDS, *(word.lower() for word in _WORDS), *(word.capitalize() for word in _WORDS)])})"
-_STRICT = rf"(?:\[ *{_ANY} *\]|<{_ANY}>|{_ANY}:|{_UPPER})"
-_LEVEL = r"(?P<level>\[ *[A-Za-z]+ *\]|<[A-Za-z]+>|[A-Za-z]+:?)"
+_ANY = f"(?:{'|'.join(''.join(f'[{letter}{letter.lower()}]' for letter in word) for word in _WORDS)})"
+_STRICT = rf"(?:\[ *{_ANY} *\]|<?{_ANY}[:>]|{_UPPER})"
+_LEVEL = r"(?P<level>\[ *[A-Za-z]+ *\]|<?[A-Za-z]+[:>]?)"
 _WORD = "(?P<level>[A-Z]+)"
 _FIRST = r"(?P<level>\[ *[A-Za-z]+ *\]|[A-Z]+:?)"
 _MARKED = r"(?P<level>\[ *[A-Za-z]+ *\]|[A-Za-z]+:)"

@@ -35,7 +35,7 @@ def select(layout: Text, source: str) -> str:
     query = _stages(layout.shapes, query, "subject", _RECORD)
     names = _columns(layout.shapes)
     known = [f"c_{name} AS k_{name}" for name in names]
-    query = f"SELECT {_comma([*_RECORD, 'sound AND which IS NOT NULL AS sound', *known])} FROM ({query})"
+    query = f"SELECT {_comma([*_RECORD, f'{_sound(layout.shapes)} AND which IS NOT NULL AS sound', *known])} FROM ({query})"
     for look in layout.looks:
         query, names = _look(look, query, names)
     columns = [_final(layout, column.name, column.kind.value, names) for column in layout.columns]
@@ -60,7 +60,7 @@ def _look(look: Look, query: str, names: list[str]) -> tuple[str, list[str]]:
     new = _columns(look.shapes)
     kept = [f"k_{name}" for name in names if name not in new]
     filled = [f"coalesce(k_{name}, c_{name}) AS k_{name}" if name in names else f"c_{name} AS k_{name}" for name in new]
-    query = f"SELECT {_comma([*_RECORD, 'sound_before AND sound AS sound', *kept, *filled])} FROM ({query})"
+    query = f"SELECT {_comma([*_RECORD, f'sound_before AND {_sound(look.shapes)} AS sound', *kept, *filled])} FROM ({query})"
     return query, [*(name for name in names if name not in new), *new]
 
 
@@ -81,7 +81,7 @@ def _headline(text: str) -> str:
 
 
 def _stages(shapes: Sequence[Shape], query: str, subject: str, carried: Sequence[str], worth: str = "") -> str:
-    """The query with what is carried, ``which``, the ``c_`` columns of the shapes and ``sound``."""
+    """The query with what is carried, ``which``, the raw fields and the ``c_`` columns of the shapes."""
     which = _which(shapes, subject)
     which = f"CASE WHEN {worth} THEN {which} END" if worth else which
     cut = [
@@ -98,7 +98,6 @@ def _stages(shapes: Sequence[Shape], query: str, subject: str, carried: Sequence
         [*kept, *cut],
         [*kept, *raw],
         [*kept, *(f"r_{name}" for name in sources), *values],
-        [*kept, *(f"c_{name}" for name in _columns(shapes)), f"{_sound(shapes)} AS sound"],
     ):
         query = f"SELECT {_comma(more)} FROM ({query})"
     return query

@@ -34,7 +34,7 @@ class Shape:
     ``starts`` are characters with one of which every text begins that the pattern fits, to pass over the others quickly; empty when it may
     be any. Where ``only`` is given it decides instead of the pattern: it is narrower and too long for RE2 to cut groups out at speed, and
     fits no text that the pattern does not fit.
-    Where ``last`` is given the pattern is for what follows its last occurrence in the text, and what stands before is the raw field ``before``.
+    Where ``last`` is given the pattern is for what follows its last occurrence; what stands before is the raw field ``before``.
     """
 
     name: str

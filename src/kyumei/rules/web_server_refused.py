@@ -52,8 +52,8 @@ def examine(view: View) -> Opinion:
 
 
 def _unexplained(failure: Failure) -> bool:
-    """Whether nginx answered for a reason that is none of these: a failure of the server behind it, or an error that no signature is for."""
-    return _signature(failure)[0] is None and (bool(failure.inner_errors) or failure.rows[0]["status"] >= SERVER_ERROR)
+    """Whether nginx answered for a reason that is no refusal: a failure of the server behind it."""
+    return _signature(failure)[0] is None and failure.rows[0]["status"] >= SERVER_ERROR
 
 
 def _gap(failure: Failure) -> Gap:
@@ -68,7 +68,7 @@ def _gap(failure: Failure) -> Gap:
 def _finding(view: View, failure: Failure) -> Finding:
     first = failure.rows[0]
     found, line = _signature(failure)
-    cause = found.cause if found else SILENT_CAUSE
+    cause = found.cause if found else f"its error log says: {line['message']}" if line else SILENT_CAUSE
     subject = {"status": str(first["status"]), "method": str(first["method"]), "path": str(first["path"])}
     if line and (name := file_of(line["message"])):
         subject["file"] = name
@@ -95,12 +95,12 @@ def _finding(view: View, failure: Failure) -> Finding:
 
 
 def _signature(failure: Failure) -> tuple[Signature | None, Mapping[str, Any] | None]:
-    """The first error line of these requests that explains their status."""
+    """The first error line of these requests that explains their status, with what it means; else the first line, without."""
     status = failure.rows[0]["status"]
     for line in failure.inner_errors:
         if found := signature_of(line["message"] or "", status):
             return found, line
-    return None, None
+    return None, next(iter(failure.inner_errors), None)
 
 
 def _chain(view: View, failure: Failure, line: Mapping[str, Any] | None) -> list[Evidence]:

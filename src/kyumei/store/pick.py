@@ -22,7 +22,7 @@ from kyumei.errors import ConfigError
 from kyumei.layouts.casts import quoted
 from kyumei.store.identify import Identity, identify
 from kyumei.store.lines import MAX_LINE, batches, decode
-from kyumei.store.sieve import sift
+from kyumei.store.sieve import Kept, sift
 from kyumei.store.unpack import Unpacked, members
 from kyumei.store.unwrap import Broken, records, strip_export_time
 
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from kyumei.model.window import Window
     from kyumei.store.settings import Settings
 
+DELIMITER = "\x01"
+"""Ends a field for DuckDB's reader, which cannot be told that there are none; a file that holds one is not for it."""
 BULK_FROM = 1024 * 1024
 """Bytes of a file from which starting DuckDB's reader pays."""
 MAX_DOCUMENT = 512 * 1024 * 1024
@@ -44,6 +46,12 @@ FAR = timedelta(hours=26)
 YEARLESS = 2
 AT_ONCE = 4096
 """Lines handed over to the database at once; of longer lists each line costs twice as much."""
+MOST_HELD = 8 * 1024 * 1024
+"""Characters held before they are handed over, however few the lines."""
+STEP = 64 * 1024
+"""Bytes read at once: they stay in the processor's cache, and larger pieces are twice as slow."""
+BLANKS = " \t\v\f\r"
+"""See ``parse.BLANKS``."""
 HEAD = 256 * 1024
 """Bytes of a file that tell what it is, and the size of the pieces in which it is read: they stay in the processor's cache."""
 EMPTY_CHUNKS = 64
@@ -71,6 +79,8 @@ class Part:
     document: str = ""
     """The text of a snapshot, parsed later as one document."""
     long: dict[int, int] = field(default_factory=dict)
+    joined: bool = False
+    """Whether the lines of each record were joined while picking, so that every row of ``_lines`` is a record."""
 
 
 def pick_all(
@@ -158,7 +168,7 @@ def _pick(  # noqa: PLR0913 - the six things that a pick depends on
             plain = not (artifact.compression or artifact.member or stream.encoding)
             _pick_window(con, part, rest, prefixes, partial(_line_ends, artifact.path) if plain else None)
         elif not (_is_for_bulk(part, stream) and _pick_bulk(con, part)):
-            _pick_exact(con, part, rest, prefixes)
+            _insert_all(con, part, _exactly(part, rest, prefixes))
     part.trouble = part.trouble or stream.trouble
     return part
 
@@ -201,7 +211,9 @@ def _prefixes(part: Part, window: Window | None, offsets: tuple[timedelta, ...])
 
 
 def heads(part: Part) -> str | None:
-    """One pattern for the first line of a record in any of the part's formats; null when every line is a record."""
+    """One pattern for the first line of a record in any of the part's formats; null when every line (or row of a joined part) is a record."""
+    if part.joined:
+        return None
     patterns = [discover.formats()[name].layout.head for name in (part.format, *part.others) if name]
     known = [pattern for pattern in patterns if pattern]
     if not known:
@@ -209,10 +221,10 @@ def heads(part: Part) -> str | None:
     return "|".join(f"(?:{pattern})" for pattern in dict.fromkeys([*known, *(["\\{"] if len(known) < len(patterns) else [])]))
 
 
-def _has_carriage_return(artifact: Artifact) -> bool:
-    """Whether a file holds a carriage return, at which DuckDB's reader would end a line; a broken stream counts as one."""
+def _is_misread(artifact: Artifact) -> bool:
+    """Whether a file holds what DuckDB's reader would end a line or a field at; a broken stream counts as such."""
     for _, _, stream in members(artifact):
-        if any(b"\r" in piece for piece in stream.chunks()) or stream.trouble:
+        if any(b"\r" in piece or DELIMITER.encode() in piece for piece in stream.chunks()) or stream.trouble:
             return True
     return False
 
@@ -221,18 +233,18 @@ def _is_for_bulk(part: Part, stream: Unpacked) -> bool:
     """Whether DuckDB's reader can read the file, as far as is known beforehand."""
     artifact = part.artifact
     kind = part.identity.shape == "lines" and artifact.compression in {"", "gzip", "zstd"} and not artifact.member and not stream.encoding
-    return part.whole and kind and artifact.size >= BULK_FROM
+    return part.whole and kind and artifact.size >= BULK_FROM and not _MISREAD.search(str(artifact.path))
 
 
 def _pick_bulk(con: duckdb.DuckDBPyConnection, part: Part) -> bool:
     """Take all lines by DuckDB's line reader; false, and nothing taken, when the file is not for it."""
     number = part.artifact.number
     reader = (
-        f"read_csv({quoted(str(part.artifact.path))}, delim='\\x01', quote='', escape='', header=false, auto_detect=false, "
+        f"read_csv({quoted(str(part.artifact.path))}, delim='{DELIMITER}', quote='', escape='', header=false, auto_detect=false, "
         f"columns={{'line':'VARCHAR'}}, strict_mode=false, max_line_size={MAX_LINE}, compression={quoted(part.artifact.compression or 'none')})"
     )
     with ThreadPoolExecutor(1) as pool:
-        checked = pool.submit(_has_carriage_return, part.artifact)
+        checked = pool.submit(_is_misread, part.artifact)
         try:
             con.execute(f"INSERT INTO _lines SELECT {number}, row_number() OVER (), coalesce(line, ''), NULL, 1 FROM {reader}")
         except duckdb.Error:
@@ -254,16 +266,35 @@ def _pick_window(
     """Pick the records that hold one of the prefixes."""
     head = heads(part)
     begins = re.compile(head.encode()) if head else None
-    numbers: list[int] = []
-    texts: list[str] = []
-    for kept in sift(chunks, prefixes, begins, recount):
-        part.long.update(kept.long)
-        numbers += kept.numbers
-        texts += [decode(line.removesuffix(b"\r")) for line in kept.lines]
-        if len(numbers) >= AT_ONCE:
-            insert_lines(con, part.artifact.number, numbers, texts)
-            numbers, texts = [], []
-    insert_lines(con, part.artifact.number, numbers, texts)
+    found = sift(chunks, prefixes, begins, recount)
+    # A guest whose records are single lines is taken out of the file before lines are joined.
+    guests = any(discover.formats()[name].layout.head is None for name in part.others)
+    if begins is None or guests:
+        _insert_all(con, part, (line for kept in found for line in _lines_of(part, kept)))
+    else:
+        _insert_all(con, part, (record for kept in found if (record := _record_of(part, kept))))
+        part.joined = True
+
+
+def _lines_of(part: Part, kept: Kept) -> Iterator[Line]:
+    """The lines of what was kept, each for itself."""
+    if kept.length:
+        part.long[kept.number] = kept.length
+    for number, line in enumerate(kept.data.split(b"\n"), start=kept.number):
+        yield number, decode(line.removesuffix(b"\r")), None, 1
+
+
+def _record_of(part: Part, kept: Kept) -> Line | None:
+    """What was kept as one record without the blank lines around it; null when there is nothing else."""
+    if b"\n" not in kept.data:
+        return next(_lines_of(part, kept))
+    lines = [decode(line.removesuffix(b"\r")) for line in kept.data.split(b"\n")]
+    lines = [line if line.strip(BLANKS) else "" for line in lines]
+    filled = [number for number, line in enumerate(lines) if line]
+    if not filled:
+        return None
+    first, last = filled[0], filled[-1]
+    return kept.number + first, "\n".join(lines[first : last + 1]), None, last - first + 1
 
 
 def _line_ends(path: Path, start: int, end: int) -> int:
@@ -277,16 +308,13 @@ def _line_ends(path: Path, start: int, end: int) -> int:
     return count
 
 
-def _pick_exact(con: duckdb.DuckDBPyConnection, part: Part, chunks: Iterable[bytes], prefixes: tuple[str, ...]) -> None:
-    """Pick by Python's splitter: always right, whatever the bytes are."""
+def _exactly(part: Part, chunks: Iterable[bytes], prefixes: tuple[str, ...]) -> Iterator[Line]:
+    """The lines that matter, by Python's splitter: always right, whatever the bytes are."""
     head = heads(part)
     begins = re.compile(head, re.ASCII).match if head else None
     taking = False
     for batch in batches(chunks):
         part.long.update(batch.long)
-        numbers: list[int] = []
-        texts: list[str] = []
-        times: list[int | None] = []
         for number, line in enumerate(batch.lines, start=batch.first):
             text, time_ms = line, None
             if part.identity.shape == "export" and (stripped := strip_export_time(line)):
@@ -296,10 +324,25 @@ def _pick_exact(con: duckdb.DuckDBPyConnection, part: Part, chunks: Iterable[byt
                     taking = any(prefix in line for prefix in prefixes)
                 if not taking and number not in batch.long:
                     continue
-            numbers.append(number)
-            texts.append(text)
-            times.append(time_ms)
-        insert_lines(con, part.artifact.number, numbers, texts, times)
+            yield number, text, time_ms, 1
+
+
+Line = tuple[int, str, int | None, int]
+"""The number of a line in its file, its text, the time of its envelope in milliseconds since 1970 or null, how many lines it takes up."""
+
+
+def _insert_all(con: duckdb.DuckDBPyConnection, part: Part, found: Iterable[Line]) -> None:
+    """Append lines to ``_lines``, some thousands at once."""
+    held: list[Line] = []
+    size = 0
+    for line in found:
+        held.append(line)
+        size += len(line[1])
+        if len(held) >= AT_ONCE or size > MOST_HELD:
+            insert_lines(con, part.artifact.number, *map(list, zip(*held, strict=True)))
+            held, size = [], 0
+    if held:
+        insert_lines(con, part.artifact.number, *map(list, zip(*held, strict=True)))
 
 
 def insert_lines(  # noqa: PLR0913 - the columns of the table
@@ -311,10 +354,12 @@ def insert_lines(  # noqa: PLR0913 - the columns of the table
     spans: list[int] | None = None,
 ) -> None:
     """Append lines of one artifact to ``_lines``; times are those of an envelope, in milliseconds since 1970, or null; spans are in lines."""
+    times = times if times and any(time is not None for time in times) else None
+    spans = spans if spans and any(span != 1 for span in spans) else None
+    time, span = "unnest(?::BIGINT[])" if times else "NULL", "unnest(?)" if spans else "1"
     for start in range(0, len(numbers), AT_ONCE):
         chosen = slice(start, start + AT_ONCE)
-        given: list[list[int | None] | list[int]] = [one[chosen] for one in (times, spans) if one is not None]
-        time, span = "unnest(?::BIGINT[])" if times else "NULL", "unnest(?)" if spans else "1"
+        given = [one[chosen] for one in (times, spans) if one]
         con.execute(
             f"INSERT INTO _lines SELECT ?, unnest(?), unnest(?), {time}, {span}",
             [artifact, numbers[chosen], [_sound(text) for text in texts[chosen]], *given],

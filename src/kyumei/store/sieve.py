@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 MAX_RECORD_LINES = 2_000
 """Lines that one record may take up; what follows starts a record of its own."""
+MAX_WAIT = 4 * 1024 * 1024
+"""Bytes of a record whose end is waited for."""
 SHORTEST = 5
 """Bytes of a substring from which its ends are looked at separately."""
 
@@ -36,12 +38,15 @@ class Kept:
 
 @dataclass(frozen=True)
 class _Family:
-    """Substrings that are equal but for their first and last ``margin`` bytes: one search for the core finds them all."""
+    """Substrings that one search for the ``core`` finds: what stands ``before`` it (so many bytes) and ``after`` decides which, if any."""
 
     core: bytes
-    margin: int
-    size: int
-    members: frozenset[bytes]
+    members: dict[tuple[int, int], frozenset[bytes]]
+
+    def holds(self, data: bytes, at: int) -> bool:
+        """Whether a member stands around the core that was found at ``at``."""
+        end = at + len(self.core)
+        return any(at >= before and data[at - before : end + after] in found for (before, after), found in self.members.items())
 
 
 def sift(
@@ -71,12 +76,17 @@ def sift(
 
 
 def _families(needles: Sequence[str]) -> list[_Family]:
-    grouped: dict[tuple[bytes, int, int], set[bytes]] = {}
-    for needle in needles:
-        raw = needle.encode()
-        margin = 1 if len(raw) >= SHORTEST else 0
-        grouped.setdefault((raw[margin : len(raw) - margin], margin, len(raw)), set()).add(raw)
-    return [_Family(core, margin, size, frozenset(members)) for (core, margin, size), members in grouped.items()]
+    """The fewest searches that find every needle: those that differ at their ends only, or before an end that they share, are found by one."""
+    cores: dict[bytes, dict[tuple[int, int], set[bytes]]] = {}
+    raws = [needle.encode() for needle in needles]
+    margin = 1 if all(len(raw) >= SHORTEST for raw in raws) else 0
+    inner = sorted({raw[margin : len(raw) - margin] for raw in raws}, key=len)
+    for raw in raws:
+        own = raw[margin : len(raw) - margin]
+        core = next(core for core in inner if own.endswith(core))
+        shape = (len(raw) - margin - len(core), margin)
+        cores.setdefault(core, {}).setdefault(shape, set()).add(raw)
+    return [_Family(core, {shape: frozenset(found) for shape, found in members.items()}) for core, members in cores.items()]
 
 
 def _starts(data: bytes, families: Iterable[_Family]) -> list[int]:
@@ -85,8 +95,7 @@ def _starts(data: bytes, families: Iterable[_Family]) -> list[int]:
     for family in families:
         at = data.find(family.core)
         while at >= 0:
-            first = at - family.margin
-            if first < 0 or data[first : first + family.size] not in family.members:
+            if not family.holds(data, at):
                 at = data.find(family.core, at + 1)
                 continue
             found.add(data.rfind(b"\n", 0, at) + 1)
@@ -164,23 +173,23 @@ def _whole_records(found: Iterable[Block], begins: re.Pattern[bytes] | None) -> 
         if carry is not None and whole is block:
             yield carry
         carry = None
-        last = 0 if whole.length else _last_record(whole.data, begins)
+        last = -1 if whole.length else _last_record(whole.data, begins)
         if last > 0:
             yield Block(whole.offset, whole.data[: last - 1])
-            carry = Block(whole.offset + last, whole.data[last:])
-        else:
+        if last < 0:
             yield whole
+        else:
+            carry = Block(whole.offset + last, whole.data[last:])
     if carry is not None:
         yield carry
 
 
 def _last_record(data: bytes, begins: re.Pattern[bytes]) -> int:
-    """Where the last record of a block starts; 0 when that cannot be told."""
-    at = len(data)
+    """Where the last record of a block starts; -1 when it is too long to wait for its end."""
+    end = len(data)
     for _ in range(MAX_RECORD_LINES):
-        at = data.rfind(b"\n", 0, at)
-        if at < 0:
-            return 0
-        if begins.match(data, at + 1):
-            return at + 1
-    return 0
+        at = data.rfind(b"\n", 0, end) + 1
+        if at == 0 or begins.match(data, at):
+            return at if len(data) - at <= MAX_WAIT else -1
+        end = at - 1
+    return -1

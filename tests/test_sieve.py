@@ -1,0 +1,74 @@
+"""What is kept of a large file is what reading every line would keep, however the bytes arrive."""
+
+from __future__ import annotations
+
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kyumei.store.lines import KEPT, MAX_LINE, batches, blocks
+from kyumei.store.sieve import MAX_RECORD_LINES, Kept, sift
+
+NEEDLES = ("2025-02-06T05:1", "2025-02-06T05:2", " 14:1", "T14:1", "2025:14:1")
+PIECES = ("2025-02-06T05:1", "2025-02-06T05:3", "2025-02-06T05:2x", " 14:1", " 14:2", ":14:1", "2025:14:1", "T14:1", "\r", "\0", "\xff", "é", "a", "")
+BEGINS = re.compile(rb"[0-9]{4}-")
+
+lines = st.lists(st.lists(st.sampled_from(PIECES), max_size=4).map("".join), max_size=40)
+
+
+def chunked(text: bytes, size: int) -> list[bytes]:
+    """The bytes in pieces, as a stream gives them."""
+    return [text[start : start + size] for start in range(0, len(text), size)]
+
+
+def slowly(text: bytes, begins: re.Pattern[bytes] | None) -> list[Kept]:
+    """The records that hold a needle, found by looking at every line."""
+    found: list[tuple[int, list[bytes]]] = []
+    split = text.split(b"\n")
+    for number, line in enumerate(split[:-1] if split[-1] == b"" else split, start=1):
+        if not found or begins is None or begins.match(line):
+            found.append((number, []))
+        found[-1][1].append(line)
+    wanted = [needle.encode() for needle in NEEDLES]
+    return [Kept(number, b"\n".join(own)) for number, own in found if any(needle in line for line in own for needle in wanted)]
+
+
+@given(lines, st.integers(1, 60), st.booleans(), st.booleans(), st.booleans())
+def test_keeps_what_a_look_at_every_line_keeps(texts: list[str], size: int, ended: bool, records: bool, again: bool) -> None:  # noqa: FBT001 - drawn by the test
+    """Same records, same numbers, for lines and for records of several lines, counted as they pass or afterwards."""
+    text = "\n".join(texts).encode("latin-1") + (b"\n" if ended and texts else b"")
+    begins = BEGINS if records else None
+    recount = (lambda start, end: text[start:end].count(b"\n")) if again else None
+    assert list(sift(chunked(text, size), NEEDLES, begins, recount)) == slowly(text, begins)
+
+
+def test_a_line_that_is_too_long_is_kept_and_breaks_nothing() -> None:
+    """Its first part is kept with its length, whatever it holds, and the lines around it keep their numbers."""
+    long = b"x" * (MAX_LINE + 5)
+    text = b"2025-02-06T05:11 one\n" + long + b"\nother\n2025-02-06T05:12 two\n"
+    for size in (1 << 16, 1 << 30):
+        kept = list(sift(chunked(text, size), NEEDLES, None))
+        assert kept == [Kept(1, b"2025-02-06T05:11 one"), Kept(2, long[:KEPT], len(long)), Kept(4, b"2025-02-06T05:12 two")]
+
+
+def test_a_record_without_end_is_cut_and_not_lost() -> None:
+    """Lines beyond the longest record are kept as records of their own."""
+    text = b"2025-02-06T05:11 one\n" + b"  more\n" * (3 * MAX_RECORD_LINES) + b"2025-02-07 next\n"
+    for size in (1 << 10, 1 << 16, 1 << 30):
+        kept = list(sift(chunked(text, size), NEEDLES, BEGINS))
+        assert b"\n".join(one.data for one in kept) == text.removesuffix(b"\n2025-02-07 next\n")
+        ends = [one.number + one.data.count(b"\n") + 1 for one in kept]
+        assert [one.number for one in kept] == [1, *ends[:-1]]
+        assert max(one.data.count(b"\n") for one in kept) < MAX_RECORD_LINES
+
+
+@given(st.binary(max_size=200), st.integers(1, 30))
+def test_lines_do_not_depend_on_the_pieces_they_come_in(text: bytes, size: int) -> None:
+    """Blocks lie one behind the other, and their lines are those of the whole text."""
+    whole = [line for batch in batches([text]) for line in batch.lines]
+    assert [line for batch in batches(chunked(text, size)) for line in batch.lines] == whole
+    end = 3 if text.startswith(b"\xef\xbb\xbf") and size >= 3 else 0
+    for block in blocks(chunked(text, size)):
+        assert block.offset == end
+        end += block.size + 1
