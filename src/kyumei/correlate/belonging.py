@@ -23,6 +23,8 @@ FEWEST = 5
 SHARE = 0.5
 """Share of the requests further in that the log in front must have; monitors and neighbours that come another way are the rest."""
 FRONT = {"waf": "web ACL", "alb": "load balancer"}
+FEWEST_PATHS = 3
+"""Different paths in an application's log before it is asked whether the web server in front has them."""
 _SECONDS = 5
 
 
@@ -37,7 +39,27 @@ def strangers(case: Case, symptom: Symptom, window: Window) -> dict[str, str]:
         total, met = _met(case, symptom, window, front, behind[0])
         if total >= FEWEST and met < total * SHARE:
             found[front] = f"its log has {met} of {total} requests that {behind[0]} answered around the moment: it is of another {what}, or only a part"
+    for hop in ("server", "app"):
+        if hop in hops and "nginx" in hops:
+            total, met = _shared_paths(case, window, hop)
+            if total >= FEWEST_PATHS and met < total * SHARE:
+                found[hop] = f"only {met} of {total} paths in its log stand in nginx's at the same time: it is behind another, or nginx rewrites paths"
     return found
+
+
+def _shared_paths(case: Case, window: Window, hop: str) -> tuple[int, int]:
+    """How many paths an application's log has around the moment, and how many of them nginx has at the same time, perhaps with more before them."""
+    start, end = ((moment).replace(tzinfo=None) for moment in (window.start - NEAR, window.end + NEAR))
+    row = case.con.execute(
+        f"""WITH span AS (SELECT min(time) AS first, max(time) AS last FROM sightings WHERE hop = 'nginx'),
+            own AS (SELECT s.* FROM sightings s, span WHERE hop = ? AND length(path) > 1 AND time BETWEEN first AND last
+                AND time >= ? AND time < ? LIMIT 2000)
+        SELECT count(DISTINCT path), count(DISTINCT path) FILTER (WHERE EXISTS (SELECT 1 FROM sightings r WHERE r.hop = 'nginx'
+            AND ends_with(r.path, own.path) AND r.time >= own.started - INTERVAL {_SECONDS} SECOND
+            AND r.started <= own.time + INTERVAL {_SECONDS} SECOND)) FROM own""",
+        [hop, start, end],
+    ).fetchone()
+    return row or (0, 0)
 
 
 def _met(case: Case, symptom: Symptom, window: Window, front: str, behind: str) -> tuple[int, int]:
@@ -52,7 +74,8 @@ def _met(case: Case, symptom: Symptom, window: Window, front: str, behind: str) 
         SELECT count(*), count(*) FILTER (WHERE EXISTS (SELECT 1 FROM sightings o WHERE o.hop = ? AND o.path = behind.path
             AND coalesce(o.method = behind.method, true)
             AND o.started BETWEEN behind.started - INTERVAL {_SECONDS} SECOND AND behind.time + INTERVAL {_SECONDS} SECOND
-            AND (behind.forwarded_for IS NULL OR o.client_ip IS NULL OR contains(behind.forwarded_for, o.client_ip)))) FROM behind""",
+            AND (behind.forwarded_for IS NULL OR o.client_ip IS NULL OR contains(o.client_ip, ':')
+                OR contains(behind.forwarded_for, o.client_ip)))) FROM behind""",
         [front, behind, start, end, *([symptom.host] if symptom.host else []), front],
     ).fetchone()
     return row or (0, 0)

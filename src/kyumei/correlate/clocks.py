@@ -155,10 +155,12 @@ def _same_host(con: duckdb.DuckDBPyConnection, _: Settings, log: _Log) -> Clock 
     """The zone that the other logs of the same folder, or all other logs, write or were found to keep (EDGE-121)."""
     folder = log.name.rpartition("/")[0]
     rows = con.execute(
-        "SELECT a.name, unnest(a.offsets) FROM artifacts a WHERE a.format IN ('nginx_access', 'app_log', 'json_lines') AND len(a.offsets) > 0 "
-        "UNION ALL SELECT a.name, c.seconds FROM _clocks c JOIN artifacts a USING (artifact) "
+        "SELECT a.name, unnest(a.offsets), a.format FROM artifacts a WHERE a.format IN ('nginx_access', 'app_log', 'json_lines') AND len(a.offsets) > 0 "
+        "UNION ALL SELECT a.name, c.seconds, c.table_name FROM _clocks c JOIN artifacts a USING (artifact) "
         f"WHERE c.seconds IS NOT NULL AND c.source <> 'assumed' AND (c.table_name <> 'syslog') = {log.table != 'syslog'}"
     ).fetchall()
+    # nginx writes both of its logs by one clock; an application beside it may keep another.
+    rows = [(row[0], row[1]) for row in rows if log.table != "nginx_error" or row[2] == "nginx_access"] or [(row[0], row[1]) for row in rows]
     for part in (folder, folder.partition("/")[0], ""):
         near = {offset for name, offset in rows if not part or name == part or name.startswith(part + "/")}
         if len(near) == 1:

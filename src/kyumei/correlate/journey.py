@@ -9,13 +9,14 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from kyumei.correlate.sightings import position
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from kyumei.model.symptom import Symptom
     from kyumei.model.window import Window
@@ -34,6 +35,9 @@ GAVE_UP = frozenset({499, 502, 503, 504, 408, 460})
 """Statuses of a hop that no longer waited, or could not use what came: behind it the same request may have ended otherwise."""
 
 Row = dict[str, Any]
+
+
+INNERMOST = frozenset({"server", "app"})
 
 
 @dataclass
@@ -57,6 +61,10 @@ class Exchange:
     def blocked(self) -> bool:
         """Whether WAF's own record says that it did not let the request go on."""
         return bool(self.sightings.get("waf", {}).get("own"))
+
+
+Pair = tuple[int, float, int, int, Row, Exchange, str]
+"""A record that may be of an exchange: how well it fits (smaller is better), seconds apart, its place, the exchange's, both, and the quality in words."""
 
 
 def matches(symptom: Symptom, row: Row) -> bool:
@@ -105,15 +113,24 @@ def _alike(path: str) -> str:
 
 def _is_client(stated: str, row: Row) -> bool:
     """Whether the record may be of the stated client; a record that holds only a proxy's private address does not say otherwise."""
-    if row["client_ip"] == stated or stated in (row["forwarded_for"] or "").replace(",", " ").split():
+    if address(stated) in {address(one) for one in (row["client_ip"] or "", *(row["forwarded_for"] or "").replace(",", " ").split())}:
         return True
     return row["forwarded_for"] in {None, "-", ""} and is_private(row["client_ip"])
 
 
-def is_private(address: str | None) -> bool:
+@lru_cache(maxsize=4096)
+def address(text: str) -> str:
+    """An address in its one short form, since each log writes IPv6 in its own; other text as it is."""
+    try:
+        return str(ipaddress.ip_address(text.strip("[]").split("%")[0]))
+    except ValueError:
+        return text
+
+
+def is_private(text: str | None) -> bool:
     """Whether an address is private, shared or loopback: a proxy in front, not the client (EDGE-155)."""
     try:
-        found = ipaddress.ip_address((address or "").split("%")[0])
+        found = ipaddress.ip_address((text or "").split("%")[0])
     except ValueError:
         return False
     documentation = any(found in network for network in _DOCUMENTATION if network.version == found.version)
@@ -131,8 +148,8 @@ def exchanges(case: Case, symptom: Symptom, window: Window) -> tuple[list[Exchan
     conditions, parameters = _condition(symptom)
     start, end = (moment.replace(tzinfo=None) for moment in (window.start, window.end))
     middle = (symptom.moment or window.middle).replace(tzinfo=None)
-    base = "SELECT * FROM sightings WHERE time >= ? AND started < ?"
-    wanted = case.rows(f"{base} AND {conditions} ORDER BY abs(epoch(time - ?::TIMESTAMP)) LIMIT {MOST}", [start, end, *parameters, middle])
+    base = "SELECT * FROM sightings WHERE time >= $1 AND started < $2"
+    wanted = case.rows(f"{base.replace('$1', '?').replace('$2', '?')} AND {conditions} ORDER BY abs(epoch(time - ?::TIMESTAMP)) LIMIT {MOST}", [start, end, *parameters, middle])
     wanted = [row for row in wanted if matches(symptom, row)]
     if symptom.path:
         wanted = [row for row in wanted if is_path(symptom.path, row)] or wanted
@@ -140,7 +157,9 @@ def exchanges(case: Case, symptom: Symptom, window: Window) -> tuple[list[Exchan
         return [], 0
     paths = sorted({row["path"] or "" for row in wanted})[:500]
     pool = case.rows(
-        f"{base} AND list_contains(?::VARCHAR[], coalesce(path, '')) ORDER BY abs(epoch(time - ?::TIMESTAMP)) LIMIT {MOST}",
+        f"{base} AND (list_contains($3::VARCHAR[], coalesce(path, '')) OR (hop IN ('server', 'app') AND length(path) > 1 "
+        "AND len(list_filter($3::VARCHAR[], lambda whole: ends_with(whole, path))) > 0)) "
+        f"ORDER BY abs(epoch(time - $4::TIMESTAMP)) LIMIT {MOST}",
         [start - AROUND, end + AROUND, paths, middle],
     )
     joined = join(pool)
@@ -152,7 +171,7 @@ def exchanges(case: Case, symptom: Symptom, window: Window) -> tuple[list[Exchan
     ]
     # X-Forwarded-For is what the client says it is: a record of the stated address itself comes before one that only claims it.
     if symptom.client:
-        found = [one for one in found if one.outermost["client_ip"] == symptom.client] or found
+        found = [one for one in found if address(one.outermost["client_ip"] or "") == address(symptom.client)] or found
     found.sort(key=lambda one: abs((one.outermost["time"] - middle).total_seconds()))
     return found, len(found)
 
@@ -203,7 +222,7 @@ def _attach(hop: str, rows: Sequence[Row], found: list[Exchange]) -> list[Row]:
             same.joined_by.add(BY_ID)
         else:
             left.append(row)
-    pairs: list[tuple[int, float, int, int, Row, Exchange, str]] = []
+    pairs: list[Pair] = []
     for index, row in enumerate(left):
         for order, one in enumerate(by_path.get(row["path"], [])):
             quality = _fits(hop, row, one)
@@ -219,6 +238,8 @@ def _attach(hop: str, rows: Sequence[Row], found: list[Exchange]) -> list[Row]:
                         quality,
                     )
                 )
+    if hop in INNERMOST:
+        pairs += _rewritten(hop, left, by_path)
     taken: set[int] = set()
     for _, _, index, _, row, one, quality in sorted(pairs, key=lambda pair: pair[:4]):
         if index not in taken and hop not in one.sightings:
@@ -226,6 +247,18 @@ def _attach(hop: str, rows: Sequence[Row], found: list[Exchange]) -> list[Row]:
             one.sightings[hop] = row
             one.joined_by.add(quality)
     return [row for index, row in enumerate(left) if index not in taken]
+
+
+def _rewritten(hop: str, rows: Sequence[Row], by_path: Mapping[str, Sequence[Exchange]]) -> Iterator[Pair]:
+    """Pairs of an application's record and an exchange whose path ends with the record's: the relay took off what stands before."""
+    for index, row in enumerate(rows):
+        if row["path"] is None or len(row["path"]) == 1 or row["path"] in by_path:
+            continue
+        for path in by_path:
+            for order, one in enumerate(by_path[path] if path.endswith(row["path"]) else ()):
+                if row["status"] is not None and row["status"] == one.innermost["status"] and (quality := _fits(hop, row, one)):
+                    apart = abs((row["time"] - one.innermost["time"]).total_seconds())
+                    yield (2, apart, index, order, row, one, f"{quality} (its end)")
 
 
 def _of_id(hop: str, row: Row, candidates: Sequence[Exchange]) -> Exchange | None:
@@ -255,11 +288,9 @@ def _fits(hop: str, row: Row, one: Exchange) -> str | None:
     lasting = SLACK if "alb" in one.sightings else AROUND
     if not (earliest - SLACK <= row["time"] and row["started"] <= latest + SLACK and row["time"] <= latest + lasting):
         return None
-    clients = {outer["client_ip"]} - {None}
-    theirs = {
-        address for address in [row["client_ip"], *(row["forwarded_for"] or "").replace(",", " ").split()] if address and address != "-"
-    }
-    real = {address for address in theirs if not is_private(address)}
+    clients = {address(outer["client_ip"])} if outer["client_ip"] else set()
+    theirs = {address(one) for one in [row["client_ip"], *(row["forwarded_for"] or "").replace(",", " ").split()] if one and one != "-"}
+    real = {one for one in theirs if not is_private(one)}
     if clients & theirs:
         return BY_CLIENT
     if real and clients and not any(is_private(client) for client in clients):

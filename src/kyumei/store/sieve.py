@@ -1,8 +1,8 @@
 """Passes over the records outside a window at memory speed, and keeps those that may be in it.
 
-Records are found by searching whole blocks of text for the substrings that a record in the window holds (``stamps`` of a layout); only what is kept is
-looked at closer. Blocks hold whole records, so a record of several lines is kept whole whichever of its lines holds the substring. Bytes are looked at
-as they are: nothing about their encoding or line ends needs to be known first.
+Records are found by searching whole blocks of text for the substrings that a record in the window holds (``stamps`` of a layout); only what is
+kept is looked at closer. Blocks hold whole records, so a record of several lines is kept whole whichever of its lines holds the substring. Bytes
+are looked at as they are: nothing about their encoding or line ends needs to be known first.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ def sift(
 ) -> Iterator[Kept]:
     """The records of a stream that hold one of the substrings, and every line that is too long.
 
-    ``begins`` matches the first line of a record; null when every line is one. Line ends are counted as they pass, or, where the stream can be
-    had again, by ``recount(start, end)`` between two of its offsets, and only once a record is kept: most files hold none.
+    ``begins`` matches the first line of a record; null when every line is one. Line ends are counted as they pass, or, where the stream can
+    be had again, by ``recount(start, end)`` between two of its offsets, and only once a record is kept: most files hold none.
     """
     families = _families(needles)
     number, counted, open_end = 1, 0, False
@@ -76,7 +76,7 @@ def sift(
 
 
 def _families(needles: Sequence[str]) -> list[_Family]:
-    """The fewest searches that find every needle: those that differ at their ends only, or before an end that they share, are found by one."""
+    """The searches that find every needle: those that differ at their ends only, or before an end that they share, need but one."""
     cores: dict[bytes, dict[tuple[int, int], set[bytes]]] = {}
     raws = [needle.encode() for needle in needles]
     margin = 1 if all(len(raw) >= SHORTEST for raw in raws) else 0

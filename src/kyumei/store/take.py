@@ -1,0 +1,266 @@
+"""Brings the lines of one part into the table ``_lines``: all of them, or the records around a window.
+
+Whole plain, gzip and zstd files go through DuckDB's line reader; every file that it would misread (carriage returns, bytes that are not
+UTF-8, a broken end) goes through Python's own splitter, which is slower and always right. For a window the records are sifted out of the bytes.
+"""
+
+from __future__ import annotations
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from kyumei import discover
+from kyumei.layouts.casts import quoted
+from kyumei.store.lines import MAX_LINE, batches, decode
+from kyumei.store.part import heads
+from kyumei.store.sieve import Kept, sift
+from kyumei.store.unpack import members
+from kyumei.store.unwrap import Broken, records, strip_export_time
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+    from kyumei.contracts import Format
+    from kyumei.model.artifact import Artifact
+    from kyumei.store.part import Part
+    from kyumei.store.unpack import Unpacked
+
+DELIMITER = "\x01"
+"""Ends a field for DuckDB's reader, which cannot be told that there are none; a file that holds one is not for it."""
+BULK_FROM = 1024 * 1024
+"""Bytes of a file from which starting DuckDB's reader pays."""
+MAX_DOCUMENT = 512 * 1024 * 1024
+"""Characters of one JSON document that are held in memory."""
+ONE_DOCUMENT = Lock()
+"""A JSON document is held in memory as a whole, one at a time."""
+AT_ONCE = 4096
+"""Lines handed over to the database at once; of longer lists each line costs twice as much."""
+MOST_HELD = 8 * 1024 * 1024
+"""Characters held before they are handed over, however few the lines."""
+STEP = 64 * 1024
+"""Bytes read at once: they stay in the processor's cache, and larger pieces are twice as slow."""
+BLANKS = " \t\v\f\r"
+"""See ``parse.BLANKS``."""
+_MISREAD = re.compile("[*?\\[\\]{}\udc80-\udcff]|://|^-$")
+"""What in a path DuckDB would take for a pattern or an address, or could not be told."""
+
+
+def _line_count(artifact: Artifact) -> int | None:
+    """How many lines a file has; null where it holds what DuckDB's reader would end a line or a field at, or breaks off."""
+    ends, last = 0, b"\n"
+    for _, _, stream in members(artifact):
+        for piece in stream.chunks(STEP):
+            if b"\r" in piece or DELIMITER.encode() in piece:
+                return None
+            ends += piece.count(b"\n")
+            last = piece[-1:]
+        if stream.trouble:
+            return None
+    return ends + (last != b"\n")
+
+
+def is_for_bulk(part: Part, stream: Unpacked) -> bool:
+    """Whether DuckDB's reader can read the file, as far as is known beforehand."""
+    artifact = part.artifact
+    kind = part.identity.shape == "lines" and artifact.compression in {"", "gzip", "zstd"} and not artifact.member and not stream.encoding
+    return part.whole and kind and artifact.size >= BULK_FROM and not _MISREAD.search(str(artifact.path))
+
+
+def take_bulk(con: duckdb.DuckDBPyConnection, part: Part) -> bool:
+    """Take all lines by DuckDB's line reader; false, and nothing taken, when the file is not for it."""
+    number = part.artifact.number
+    reader = (
+        f"read_csv({quoted(str(part.artifact.path))}, delim='{DELIMITER}', quote='', escape='', header=false, auto_detect=false, "
+        f"columns={{'line':'VARCHAR'}}, strict_mode=false, max_line_size={MAX_LINE}, "
+        f"compression={quoted(part.artifact.compression or 'none')})"
+    )
+    with ThreadPoolExecutor(1) as pool:
+        counted = pool.submit(_line_count, part.artifact)
+        try:
+            con.execute(f"INSERT INTO _lines SELECT {number}, row_number() OVER (), coalesce(line, ''), NULL, 1 FROM {reader}")
+            taken = con.fetchone()
+        except duckdb.Error:
+            taken = None
+        # The reader passes over a line that is too long without a word; then every number after it would be wrong.
+        if taken is None or taken[0] != counted.result():
+            con.execute("DELETE FROM _lines WHERE _artifact = ?", [number])
+            return False
+    return True
+
+
+def take_window(
+    con: duckdb.DuckDBPyConnection,
+    part: Part,
+    chunks: Iterable[bytes],
+    prefixes: tuple[str, ...],
+    recount: Callable[[int, int], int] | None,
+) -> None:
+    """Pick the records that hold one of the prefixes."""
+    head = heads(part)
+    begins = re.compile(head.encode()) if head else None
+    found = sift(chunks, prefixes, begins, recount)
+    # A guest whose records are single lines is taken out of the file before lines are joined.
+    guests = any(discover.formats()[name].layout.head is None for name in part.others)
+    if begins is None or guests:
+        insert_all(con, part, (line for kept in found for line in _lines_of(part, kept)))
+    else:
+        insert_all(con, part, (record for kept in found if (record := _record_of(part, kept))))
+        part.joined = True
+
+
+def _lines_of(part: Part, kept: Kept) -> Iterator[Line]:
+    """The lines of what was kept, each for itself."""
+    if kept.length:
+        part.long[kept.number] = kept.length
+    for number, line in enumerate(kept.data.split(b"\n"), start=kept.number):
+        yield number, decode(line.removesuffix(b"\r")), None, 1
+
+
+def _record_of(part: Part, kept: Kept) -> Line | None:
+    """What was kept as one record without the blank lines around it; null when there is nothing else."""
+    if b"\n" not in kept.data:
+        return next(_lines_of(part, kept))
+    lines = [decode(line.removesuffix(b"\r")) for line in kept.data.split(b"\n")]
+    lines = [line if line.strip(BLANKS) else "" for line in lines]
+    filled = [number for number, line in enumerate(lines) if line]
+    if not filled:
+        return None
+    first, last = filled[0], filled[-1]
+    return kept.number + first, "\n".join(lines[first : last + 1]), None, last - first + 1
+
+
+def line_ends(path: Path, start: int, end: int) -> int:
+    """How many line ends a plain file has between two offsets."""
+    count = 0
+    with path.open("rb", buffering=0) as raw:
+        raw.seek(start)
+        while start < end and (piece := raw.read(min(STEP, end - start))):
+            count += piece.count(b"\n")
+            start += len(piece)
+    return count
+
+
+def exactly(part: Part, chunks: Iterable[bytes], prefixes: tuple[str, ...]) -> Iterator[Line]:
+    """The lines that matter, by Python's splitter: always right, whatever the bytes are."""
+    head = heads(part)
+    begins = re.compile(head, re.ASCII).match if head else None
+    taking = False
+    for batch in batches(chunks):
+        part.long.update(batch.long)
+        for number, line in enumerate(batch.lines, start=batch.first):
+            text, time_ms = line, None
+            if part.identity.shape == "export" and (stripped := strip_export_time(line)):
+                time_ms, text = stripped
+            if prefixes:
+                if begins is None or begins(text) or time_ms is not None:
+                    taking = any(prefix in line for prefix in prefixes)
+                if not taking and number not in batch.long:
+                    continue
+            yield number, text, time_ms, 1
+
+
+Line = tuple[int, str, int | None, int]
+"""The number of a line in its file, its text, the time of its envelope in milliseconds since 1970 or null, how many lines it takes up."""
+
+
+def insert_all(con: duckdb.DuckDBPyConnection, part: Part, found: Iterable[Line]) -> None:
+    """Append lines to ``_lines``, some thousands at once."""
+    held: list[Line] = []
+    size = 0
+    for line in found:
+        held.append(line)
+        size += len(line[1])
+        if len(held) >= AT_ONCE or size > MOST_HELD:
+            insert_lines(con, part.artifact.number, *map(list, zip(*held, strict=True)))
+            held, size = [], 0
+    if held:
+        insert_lines(con, part.artifact.number, *map(list, zip(*held, strict=True)))
+
+
+def insert_lines(  # noqa: PLR0913 - the columns of the table
+    con: duckdb.DuckDBPyConnection,
+    artifact: int,
+    numbers: list[int],
+    texts: list[str],
+    times: list[int | None] | None = None,
+    spans: list[int] | None = None,
+) -> None:
+    """Append lines of one artifact to ``_lines``; times are those of an envelope, in milliseconds since 1970; spans are in lines."""
+    times = times if times and any(time is not None for time in times) else None
+    spans = spans if spans and any(span != 1 for span in spans) else None
+    time, span = "unnest(?::BIGINT[])" if times else "NULL", "unnest(?)" if spans else "1"
+    for start in range(0, len(numbers), AT_ONCE):
+        chosen = slice(start, start + AT_ONCE)
+        given = [one[chosen] for one in (times, spans) if one]
+        con.execute(
+            f"INSERT INTO _lines SELECT ?, unnest(?), unnest(?), {time}, {span}",
+            [artifact, numbers[chosen], [_sound(text) for text in texts[chosen]], *given],
+        )
+
+
+def _sound(text: str) -> str:
+    """Text that can be stored: a lone surrogate (from a JSON escape) is written out."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+
+
+def take_document(con: duckdb.DuckDBPyConnection, part: Part, chunks: Iterable[bytes]) -> None:
+    """Unwrap a JSON document into its records; a snapshot is kept whole for its own reader."""
+    text = _whole(part, chunks)
+    if part.identity.shape == "snapshot":
+        part.document = text
+        return
+    numbers: list[int] = []
+    texts: list[str] = []
+    times: list[int | None] = []
+    claims: dict[str, int] = {}
+    hint = part.artifact.name
+    spans: list[int] = []
+    for record in records(text, hint):
+        if isinstance(record, Broken):
+            part.trouble = part.trouble or f"line {record.line}: {record.why}"
+            pieces = record.text.split("\n") if record.span > 1 else [record.text]
+            numbers += range(record.line, record.line + len(pieces))
+            texts += pieces
+            times += [None] * len(pieces)
+            spans += [1] * len(pieces)
+            continue
+        numbers.append(record.line)
+        texts.append(record.text)
+        times.append(record.time_ms)
+        spans.append(record.span)
+        if len(numbers) <= SAMPLED_RECORDS and (name := claim_record(record.text, hint, record.group)):
+            claims[name] = claims.get(name, 0) + 1
+    insert_lines(con, part.artifact.number, numbers, texts, times, spans)
+    ordered = sorted(claims, key=lambda name: -claims[name])
+    if ordered:
+        part.format, part.others = ordered[0], tuple(ordered[1:])
+
+
+SAMPLED_RECORDS = 1000
+
+
+def claim_record(text: str, name: str, group: str) -> str | None:
+    """The format that claims an event of a log group; the group's name helps as a file's name does."""
+    leaves: Iterator[Format] = iter(discover.formats().values())
+    first = text.split("\n", 1)[0]
+    return next(
+        (leaf.name for leaf in leaves if leaf.sniff(text, group or name) or (first != text and leaf.sniff(first, group or name))), None
+    )
+
+
+def _whole(part: Part, chunks: Iterable[bytes]) -> str:
+    """All text of a document, up to MAX_DOCUMENT bytes."""
+    pieces: list[bytes] = []
+    size = 0
+    for chunk in chunks:
+        size += len(chunk)
+        pieces.append(chunk)
+        if size > MAX_DOCUMENT:
+            part.trouble = f"only the first {MAX_DOCUMENT} bytes of the JSON document were read"
+            break
+    return b"".join(pieces).removeprefix(b"\xef\xbb\xbf").decode("utf-8", "backslashreplace")
