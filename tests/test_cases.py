@@ -1,7 +1,7 @@
 """Folders as other people's systems leave them, each with the answer that they deserve: a new case is a new folder under ``tests/cases``.
 
-A case is ``tests/cases/<name>/case-expected.toml`` and the files of ``tests/cases/<name>/case``. Guilty ones and innocent look-alikes stand in pairs, so
-that a rule that accuses too easily fails as surely as one that sees nothing. Keys of case-expected.toml:
+A case is ``tests/cases/<name>/case-expected.toml`` and the files of ``tests/cases/<name>/case``. Guilty ones and innocent look-alikes
+stand in pairs, so that a rule that accuses too easily fails as surely as one that sees nothing. Keys of case-expected.toml:
 
 ``about``         what is peculiar about the case, and why the verdict is the right one
 ``symptom``       what the person said; ``now`` the present (aware), ``zone`` the person's own zone if the words name none
@@ -41,7 +41,8 @@ if TYPE_CHECKING:
 
 CASES = Path(__file__).parent / "cases"
 NAMES = sorted(folder.name for folder in CASES.iterdir() if (folder / "case-expected.toml").is_file())
-KEYS = frozenset("about symptom now zone verdict code at_least at_most forbidden says gaps cited mentioned saw".split())
+_TOLD = "about symptom now zone verdict code at_least at_most forbidden says gaps cited mentioned saw"
+KEYS = frozenset(_TOLD.split())
 STRENGTH = {Certainty.POSSIBLE: 1, Certainty.LIKELY: 2, Certainty.PROVEN: 3}
 _UNPACK = {".gz": gzip.decompress, ".bz2": bz2.decompress, ".xz": lzma.decompress}
 

@@ -306,7 +306,7 @@ def test_examples_hold_only_documentation_and_private_addresses() -> None:
 
 def _public_addresses(text: str) -> set[str]:
     """The addresses in a text that belong to somebody. What looks like one in the version of a browser is none."""
-    text = re.sub(r"[A-Za-z]+/[0-9][0-9.]*", " ", text)
+    text = re.sub(r"[A-Za-z]{1,40}/[0-9][0-9.]*", " ", text)
     four = re.findall(r"(?<![\w.])(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?!\w|\.[0-9])", text)
     six = re.findall(r"(?<![\w:.])[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,7}(?![\w:.])", text)
     return {found for found in {*four, *six} if _is_public(found)}

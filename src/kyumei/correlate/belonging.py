@@ -1,7 +1,7 @@
 """Is this the log of what stands in front of these servers, or of another site's? Only then does its silence mean anything.
 
-A case may hold the log of one web ACL or load balancer and the requests of servers behind another, or a log from which a filter dropped most rows
-(EDGE-100). What servers answered must then be missing there, although it came through something in front.
+A case may hold the log of one web ACL or load balancer and the requests of servers behind another, or a log from which a filter dropped
+most rows (EDGE-100). What servers answered must then be missing there, although it came through something in front.
 """
 
 from __future__ import annotations
@@ -33,22 +33,26 @@ def strangers(case: Case, symptom: Symptom, window: Window) -> dict[str, str]:
     found: dict[str, str] = {}
     hops = {row["hop"] for row in case.rows("SELECT DISTINCT hop FROM sightings")}
     for front, what in FRONT.items():
-        behind = [hop for hop in ORDER if hop in hops and position(hop) > position(front) and hop in {"alb", "nginx", "apache"}]
+        behind = [hop for hop in ORDER if hop in hops and position(hop) > position(front) and hop != "waf"]
         if front not in hops or not behind:
             continue
         total, met = _met(case, symptom, window, front, behind[0])
         if total >= FEWEST and met < total * SHARE:
-            found[front] = f"its log has {met} of {total} requests that {behind[0]} answered around the moment: it is of another {what}, or only a part"
+            found[front] = (
+                f"its log has {met} of {total} requests that {behind[0]} answered around the moment: it is of another {what}, or only a part"
+            )
     for hop in ("server", "app"):
         if hop in hops and "nginx" in hops:
             total, met = _shared_paths(case, window, hop)
             if total >= FEWEST_PATHS and met < total * SHARE:
-                found[hop] = f"only {met} of {total} paths in its log stand in nginx's at the same time: it is behind another, or nginx rewrites paths"
+                found[hop] = (
+                    f"only {met} of {total} paths in its log stand in nginx's at the same time: it is behind another, or nginx rewrites paths"
+                )
     return found
 
 
 def _shared_paths(case: Case, window: Window, hop: str) -> tuple[int, int]:
-    """How many paths an application's log has around the moment, and how many of them nginx has at the same time, perhaps with more before them."""
+    """How many paths an application's log has around the moment, and how many of them nginx has then, perhaps with more before them."""
     start, end = ((moment).replace(tzinfo=None) for moment in (window.start - NEAR, window.end + NEAR))
     row = case.con.execute(
         f"""WITH span AS (SELECT min(time) AS first, max(time) AS last FROM sightings WHERE hop = 'nginx'),
@@ -70,7 +74,7 @@ def _met(case: Case, symptom: Symptom, window: Window, front: str, behind: str) 
         f"""WITH span AS (SELECT min(time) AS first, max(time) AS last FROM sightings WHERE hop = ?),
             behind AS (SELECT row_number() OVER () AS n, s.* FROM sightings s, span WHERE hop = ? AND started BETWEEN first AND last
                 AND time >= ? AND started < ? AND path IS NOT NULL AND coalesce(user_agent, '') NOT LIKE 'ELB-HealthChecker%'
-                AND coalesce(client_ip, '') NOT IN ('127.0.0.1', '::1') {host} LIMIT 5000)
+                AND (hop <> 'nginx' OR coalesce(client_ip, '') NOT IN ('127.0.0.1', '::1')) {host} LIMIT 5000)
         SELECT count(*), count(*) FILTER (WHERE EXISTS (SELECT 1 FROM sightings o WHERE o.hop = ? AND o.path = behind.path
             AND coalesce(o.method = behind.method, true)
             AND o.started BETWEEN behind.started - INTERVAL {_SECONDS} SECOND AND behind.time + INTERVAL {_SECONDS} SECOND

@@ -1,9 +1,9 @@
 """Which zone each log's clock keeps, and the shift of its rows to UTC.
 
-A log that writes an offset is taken at its word. For the others (nginx error log, syslog, most application logs) the zone is, in this order: told by
-case.toml; the difference to a second time on the same line (gunicorn inside syslog); the difference at which the same requests
-stand in another log; the zone that the other logs of the same host write; UTC. All but the first are inferences and are said to be (EDGE-120 to
-EDGE-125). A year that is not written is the one that puts the row nearest to the dated logs of the case (EDGE-127).
+A log that writes an offset is taken at its word. For the others (nginx error log, syslog, most application logs) the zone is, in this
+order: told by case.toml; the difference to a second time on the same line (gunicorn inside syslog); the difference at which the same
+requests stand in another log; the zone that the other logs of the same host write; UTC. All but the first are inferences and are said to
+be (EDGE-120 to EDGE-125). A year that is not written is the one that puts the row nearest to the dated logs of the case (EDGE-127).
 """
 
 from __future__ import annotations
@@ -155,14 +155,15 @@ def _same_host(con: duckdb.DuckDBPyConnection, _: Settings, log: _Log) -> Clock 
     """The zone that the other logs of the same folder, or all other logs, write or were found to keep (EDGE-121)."""
     folder = log.name.rpartition("/")[0]
     rows = con.execute(
-        "SELECT a.name, unnest(a.offsets), a.format FROM artifacts a WHERE a.format IN ('nginx_access', 'app_log', 'json_lines') AND len(a.offsets) > 0 "
+        "SELECT a.name, unnest(a.offsets), a.format FROM artifacts a "
+        "WHERE a.format IN ('nginx_access', 'app_log', 'json_lines') AND len(a.offsets) > 0 "
         "UNION ALL SELECT a.name, c.seconds, c.table_name FROM _clocks c JOIN artifacts a USING (artifact) "
         f"WHERE c.seconds IS NOT NULL AND c.source <> 'assumed' AND (c.table_name <> 'syslog') = {log.table != 'syslog'}"
     ).fetchall()
     # nginx writes both of its logs by one clock; an application beside it may keep another.
-    rows = [(row[0], row[1]) for row in rows if log.table != "nginx_error" or row[2] == "nginx_access"] or [(row[0], row[1]) for row in rows]
+    rows = [row for row in rows if log.table != "nginx_error" or row[2] == "nginx_access"] or rows
     for part in (folder, folder.partition("/")[0], ""):
-        near = {offset for name, offset in rows if not part or name == part or name.startswith(part + "/")}
+        near = {offset for name, offset, _ in rows if not part or name == part or name.startswith(part + "/")}
         if len(near) == 1:
             where = f"the other logs in {part}/" if part else "the other server logs of the case"
             return Clock(zone_name(near.pop()), "assumed", why=f"{where} keep it")

@@ -1,7 +1,7 @@
 """Did this log cover the moment? Only then does a missing record mean anything.
 
-A log is one writer's file with its rotations (or all files of one AWS log). It covers a window when it has a record before and one after it, no hole
-over it that is out of proportion to its usual pace, and a clock that is known. A log that ends before the window, because it
+A log is one writer's file with its rotations (or all files of one AWS log). It covers a window when it has a record before and one after
+it, no hole over it that is out of proportion to its usual pace, and a clock that is known. A log that ends before the window, because it
 was switched off, rotated away or not delivered yet, does not cover it.
 """
 
@@ -38,7 +38,7 @@ HOPS_OF = {
     "app_log": "CASE WHEN coalesce(server, '') <> '' THEN CASE WHEN status IS NOT NULL THEN 'server' END "
     "WHEN coalesce(_via, 'json_lines') = 'json_lines' THEN 'app' END",
     # What a container wrote is not Docker's own: the line counts for who wrote what is inside.
-    "json_lines": f"CASE WHEN program = 'nginx' THEN 'nginx' WHEN (_artifact, _line) NOT IN ({_PASSED_ON}) THEN 'app' END",
+    "json_lines": f"CASE WHEN (_artifact, _line) IN ({_PASSED_ON}) THEN NULL WHEN program = 'nginx' THEN 'nginx' ELSE 'app' END",
 }
 """SQL for the hop of a row, where a table holds rows of several; null for rows that show no hop's activity."""
 

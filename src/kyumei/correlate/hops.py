@@ -1,7 +1,8 @@
 """The chain of components in front of the application: from the configuration in the case, or inferred from what the logs betray.
 
-Private clients in a web server's log mean that a balancer or proxy is in front (EDGE-155); ELB-HealthChecker means an Elastic Load Balancer; a row of WAF
-names what it protects; ``waf`` among the actions of a load balancer's row means a web ACL. For each hop: did it see the request, who answered.
+Private clients in a web server's log mean that a balancer or proxy is in front (EDGE-155); ELB-HealthChecker means an Elastic Load
+Balancer; a row of WAF names what it protects; ``waf`` among the actions of a load balancer's row means a web ACL. For each hop: did it
+see the request, who answered.
 """
 
 from __future__ import annotations
@@ -130,7 +131,7 @@ def _from_traces(case: Case) -> list[tuple[str, str, str]]:
 
 
 def _from_clients(case: Case) -> list[tuple[str, str, str]]:
-    """A balancer or proxy that shows in who nginx's clients are, or in headers that only something in front writes, even where real_ip hides it."""
+    """A balancer or proxy that shows in who nginx's clients are, or, where real_ip hides it, in headers that only it writes."""
     clients = case.rows(
         "SELECT client_ip, count(*) AS n FROM nginx_access WHERE client_ip IS NOT NULL GROUP BY 1 ORDER BY 2 DESC LIMIT 200"
     )

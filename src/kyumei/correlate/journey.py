@@ -1,7 +1,7 @@
 """One request through all logs: by id where one exists, else by time, method, path and client, with the quality of the match stated.
 
-An *exchange* is one request with its record at each hop that has one. Records are matched from the outermost hop inwards, one to one, so that a
-record that belongs to one request is never taken for another's.
+An *exchange* is one request with its record at each hop that has one. Records are matched from the outermost hop inwards, one to one, so
+that a record that belongs to one request is never taken for another's.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Exchange:
 
 
 Pair = tuple[int, float, int, int, Row, Exchange, str]
-"""A record that may be of an exchange: how well it fits (smaller is better), seconds apart, its place, the exchange's, both, and the quality in words."""
+"""A record that may be of an exchange: how well it fits (less is better), seconds apart, both places, both, and the quality in words."""
 
 
 def matches(symptom: Symptom, row: Row) -> bool:
@@ -92,6 +92,17 @@ def failed(symptom: Symptom, row: Row) -> bool:
     return bool(row["hop"] == "waf" and row["own"]) or (status is not None and status >= 400)
 
 
+def _contradicts(symptom: Symptom, one: Exchange) -> bool:
+    """Whether a record of the request, if not the one that fits, names another host or another client than was stated."""
+    outer = one.outermost
+    if symptom.host and outer["host"] and outer["host"].lower() != symptom.host.lower():
+        return True
+    if not symptom.client or is_private(outer["client_ip"]) or not outer["client_ip"]:
+        return False
+    told = ({**row, "client_ip": row["client_ip"] or outer["client_ip"]} for row in one.sightings.values())
+    return not any(_is_client(symptom.client, row, sure=True) for row in told)
+
+
 def _has_id(symptom: Symptom, row: Row) -> bool:
     own = {row["trace_id"], row["request_id"]} - {None}
     return any(stated.removeprefix("Root=") in own for stated in symptom.request_ids)
@@ -101,7 +112,7 @@ def _bare(path: str) -> str:
     return path.split("?", 1)[0].rstrip("/") or "/"
 
 
-def is_path(stated: str, row: Row) -> bool:
+def is_path(stated: str, row: Mapping[str, Any]) -> bool:
     """Whether a record has the stated path letter by letter; a slash at the end and the query string do not count."""
     return row["path"] is not None and _bare(row["path"]) == _bare(stated)
 
@@ -111,11 +122,11 @@ def _alike(path: str) -> str:
     return unquote(_bare(path)).casefold()
 
 
-def _is_client(stated: str, row: Row) -> bool:
-    """Whether the record may be of the stated client; a record that holds only a proxy's private address does not say otherwise."""
+def _is_client(stated: str, row: Row, *, sure: bool = False) -> bool:
+    """Whether the record may be of the stated client; one that holds only a proxy's address says neither, which is no if ``sure``."""
     if address(stated) in {address(one) for one in (row["client_ip"] or "", *(row["forwarded_for"] or "").replace(",", " ").split())}:
         return True
-    return row["forwarded_for"] in {None, "-", ""} and is_private(row["client_ip"])
+    return not sure and row["forwarded_for"] in {None, "-", ""} and is_private(row["client_ip"])
 
 
 @lru_cache(maxsize=4096)
@@ -148,8 +159,10 @@ def exchanges(case: Case, symptom: Symptom, window: Window) -> tuple[list[Exchan
     conditions, parameters = _condition(symptom)
     start, end = (moment.replace(tzinfo=None) for moment in (window.start, window.end))
     middle = (symptom.moment or window.middle).replace(tzinfo=None)
-    base = "SELECT * FROM sightings WHERE time >= $1 AND started < $2"
-    wanted = case.rows(f"{base.replace('$1', '?').replace('$2', '?')} AND {conditions} ORDER BY abs(epoch(time - ?::TIMESTAMP)) LIMIT {MOST}", [start, end, *parameters, middle])
+    wanted = case.rows(
+        f"SELECT * FROM sightings WHERE time >= ? AND started < ? AND {conditions} ORDER BY abs(epoch(time - ?::TIMESTAMP)) LIMIT {MOST}",
+        [start, end, *parameters, middle],
+    )
     wanted = [row for row in wanted if matches(symptom, row)]
     if symptom.path:
         wanted = [row for row in wanted if is_path(symptom.path, row)] or wanted
@@ -157,7 +170,7 @@ def exchanges(case: Case, symptom: Symptom, window: Window) -> tuple[list[Exchan
         return [], 0
     paths = sorted({row["path"] or "" for row in wanted})[:500]
     pool = case.rows(
-        f"{base} AND (list_contains($3::VARCHAR[], coalesce(path, '')) OR (hop IN ('server', 'app') AND length(path) > 1 "
+        "SELECT * FROM sightings WHERE time >= $1 AND started < $2 AND (list_contains($3::VARCHAR[], coalesce(path, '')) OR (hop IN ('server', 'app') AND length(path) > 1 "
         "AND len(list_filter($3::VARCHAR[], lambda whole: ends_with(whole, path))) > 0)) "
         f"ORDER BY abs(epoch(time - $4::TIMESTAMP)) LIMIT {MOST}",
         [start - AROUND, end + AROUND, paths, middle],
@@ -169,6 +182,7 @@ def exchanges(case: Case, symptom: Symptom, window: Window) -> tuple[list[Exchan
         for one in joined
         if any((row["table_name"], row["_artifact"], row["_line"], row["time"]) in chosen for row in one.sightings.values())
     ]
+    found = [one for one in found if not _contradicts(symptom, one)]
     # X-Forwarded-For is what the client says it is: a record of the stated address itself comes before one that only claims it.
     if symptom.client:
         found = [one for one in found if address(one.outermost["client_ip"] or "") == address(symptom.client)] or found
@@ -207,14 +221,7 @@ def join(rows: Iterable[Row]) -> list[Exchange]:
 def _attach(hop: str, rows: Sequence[Row], found: list[Exchange]) -> list[Row]:
     """Give each record of a hop to the exchange it belongs to; those that belong to none."""
     left: list[Row] = []
-    by_id: dict[str, list[Exchange]] = {}
-    for one in found:
-        if one.outermost["trace_id"]:
-            by_id.setdefault(one.outermost["trace_id"], []).append(one)
-    by_path: dict[str, list[Exchange]] = {}
-    for one in found:
-        if one.outermost["path"] is not None:
-            by_path.setdefault(one.outermost["path"], []).append(one)
+    by_id, by_path = _by("trace_id", found), _by("path", found)
     for row in rows:
         same = _of_id(hop, row, by_id.get(row["trace_id"], [])) if row["trace_id"] else None
         if same is not None:
@@ -222,22 +229,7 @@ def _attach(hop: str, rows: Sequence[Row], found: list[Exchange]) -> list[Row]:
             same.joined_by.add(BY_ID)
         else:
             left.append(row)
-    pairs: list[Pair] = []
-    for index, row in enumerate(left):
-        for order, one in enumerate(by_path.get(row["path"], [])):
-            quality = _fits(hop, row, one)
-            if quality is not None:
-                pairs.append(
-                    (
-                        0 if quality == BY_CLIENT else 1,
-                        abs((row["time"] - one.innermost["time"]).total_seconds()),
-                        index,
-                        order,
-                        row,
-                        one,
-                        quality,
-                    )
-                )
+    pairs = list(_pairs(hop, left, by_path))
     if hop in INNERMOST:
         pairs += _rewritten(hop, left, by_path)
     taken: set[int] = set()
@@ -247,6 +239,24 @@ def _attach(hop: str, rows: Sequence[Row], found: list[Exchange]) -> list[Row]:
             one.sightings[hop] = row
             one.joined_by.add(quality)
     return [row for index, row in enumerate(left) if index not in taken]
+
+
+def _by(column: str, found: Sequence[Exchange]) -> dict[str, list[Exchange]]:
+    """Exchanges by what their outermost record has in a column, where it has anything."""
+    grouped: dict[str, list[Exchange]] = {}
+    for one in found:
+        if one.outermost[column] is not None:
+            grouped.setdefault(one.outermost[column], []).append(one)
+    return grouped
+
+
+def _pairs(hop: str, rows: Sequence[Row], by_path: Mapping[str, Sequence[Exchange]]) -> Iterator[Pair]:
+    """Pairs of a record and an exchange of the same path that fit each other."""
+    for index, row in enumerate(rows):
+        for order, one in enumerate(by_path.get(row["path"], ())):
+            if quality := _fits(hop, row, one):
+                apart = abs((row["time"] - one.innermost["time"]).total_seconds())
+                yield (0 if quality == BY_CLIENT else 1, apart, index, order, row, one, quality)
 
 
 def _rewritten(hop: str, rows: Sequence[Row], by_path: Mapping[str, Sequence[Exchange]]) -> Iterator[Pair]:
@@ -262,7 +272,7 @@ def _rewritten(hop: str, rows: Sequence[Row], by_path: Mapping[str, Sequence[Exc
 
 
 def _of_id(hop: str, row: Row, candidates: Sequence[Exchange]) -> Exchange | None:
-    """The exchange of that trace id to which a record belongs. A client may send one id with many requests, and a relay may rewrite the path."""
+    """The exchange of that trace id to which a record belongs: a client may send one id often, and a relay may rewrite the path."""
     free = [one for one in candidates if hop not in one.sightings and (not one.blocked or _may_follow_block(row))]
     alike = [one for one in free if one.outermost["path"] == row["path"] and one.outermost["method"] == row["method"]]
     near = sorted(alike, key=lambda one: abs((one.outermost["time"] - row["time"]).total_seconds()))
@@ -299,7 +309,7 @@ def _fits(hop: str, row: Row, one: Exchange) -> str | None:
 
 
 def _agree(one: Exchange, row: Row) -> bool:
-    """Whether the status of a record further in may have become that of the exchange: a relay hands on what it got, unless it had given up."""
+    """Whether the status of a record further in may have become the exchange's: a relay hands on what it got, unless it gave up."""
     told = [seen for seen in one.sightings.values() if seen["status"] is not None and seen["hop"] != "waf"]
     if not told or row["status"] is None or row["status"] == told[-1]["status"]:
         return True

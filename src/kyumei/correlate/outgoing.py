@@ -1,7 +1,7 @@
 """Calls that the application made itself: it logs their status as it logs that of the requests it serves.
 
-An answer reaches a client only through the relays in front of the application. Where the log of one of them has the other requests of the same
-application log, covers the moment, and gave nobody such a status at that time, the record is of a call to somebody else.
+An answer reaches a client only through the relays in front of the application. Where the log of one of them has the other requests of the
+same application log, covers the moment, and gave nobody such a status at that time, the record is of a call to somebody else.
 """
 
 from __future__ import annotations
@@ -34,10 +34,11 @@ def is_own_call(case: Case, one: Exchange, window: Window, covering: Mapping[str
 
 
 def _alien(case: Case, relay: str, one: Exchange, window: Window) -> bool:
-    """Whether the relay, which has the rest of this application's requests, answered nobody so at that time; paths may be rewritten on the way."""
+    """Whether the relay, which has the rest of this application's requests, answered nobody so then, under whatever path."""
     row = one.outermost
     answered = case.value(
-        f"SELECT count(*) FROM sightings WHERE hop = ? AND status = ? AND time >= ?::TIMESTAMP - {_SECONDS} AND started <= ?::TIMESTAMP + {_SECONDS}",
+        "SELECT count(*) FROM sightings WHERE hop = ? AND status = ? "
+        f"AND time >= ?::TIMESTAMP - {_SECONDS} AND started <= ?::TIMESTAMP + {_SECONDS}",
         [relay, row["status"], row["started"], row["time"]],
     )
     if answered:

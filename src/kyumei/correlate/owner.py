@@ -21,7 +21,9 @@ WEB_SERVERS = ("nginx", "apache")
 APPLICATIONS = ("server", "app")
 ERROR_NEAR = timedelta(seconds=2)
 SERVER_ERROR = 500
-_UPSTREAM_FAILED = re.compile(r"while (?:connecting to|sending (?:request )?to|reading (?:response|upstream)|SSL handshaking to)|no live upstreams|upstream sent ")
+_UPSTREAM_FAILED = re.compile(
+    r"while (?:connecting to|sending (?:request )?to|reading (?:response|upstream)|SSL handshaking to)|no live upstreams|upstream sent "
+)
 _PASSED_ON = re.compile(r"FastCGI sent in stderr|uwsgi sent in stderr", re.IGNORECASE)
 """What nginx copies from the server behind it; it says nothing of who answered."""
 
@@ -102,7 +104,9 @@ def _web_server(inner: Row, covering: Mapping[str, bool], errors: Sequence[Row])
     behind = [name for name in APPLICATIONS if name in covering]
     if behind and "server" in behind and covering["server"]:
         return Owner(hop, "the application server's log covers the moment and does not have the request", sure=False, record=inner)
-    what = "its log does not cover the moment" if behind else "no access log of it is here"
+    what = "no log of it is here"
+    if behind:
+        what = "its access log does not cover the moment" if "server" in behind else "its log does not tell of every request"
     return Owner("unknown", f"{hop} recorded the status, but not whether it came from the application behind it, and {what}", record=inner)
 
 

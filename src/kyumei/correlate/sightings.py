@@ -1,8 +1,9 @@
 """One view over all tables that hold HTTP requests: who saw which request, and who made the answer.
 
-A *sighting* is one record of one request at one hop. ``status`` is what that hop sent towards the client; ``own`` says whether the hop made
-that response itself (true), relayed it (false), or does not say (null). The who-answered tables of the failure knowledge base (EDGE-001 to EDGE-011;
-nginx ``$upstream_status``) stand here as data. A file that only repeats another one's records is left out, so that no request counts twice.
+A *sighting* is one record of one request at one hop. ``status`` is what that hop sent towards the client; ``own`` says whether the hop
+made that response itself (true), relayed it (false), or does not say (null). The who-answered tables of the failure knowledge base
+(EDGE-001 to EDGE-011; nginx ``$upstream_status``) stand here as data. A file that only repeats another one's records is left out, so that
+no request counts twice.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class Answering:
 
 
 def _unsolved(action: str, column: str) -> str:
-    """SQL: WAF asked and the token that came was none, or no good (EDGE-084: a solve time without a failure reason means that it passed)."""
+    """SQL: WAF asked, and got no token or no good one (EDGE-084: a solve time without a failure reason means that it passed)."""
     solved = f"{column}_failure IS NULL AND TRY_CAST({column}->>'$.solveTimestamp' AS BIGINT) > 0"
     return f"(action = '{action}' AND NOT coalesce({solved}, false))"
 
@@ -42,8 +43,9 @@ def _unsolved(action: str, column: str) -> str:
 def _asked(column: str) -> str:
     """SQL: whether nginx answered itself, from the statuses of the servers that it asked, of which the last one counts.
 
-    A dash: it asked none. 502 and 504 it also writes for a server that could not be reached or kept silent ("Module ngx_http_upstream_module"), so these
-    do not tell. Where the server's answer was no failure and the client's is one, nginx made it (X-Accel-Redirect to a file that it may not read).
+    A dash: it asked none. 502 and 504 it also writes for a server that could not be reached or kept silent ("Module
+    ngx_http_upstream_module"), so these do not tell. Where the server's answer was no failure and the client's is one, nginx made it
+    (X-Accel-Redirect to a file that it may not read).
     """
     last = f"TRY_CAST(regexp_extract({column}, '([0-9]+)[ ,:]*$', 1) AS INTEGER)"
     return (
@@ -127,7 +129,7 @@ def create(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def _find_copies(con: duckdb.DuckDBPyConnection, name: str) -> None:
-    """Note the files of a table all of whose records stand in another file as well: a backup, a rotated copy, an earlier copy of a growing file."""
+    """Note the files of a table all of whose records stand in another file, too: a backup, an earlier copy of a growing file."""
     table = discover.formats()[name].table
     if (con.execute(f'SELECT count(DISTINCT _artifact) FROM "{name}"').fetchone() or (0,))[0] < len(("one", "another")):
         return
@@ -135,13 +137,16 @@ def _find_copies(con: duckdb.DuckDBPyConnection, name: str) -> None:
     own = f"hash(time, {'request_id' if name == 'waf' else ', '.join(quoted_name(column.name) for column in table.columns)})"
     con.execute(
         f"""INSERT INTO _copies
-        WITH records AS (SELECT DISTINCT _artifact AS artifact, {own} AS record, ({with_id}) AS with_id FROM "{name}" WHERE time IS NOT NULL),
+        WITH records AS (SELECT DISTINCT _artifact AS artifact, {own} AS record, ({with_id}) AS with_id FROM "{name}"
+                WHERE time IS NOT NULL),
             shared AS (SELECT record FROM records GROUP BY record HAVING count(*) > 1),
             sizes AS (SELECT artifact, count(*) AS size, bool_and(with_id) AS with_id FROM records GROUP BY artifact),
             pairs AS (SELECT a.artifact, b.artifact AS other, count(*) AS common FROM records a JOIN shared USING (record)
                 JOIN records b ON a.record = b.record AND a.artifact <> b.artifact GROUP BY ALL)
-        SELECT {quoted(name)}, p.artifact, min(p.other) FROM pairs p JOIN sizes s ON s.artifact = p.artifact JOIN sizes o ON o.artifact = p.other
-        WHERE p.common = s.size AND (s.size >= {FEWEST_LINES} OR s.with_id) AND (o.size > s.size OR p.other < p.artifact) GROUP BY p.artifact"""
+        SELECT {quoted(name)}, p.artifact, min(p.other) FROM pairs p
+            JOIN sizes s ON s.artifact = p.artifact JOIN sizes o ON o.artifact = p.other
+        WHERE p.common = s.size AND (s.size >= {FEWEST_LINES} OR s.with_id) AND (o.size > s.size OR p.other < p.artifact)
+        GROUP BY p.artifact"""
     )
 
 

@@ -1,7 +1,7 @@
 """Clocks that run fast or slow: the difference at which a host's requests stand in the logs of AWS, whose clocks are right (EDGE-126).
 
-A clock is corrected only where most of the requests that can be compared agree on one difference, over several paths, and hardly any stands at none; a
-poller that comes every minute, or the traffic of another site, agrees by chance at best on one path.
+A clock is corrected only where most of the requests that can be compared agree on one difference, over several paths, and hardly any
+stands at none; a poller that comes every minute, or the traffic of another site, agrees by chance at best on one path.
 """
 
 from __future__ import annotations

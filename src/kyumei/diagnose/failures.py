@@ -130,11 +130,13 @@ def _stray(case: Case, hop: str, one: Exchange) -> bool:
     """Whether a hop has a record that could be of this request but was not joined to it: same method and path within seconds, nobody else's."""
     row = one.outermost
     near = case.rows(
-        "SELECT client_ip, forwarded_for, trace_id FROM sightings WHERE hop = ? AND method = ? AND path = ? AND abs(epoch(time - ?::TIMESTAMP)) <= 5",
+        "SELECT client_ip, forwarded_for, trace_id FROM sightings WHERE hop = ? AND coalesce(method = ?, true) AND path = ? "
+        "AND abs(epoch(time - ?::TIMESTAMP)) <= 5",
         [hop, row["method"], row["path"], row["time"]],
     )
     allowed = case.value(
-        "SELECT count(*) FROM sightings WHERE hop = ? AND NOT coalesce(own, false) AND method = ? AND path = ? AND abs(epoch(time - ?::TIMESTAMP)) <= 7",
+        "SELECT count(*) FROM sightings WHERE hop = ? AND NOT coalesce(own, false) AND coalesce(method = ?, true) AND path = ? "
+        "AND abs(epoch(time - ?::TIMESTAMP)) <= 7",
         [row["hop"], row["method"], row["path"], row["time"]],
     )
     strays = 0
@@ -173,7 +175,8 @@ def roams(case: Case, failure: Failure) -> bool:
     """Whether the clients of a failure ask for one thing after the other and are given none, as scanners do."""
     clients = sorted({row["client_ip"] for seen in failure.sightings.values() for row in seen if row["client_ip"]})[:50]
     paths = case.value(
-        "SELECT max(n) FROM (SELECT count(DISTINCT path) AS n FROM sightings WHERE list_contains(?::VARCHAR[], client_ip) AND status >= 400 GROUP BY client_ip)",
+        "SELECT max(n) FROM (SELECT count(DISTINCT path) AS n FROM sightings "
+        "WHERE list_contains(?::VARCHAR[], client_ip) AND status >= 400 GROUP BY client_ip)",
         [[client for client in clients if not is_private(client)]],
     )
     return (paths or 0) >= ROAMED

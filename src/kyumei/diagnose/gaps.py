@@ -51,12 +51,18 @@ def elsewhere() -> Gap:
     )
 
 
+def status_seen() -> Gap:
+    """The gap of a symptom whose request failed, but not with the status that was told."""
+    how = "ask for a picture of the page, or repeat the request"
+    return Gap("status that the person saw", "whether they met the failure that the logs have", how)
+
+
 def which_of(failures: Sequence[Failure]) -> Gap:
     """The gap of a symptom that fits several failures of different causes."""
     kinds = [
-        f"{TITLES.get(failure.hop, failure.hop)}, {failure.rows[0].get('method') or '?'} {failure.rows[0].get('path') or '?'} ({failure.total})"
+        f"{TITLES.get(failure.hop, failure.hop)}, {row.get('method') or '?'} {row.get('path') or '?'} ({failure.total})"
         for failure in failures
-        if failure.rows
+        for row in failure.rows[:1]
     ]
     return Gap(
         "path (URL) or the client of the reported request",
@@ -72,6 +78,8 @@ def deciding(failure: Failure | None, known: Sequence[Known], covering: Mapping[
         place = position("alb" if one.hop == "balancer" else one.hop)
         if failure is not None and failure.hop in ORDER and place > position(failure.hop):
             continue
+        if failure is not None and failure.hop in {"unknown", "target"} and place <= max(map(position, failure.sightings), default=0):
+            continue  # It only handed on what came from further in.
         if not one.logged:
             found.append(gap(one.hop, f"whether {TITLES[one.hop]} made the answer, and by which rule", one.name))
         elif not covering.get(one.hop):

@@ -11,11 +11,11 @@ from kyumei.correlate import sightings
 from kyumei.correlate.belonging import strangers
 from kyumei.correlate.coverage import LogCoverage, by_table, coverage
 from kyumei.correlate.hops import Known, chain, table
-from kyumei.correlate.timeline import timeline
 from kyumei.correlate.journey import is_path
+from kyumei.correlate.timeline import timeline
 from kyumei.diagnose.failures import find, is_browser, rank, roams
-from kyumei.diagnose.gaps import deciding, elsewhere, which_of
-from kyumei.diagnose.lookalikes import look_alikes, nearest
+from kyumei.diagnose.gaps import deciding, elsewhere, status_seen, which_of
+from kyumei.diagnose.lookalikes import look_alikes, nearest, otherwise
 from kyumei.diagnose.verdict import sentence
 from kyumei.diagnose.view import CaseView
 from kyumei.model.finding import Certainty, Finding, Gap, Investigation, RuledOut, Verdict
@@ -65,6 +65,9 @@ def investigate(case: Case, symptom: Symptom) -> Investigation:
     seen = _Seen(window, logs, covering, reasons, known, failures)
     findings, ruled_out, gaps = _opinions(case, symptom, seen)
     verdict = _verdict(findings, seen, case, symptom)
+    unlike = "" if failures else otherwise(case, symptom, window)
+    if verdict is Verdict.HEALTHY and unlike:
+        verdict, gaps = Verdict.CANNOT_TELL, [*gaps, status_seen()]
     if verdict is Verdict.CANNOT_TELL:
         lost = [] if failures or _arrived(case, symptom, seen) else [elsewhere()]
         gaps = _merged([*gaps, *lost, *deciding(failures[0] if failures else None, known, covering, reasons)])
@@ -88,7 +91,7 @@ def investigate(case: Case, symptom: Symptom) -> Investigation:
         notes=tuple(_notes(case, symptom, seen)),
         case=case.root.name,
     )
-    said, message = sentence(answer, main, "" if main else nearest(case, symptom, window))
+    said, message = sentence(answer, main, "" if main else unlike or nearest(case, symptom, window))
     return replace(
         answer, sentence=said, message=findings[0].message if verdict is Verdict.CAUSE_FOUND and findings[0].message else message
     )
@@ -132,7 +135,7 @@ FAR_SECONDS = 300
 
 def _contested(case: Case, symptom: Symptom, seen: _Seen) -> list[Failure]:
     """Failures of several causes, each of which fits what the person said as well as the first: only the person can tell which it was."""
-    if symptom.path or symptom.client or symptom.request_ids or not seen.failures:
+    if symptom.client or symptom.request_ids or not seen.failures:
         return []
     first = seen.failures[0]
     best = rank(first, symptom, seen.window, case)
@@ -191,8 +194,8 @@ def _verdict(findings: Sequence[Finding], seen: _Seen, case: Case, symptom: Symp
 def _all_well(seen: _Seen, case: Case, symptom: Symptom) -> bool:
     """Whether the silence of the logs about any such failure means that there was none.
 
-    The outermost hop that exists must have a log that covers the moment. WAF's log does not tell the status, so behind it a log that does must cover it too, and every
-    request that WAF let pass must have arrived there: what did not arrive, the balancer in between answered.
+    The outermost hop that exists must have a log that covers the moment. WAF's log does not tell the status, so behind it a log that does
+    must cover it too, and every request that WAF let pass must have arrived there: what did not arrive, the balancer in between answered.
     """
     if not seen.known or not seen.known[0].logged or not seen.covering.get(seen.known[0].hop):
         return False
@@ -231,7 +234,7 @@ def _all_arrived(seen: _Seen, case: Case, symptom: Symptom, hop: str) -> bool:
     }
     total = sum(row["n"] for row in passed)
     met = sum(min(row["n"], arrived.get((row["method"], row["path"]), 0)) for row in passed)
-    return total == 0 or met >= total * ARRIVED
+    return bool(total == 0 or met >= total * ARRIVED)
 
 
 def _cited(case: Case, failure: Failure | None) -> dict[str, tuple[Citation, ...]]:
@@ -261,11 +264,12 @@ def _notes(case: Case, symptom: Symptom, seen: _Seen) -> list[str]:
     notes += [
         f"{row['name']} only repeats what stands in {row['original']}, and is counted once"
         for row in case.rows(
-            "SELECT a.name, o.name AS original FROM _copies c JOIN artifacts a ON a.artifact = c.artifact JOIN artifacts o ON o.artifact = c.original ORDER BY 1 LIMIT 10"
+            "SELECT a.name, o.name AS original FROM _copies c JOIN artifacts a ON a.artifact = c.artifact "
+            "JOIN artifacts o ON o.artifact = c.original ORDER BY 1 LIMIT 10"
         )
     ]
     notes += [
-        f"clock of {row['name']}: corrected by {abs(row['seconds'])} seconds, it runs {'fast' if row['seconds'] > 0 else 'slow'}: {row['why']}"
+        f"clock of {row['name']}: corrected by {abs(row['seconds'])} s, it runs {'fast' if row['seconds'] > 0 else 'slow'}: {row['why']}"
         for row in case.rows("SELECT DISTINCT a.name, k.seconds, k.why FROM _skews k JOIN artifacts a USING (artifact) ORDER BY 1 LIMIT 10")
     ]
     meant = {row["path"] for failure in seen.failures for rows in failure.sightings.values() for row in rows if row["path"]}

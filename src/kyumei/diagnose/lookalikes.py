@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -9,6 +10,7 @@ from zoneinfo import ZoneInfo
 from kyumei.correlate.hops import TITLES
 from kyumei.correlate.journey import is_path, matches
 from kyumei.correlate.sightings import position
+from kyumei.diagnose.failures import is_browser
 from kyumei.model.finding import RuledOut
 from kyumei.store.cite import cite
 
@@ -46,14 +48,15 @@ def look_alikes(case: Case, symptom: Symptom, window: Window, failures: Sequence
             [status, start, end],
         )
         found += [_other_status(case, row, status) for row in _first_of_each(rows)]
-        rows = case.rows("SELECT * FROM sightings WHERE status = ? AND time >= ? AND started < ? ORDER BY time LIMIT 500", [status, start, end])
+        sql = "SELECT * FROM sightings WHERE status = ? AND time >= ? AND started < ? ORDER BY time LIMIT 500"
+        rows = case.rows(sql, [status, start, end])
         rows = [row for row in rows if (row["table_name"], row["_artifact"], row["_line"]) not in taken]
         found += [_other_request(case, row) for row in _first_of_each(rows)]
     return found + _counted(case, start, end)
 
 
 def nearest(case: Case, symptom: Symptom, window: Window) -> str:
-    """The failure outside of the window that is like the reported one, in words; empty where none is, or where too little was reported to tell."""
+    """The failure outside of the window that is like the reported one, in words; empty where none is, or too little was told."""
     if not (symptom.path or symptom.client):
         return ""
     start, end = (moment.replace(tzinfo=None) for moment in (window.start, window.end))
@@ -69,9 +72,25 @@ def nearest(case: Case, symptom: Symptom, window: Window) -> str:
     local = f" ({_local(moment, symptom.zone):%H:%M:%S} {symptom.zone})" if symptom.zone and symptom.zone != "UTC" else ""
     word = "before" if row["time"] < start else "after"
     return (
-        f"one like it was {TITLES[row['hop']]}'s {row['status']} to {row['method'] or '?'} {row['path']} at {moment:%Y-%m-%d %H:%M:%S} UTC{local}, "
-        f"{_apart(row, window)} {word} the stated time: are its hour, zone and date right?"
+        f"one like it was {TITLES[row['hop']]}'s {row['status']} to {row['method'] or '?'} {row['path']} "
+        f"at {moment:%Y-%m-%d %H:%M:%S} UTC{local}, {_apart(row, window)} {word} the stated time: are its hour, zone and date right?"
     )
+
+
+def otherwise(case: Case, symptom: Symptom, window: Window) -> str:
+    """A person's request in the window that is the reported one but for its status, in words; empty where there is none."""
+    if not symptom.path or symptom.status is None:
+        return ""
+    start, end = (moment.replace(tzinfo=None) for moment in (window.start, window.end))
+    rows = case.rows(
+        "SELECT * FROM sightings WHERE time >= ? AND started < ? AND (status >= 400 OR own) AND coalesce(own, true) "
+        "ORDER BY time LIMIT 20000",
+        [start, end],
+    )
+    unlike = replace(symptom, status=None, status_class=None)
+    rows = [row for row in rows if row["status"] != symptom.status and is_browser(row["user_agent"])]
+    row = next((row for row in rows if matches(unlike, row) and is_path(symptom.path, row)), None)
+    return f"but {_what(row)}: is the status right?" if row else ""
 
 
 def _local(moment: datetime, zone: str) -> datetime:

@@ -1,7 +1,8 @@
 """The application made the answer; everything in front of it only relayed it (EDGE-001).
 
-Proven when two logs agree: the application (or its server) recorded the request with this status, or nginx or the load balancer wrote its upstream's status, and a second
-log has the same request. With one log alone it is likely. Why the application answered so is its own matter: the lines that it wrote beside the request are shown.
+Proven when two logs agree: the application (or its server) recorded the request with this status, or nginx or the load balancer wrote its
+upstream's status, and a second log has the same request. With one log alone it is likely. Why the application answered so is its own
+matter: the lines that it wrote beside the request are shown.
 """
 
 from __future__ import annotations

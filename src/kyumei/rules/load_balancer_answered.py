@@ -1,7 +1,7 @@
 """The Application Load Balancer answered by a listener rule: a fixed response or a redirect (EDGE-003, EDGE-004).
 
-The row itself names the action and the priority of the rule, and has no target status. It is proven when the listener's rules in the case hold that very
-action, and likely from the row alone.
+The row itself names the action and the priority of the rule, and has no target status. It is proven when the listener's rules in the case
+hold that very action, and likely from the row alone.
 """
 
 from __future__ import annotations
@@ -48,11 +48,11 @@ def examine(view: View) -> Opinion:
 def _unexplained(failure: Failure, action: str) -> Gap:
     row = failure.rows[0]
     told = f"error_reason {row['error_reason']}" if row["error_reason"] else f"last action {action or 'none'}"
-    return Gap(
-        "state of the load balancer's targets",
-        f"why it answered {row['status']} ({told})",
-        "aws elbv2 describe-target-health --target-group-arn <ARN>, and the targets' own logs around the moment",
-    )
+    why = f"why it answered {row['status']} ({told})"
+    if action == "forward":
+        how = "aws elbv2 describe-target-health --target-group-arn <ARN>, and the targets' own logs around the moment"
+        return Gap("state of the load balancer's targets", why, how)
+    return Gap("configuration of the load balancer's listener", why, f"{LISTENER}, and its connection log")
 
 
 def _configured(view: View, row: Mapping[str, Any], action: str) -> tuple[dict[str, Any], Citation] | None:

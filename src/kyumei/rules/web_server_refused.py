@@ -1,7 +1,7 @@
 """nginx itself refused the request: a deny directive, a missing index, a permission, a limit (EDGE-095, EDGE-134 to EDGE-143).
 
-Proven when nginx's access log has the request and its error log names the reason within two seconds for the same client and path. Without such a line
-(a bare ``return 403`` writes none) nginx is only likely, and only where its own record or the application's silence says so.
+Proven when nginx's access log has the request and its error log names the reason within two seconds for the same client and path. Without
+such a line (a bare ``return 403`` writes none) nginx is only likely, and only where its own record or the application's silence says so.
 """
 
 from __future__ import annotations

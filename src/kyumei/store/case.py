@@ -10,13 +10,18 @@ import hashlib
 import os
 import sys
 import tempfile
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from kyumei import __version__
+from kyumei import __version__, discover
+from kyumei.layouts.casts import quoted
+from kyumei.model.window import Window
 from kyumei.store.keys import needed
 from kyumei.store.parse import create_tables, parse_all
 from kyumei.store.pick import pick_all
@@ -25,10 +30,8 @@ from kyumei.store.walk import quoted_path, walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from datetime import timedelta
 
     from kyumei.model.artifact import Artifact
-    from kyumei.model.window import Window
     from kyumei.store.identify import Identity
     from kyumei.store.pick import Part
 
@@ -70,6 +73,9 @@ def connect(path: Path | None, *, read_only: bool = False) -> duckdb.DuckDBPyCon
     con.execute("SET autoload_known_extensions = false")
     con.execute("SET enable_progress_bar = false")
     con.execute("SET preserve_insertion_order = false")
+    if path is None:
+        # Else what does not fit into memory would go to the working folder, which may be the case itself.
+        con.execute(f"SET temp_directory = {quoted(str(Path(tempfile.gettempdir()) / 'kyumei'))}")
     return con
 
 
@@ -102,37 +108,109 @@ def open_case(  # noqa: PLR0913 - each is a choice of the caller
     size = sum(
         artifact.size * (PACKED if artifact.name.endswith((".gz", ".zst", ".bz2", ".xz", ".zip", ".tgz")) else 1) for artifact in artifacts
     )
-    loaded = None if window is None or size <= WHOLE else window
+    loaded = None if window is None or size <= WHOLE else _rounded(window)
     folder = cache_folder(cache)
     kept = folder / f"{_fingerprint(root, artifacts, settings, loaded, key)}.duckdb" if folder else None
-    if kept and kept.is_file():
-        try:
-            con = connect(kept, read_only=True)
-            os.utime(kept)
-            return Case(root, con, settings, loaded is None)
-        except (duckdb.Error, OSError):
-            kept.unlink(missing_ok=True)
+    if kept and (con := _reopened(kept)):
+        return Case(root, con, settings, loaded is None)
     if loaded is not None:
         artifacts = [artifact for artifact in artifacts if needed(artifact.name, loaded)]
-    if kept is None:
+    if kept is None or loaded is not None or size <= WHOLE:
         con = connect(None)
         _build(con, artifacts, settings, loaded, offsets)
         settle(con, settings)
+        if loaded is not None:
+            _drop_outside(con, loaded)
+        if kept:
+            _KEEPING[kept] = _KEEPER.submit(_keep, con.cursor(), kept)
         return Case(root, con, settings, loaded is None)
-    handle, name = tempfile.mkstemp(prefix="building-", suffix=".duckdb", dir=kept.parent)
-    os.close(handle)
-    Path(name).unlink()
+    name = _unused_name(kept.parent)
     try:
-        con = connect(Path(name))
+        con = connect(name)
         _build(con, artifacts, settings, loaded, offsets)
         settle(con, settings)
         con.close()
-        Path(name).replace(kept)
+        name.replace(kept)
     finally:
-        Path(name).unlink(missing_ok=True)
-        Path(name + ".wal").unlink(missing_ok=True)
+        _remove(name)
     _forget_oldest(kept.parent)
     return Case(root, connect(kept, read_only=True), settings, loaded is None)
+
+
+_KEEPER = ThreadPoolExecutor(1)
+_KEEPING: dict[Path, Future[None]] = {}
+"""Databases that are being written to the cache beside other work; Python waits for them at its end."""
+
+
+def _reopened(kept: Path) -> duckdb.DuckDBPyConnection | None:
+    """The database in the cache, or null when there is none that can be read."""
+    if being_kept := _KEEPING.pop(kept, None):
+        being_kept.result()
+    if not kept.is_file():
+        return None
+    try:
+        con = connect(kept, read_only=True)
+        os.utime(kept)
+    except (duckdb.Error, OSError):
+        kept.unlink(missing_ok=True)
+        return None
+    return con
+
+
+def _keep(con: duckdb.DuckDBPyConnection, kept: Path) -> None:
+    """Write a database that was built in memory to the cache. A cache that cannot be written is no fault: the next run builds it again."""
+    name = None
+    try:
+        name = _unused_name(kept.parent)
+        con.execute(f"ATTACH {quoted(str(name))} AS kept")
+        con.execute("COPY FROM DATABASE memory TO kept")
+        con.execute("DETACH kept")
+        name.replace(kept)
+        _forget_oldest(kept.parent)
+    except (duckdb.Error, OSError):
+        pass
+    finally:
+        con.close()
+        if name:
+            _remove(name)
+
+
+def _unused_name(folder: Path) -> Path:
+    """A name for a database that is being written; it is renamed once it is whole."""
+    handle, name = tempfile.mkstemp(prefix="building-", suffix=".duckdb", dir=folder)
+    os.close(handle)
+    Path(name).unlink()
+    return Path(name)
+
+
+def _remove(name: Path) -> None:
+    for path in (name, name.with_name(name.name + ".wal")):
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+
+
+def _rounded(window: Window) -> Window:
+    """The window from one full ten minutes to another, so that questions about nearly the same moment share a cache."""
+    step = timedelta(minutes=10)
+    start = window.start - (window.start - _EPOCH) % step
+    return Window(start, window.end + (_EPOCH - window.end) % step)
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+ASIDE = timedelta(minutes=20)
+"""How far outside the window rows are kept; what was picked for another zone than its clock turned out to keep lies further off."""
+
+
+def _drop_outside(con: duckdb.DuckDBPyConnection, window: Window) -> None:
+    """Drop the rows far outside the window, with their raw text. Host logs stay: their lines belong to rows of other tables, too."""
+    start, end = (moment.astimezone(UTC).replace(tzinfo=None) for moment in (window.start - ASIDE, window.end + ASIDE))
+    own = "_artifact IN (SELECT artifact FROM artifacts WHERE shape = 'lines' AND format <> 'syslog')"
+    for name, leaf in discover.formats().items():
+        if "time" in leaf.table:
+            outside = f"SELECT _artifact, _line FROM \"{name}\" WHERE {own} AND time NOT BETWEEN '{start}' AND '{end}'"
+            con.execute(f"CREATE OR REPLACE TEMP TABLE _outside AS {outside}")
+            for table in (name, "_records"):
+                con.execute(f'DELETE FROM "{table}" t USING _outside o WHERE t._artifact = o._artifact AND t._line = o._line')
 
 
 def _build(
@@ -154,20 +232,28 @@ def _keep_artifacts(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> No
         "CREATE TABLE artifacts (artifact INTEGER, name VARCHAR, path VARCHAR, member VARCHAR, size BIGINT, compression VARCHAR, shape VARCHAR, "
         "format VARCHAR, whole BOOLEAN, passed_over BOOLEAN, trouble VARCHAR, modified TIMESTAMP, offsets INTEGER[])"
     )
-    for part in parts:
-        artifact = part.artifact
-        con.execute(
-            "INSERT INTO artifacts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, make_timestamp(?), ?)",
-            [artifact.number, artifact.name, quoted_path(artifact.path), artifact.member, artifact.size, artifact.compression, part.identity.shape]
-            + [
-                part.format,
-                part.whole,
-                part.passed_over,
-                part.trouble,
-                artifact.modified_ns // 1000,
-                sorted(int(offset.total_seconds()) for offset in part.identity.offsets),
-            ],
-        )
+    rows = [
+        {
+            "artifact": part.artifact.number,
+            "name": part.artifact.name,
+            "path": quoted_path(part.artifact.path),
+            "member": part.artifact.member,
+            "size": part.artifact.size,
+            "compression": part.artifact.compression,
+            "shape": part.identity.shape,
+            "format": part.format,
+            "whole": part.whole,
+            "passed_over": part.passed_over,
+            "trouble": part.trouble,
+            "modified_us": part.artifact.modified_ns // 1000,
+            "offsets": sorted(int(offset.total_seconds()) for offset in part.identity.offsets),
+        }
+        for part in parts
+    ]
+    columns = {name: [row[name] for row in rows] for name in (rows[0] if rows else ())}
+    if columns:
+        given = ", ".join("make_timestamp(unnest($modified_us))" if name == "modified_us" else f"unnest(${name})" for name in columns)
+        con.execute(f"INSERT INTO artifacts SELECT {given}", columns)
 
 
 def _fingerprint(root: Path, artifacts: Sequence[Artifact], settings: Settings, window: Window | None, key: str) -> str:

@@ -25,7 +25,10 @@ LOG_ANSWERS = frozenset({"filter-log-events", "get-log-events", "get-query-resul
 ENVELOPES = ("Records", "Events", "events", "logEvents", "awslogs", "results", "SampledRequests")
 _OFFSET = re.compile(r"[0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]{1,9})? ?([+-][0-9]{2}:?[0-9]{2})\b", re.ASCII)
 _SNAPSHOT = re.compile(r"(?:^|/)aws/(?:[^/]+/){1,3}[a-z0-9-]+(?:\.[^/]*)?\.json(?:\.gz|\.zst)?$")
-_BINARY = 0.3
+_CONTROL = 0.3
+_SOME_CONTROL = 0.02
+_INVALID = 0.3
+"""Shares of the bytes: random ones are 9 % control characters and more than 40 % of them no UTF-8."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +36,9 @@ class Identity:
     """What a part of a file is.
 
     ``shape`` is ``lines`` (one record a line, or several lines a record), ``export`` (lines with CloudWatch's time before each event),
-    ``document`` (JSON that is not one object a line, CSV of the console), ``snapshot`` (an AWS answer that describes resources), ``binary`` or ``empty``.
-    ``formats`` are those that claimed sampled records, the most frequent first; ``offsets`` are zones seen in the sample.
+    ``document`` (JSON that is not one object a line, CSV of the console), ``snapshot`` (an AWS answer that describes resources),
+    ``binary`` or ``empty``. ``formats`` are those that claimed sampled records, the most frequent first; ``offsets`` are zones seen in
+    the sample.
     """
 
     shape: str
@@ -119,10 +123,15 @@ def _line_of_objects(start: str) -> bool:
 
 
 def _looks_binary(head: bytes) -> bool:
-    """Whether the bytes are no text: too many control characters, or too little that is UTF-8. NUL runs alone do not make a log binary."""
-    sample = head[:65536].replace(b"\0", b"")
-    if len(sample) < len(head[:65536]) * 0.1:
+    """Whether the bytes are no text: hardly anything but zeros, or many control characters.
+
+    Zeros in between do not make a log binary (one that was emptied in place begins with them), nor does another encoding than UTF-8, such
+    as Shift JIS, which has no control characters: its lines are read as far as they are ASCII.
+    """
+    start = head.strip(b"\0 \t\r\n")[:65536]
+    sample = start.replace(b"\0", b"")
+    if len(sample) * 10 <= len(start):
         return True
     control = sum(sample.count(bytes([code])) for code in range(1, 32) if code not in {7, 8, 9, 10, 12, 13, 27})
     invalid = len(sample) - len(sample.decode("utf-8", "ignore").encode())
-    return control + invalid > len(sample) * _BINARY
+    return control > len(sample) * _CONTROL or (control > len(sample) * _SOME_CONTROL and invalid > len(sample) * _INVALID)

@@ -37,7 +37,7 @@ BULK_ROWS = 4_000
 """Records from which the bulk reader pays: planning its query takes longer than reading a few thousand records one by one."""
 SHORTEST_INNER = 15
 """Characters that a message needs to hold a time and a text."""
-OUTER_FORMATS = {"syslog": "true", "json_lines": "level IS NULL AND status IS NULL AND path IS NULL"}
+OUTER_FORMATS = {"syslog": "true", "json_lines": "status IS NULL AND path IS NULL AND (level IS NULL OR regexp_matches(message, '^\\[?[0-9]'))"}
 """Formats whose message may be a record of another format, and the rows that can be: Docker and the journal pass on lines of any program."""
 INNER_FORMATS = ("app_log", "nginx_access", "nginx_error", "json_lines")
 

@@ -1,0 +1,1 @@
+"""Speed and memory of kyumei, measured as ratios within one run: ``make bench``."""

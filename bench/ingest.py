@@ -1,0 +1,69 @@
+"""How fast whole files become typed rows with lineage, in megabytes of text a second.
+
+    python -m bench.ingest FOLDER
+
+For each format: its bulk reader over DuckDB's line reader into a table with the file's number and the line's; and all that the store does
+(``kyumei tables``): telling what the file is, every check, the raw text beside the rows, the cache.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+from time import perf_counter
+
+from bench.generate import FILES
+from kyumei import api, discover
+from kyumei.layouts.casts import quoted
+from kyumei.store.case import connect
+
+FORMATS = {"alb_access": "alb", "nginx_access": "nginx", "waf": "waf", "app_log": "app"}
+
+
+def bulk(folder: Path, name: str) -> tuple[float, int]:
+    """Seconds that the bulk reader of a format takes for one file, and the rows that it read."""
+    path = folder / FILES[FORMATS[name]][0]
+    lines = (
+        f"(SELECT 1 AS _artifact, row_number() OVER () AS _line, line AS text FROM read_csv({quoted(str(path))}, delim='\\x01', quote='', "
+        "escape='', header=false, auto_detect=false, columns={'line': 'VARCHAR'}, strict_mode=false))"
+    )
+    with tempfile.TemporaryDirectory() as scratch:
+        con = connect(Path(scratch) / "ingest.duckdb")
+        start = perf_counter()
+        con.execute(f"CREATE TABLE rows AS {discover.formats()[name].layout.bulk(lines)}")
+        taken = perf_counter() - start
+        read = con.execute("SELECT count(*) FILTER (WHERE _ok) FROM rows").fetchone()
+        con.close()
+    return taken, read[0] if read else 0
+
+
+def store(folder: Path, name: str) -> tuple[float, int]:
+    """Seconds that the store takes for the same file, and the rows that it read."""
+    path = folder / FILES[FORMATS[name]][0]
+    with tempfile.TemporaryDirectory() as scratch:
+        start = perf_counter()
+        found = api.tables(path, cache=Path(scratch))
+        taken = perf_counter() - start
+    return taken, sum(one["rows"] for one in found)
+
+
+def measure(folder: Path) -> dict[str, dict[str, float]]:
+    """Megabytes of text a second and rows, by format and way."""
+    found: dict[str, dict[str, float]] = {}
+    for name, kind in FORMATS.items():
+        megabytes = (folder / FILES[kind][0]).stat().st_size / 1e6
+        bulk_seconds, bulk_rows = bulk(folder, name)
+        store_seconds, store_rows = store(folder, name)
+        found[name] = {
+            "bulk_mb_per_second": megabytes / bulk_seconds,
+            "bulk_rows": bulk_rows,
+            "store_mb_per_second": megabytes / store_seconds,
+            "store_rows": store_rows,
+        }
+    return found
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(measure(Path(sys.argv[1]))) + "\n")
