@@ -44,7 +44,9 @@ def main() -> int:
         rows += ingest(logs(folder, told.megabytes, packed=False))
         if told.large:
             large = first(logs(folder, told.megabytes * 10, packed=False))
-            rows.append(_at_most(f"peak memory at {told.megabytes * 10} MB against {told.megabytes} MB", large.peak_bytes / peak, MOST_GROWTH))
+            rows.append(
+                _at_most(f"peak memory at {told.megabytes * 10} MB against {told.megabytes} MB", large.peak_bytes / peak, MOST_GROWTH)
+            )
             rows.append(Row(f"first investigation of {told.megabytes * 10} MB", f"{large.seconds:.1f} s"))
         rows += starts()
     print(table(rows))
@@ -104,7 +106,9 @@ def ingest(folder: Path) -> list[Row]:
     rows = []
     for name, least in INGEST.items():
         speed = found[name]["bulk_mb_per_second"]
-        rows.append(Row(f"bulk reader of {name}", f"{speed:.0f} MB/s", f">= {least} MB/s" if least else "", speed >= least if least else None))
+        rows.append(
+            Row(f"bulk reader of {name}", f"{speed:.0f} MB/s", f">= {least} MB/s" if least else "", speed >= least if least else None)
+        )
         rows.append(Row(f"all of the store's work for {name}", f"{found[name]['store_mb_per_second']:.0f} MB/s"))
     return rows
 

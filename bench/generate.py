@@ -1,7 +1,7 @@
 """A day of traffic as large log files: the same requests in the logs of a load balancer, a WAF, nginx and the application.
 
-Equal seeds give equal bytes. For five minutes the application's server is gone and the balancer answers 502: that is the symptom that is measured.
-Nothing here imports kyumei.
+Equal seeds give equal bytes. For five minutes the application's server is gone and the balancer answers 502: that is the symptom
+that is measured. Nothing here imports kyumei.
 """
 
 from __future__ import annotations
@@ -36,7 +36,10 @@ FILES = {
     "waf": ("waf/waf-1.log", "waf/waf-2.log", "waf/waf-3.log", "waf/waf-4.log"),
     "app": ("web/app/app.log.1", "web/app/app.log"),
 }
-"""The files of each kind from the oldest on, each over an equal part of the day. Their names tell no time, so all of them must be looked into."""
+"""The files of each kind from the oldest on, each over an equal part of the day.
+
+Their names tell no time, so all of them must be looked into.
+"""
 BYTES_A_REQUEST = 1520
 """What one request writes into all logs together, measured; the size of a folder follows from it."""
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -145,7 +148,7 @@ def alb_line(one: Request) -> str:
 
 
 def nginx_line(one: Request) -> str:
-    """nginx's line, combined with X-Forwarded-For and what people add to it; the peer is the balancer."""
+    """Nginx's line, combined with X-Forwarded-For and what people add to it; the peer is the balancer."""
     ended = (one.at + timedelta(seconds=one.seconds)).astimezone(TOKYO)
     target = one.path + (f"?{one.query}" if one.query else "")
     return (

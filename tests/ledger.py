@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kyumei import discover
 from kyumei.store.case import open_case
@@ -15,7 +15,6 @@ from kyumei.store.cite import cite
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from kyumei.store.case import Case
@@ -69,9 +68,7 @@ def files(case: Case) -> dict[str, File]:
     tables = " UNION ALL ".join(
         f"SELECT _artifact, _line, _span, '{name}' AS name FROM \"{name}\" WHERE _via IS NULL" for name in discover.formats()
     )
-    texts = {
-        (row["_artifact"], row["_line"]): row["text"] for row in case.rows("SELECT DISTINCT ON (_artifact, _line) * FROM _records")
-    }
+    texts = {(row["_artifact"], row["_line"]): row["text"] for row in case.rows("SELECT DISTINCT ON (_artifact, _line) * FROM _records")}
     for row in case.rows(tables):
         text = texts.get((row["_artifact"], row["_line"]), "")
         entries.setdefault(row["_artifact"], []).append(Entry(row["_line"], row["_span"], text, row["name"]))

@@ -142,7 +142,9 @@ def carriage_returns(root: Path) -> str:
 
 def mixed_formats(root: Path) -> str:
     """Several programs that share one file."""
-    own = b"2025-03-11 14:20:00,000 ERROR shop.orders failed\nTraceback (most recent call last):\n  File \"x.py\", line 1, in f\nKeyError: 1\n"
+    own = (
+        b'2025-03-11 14:20:00,000 ERROR shop.orders failed\nTraceback (most recent call last):\n  File "x.py", line 1, in f\nKeyError: 1\n'
+    )
     (root / "all.log").write_bytes(LOG + own + b'{"level":"info","msg":"up","time":"2025-03-11T05:20:00Z"}\n' + b"= = =\n" + LOG)
     return ""
 
@@ -156,7 +158,10 @@ def blank_and_short(root: Path) -> str:
         ("mark-and-log.log", b"\xef\xbb\xbf" + LOG),
         ("one.log", (ACCESS % (20, 1)).rstrip()),
         ("header.csv", b"timestamp,message\n"),
-        ("flow.log", b"version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status\n"),
+        (
+            "flow.log",
+            b"version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status\n",
+        ),
         ("braces.json", b"{}"),
         ("array.json", b"[]"),
         ("nothing.json", b'{"events": []}'),
@@ -203,7 +208,16 @@ def links(root: Path) -> str:
 
 def names(root: Path) -> str:
     """Names with line ends, quotes, SQL, wildcards, escapes and bytes that are no text."""
-    for name in (b"a\nb.log", b"it's.log", b'"; DROP TABLE unread; --.log', b"[a-z]*?.log", b"{x}.log", b"\x1b[31mred.log", b"\xff\xfe.log", b"-"):
+    for name in (
+        b"a\nb.log",
+        b"it's.log",
+        b'"; DROP TABLE unread; --.log',
+        b"[a-z]*?.log",
+        b"{x}.log",
+        b"\x1b[31mred.log",
+        b"\xff\xfe.log",
+        b"-",
+    ):
         Path(os.fsdecode(os.fsencode(root) + b"/" + name)).write_bytes(LOG)
     return ""
 
@@ -286,7 +300,11 @@ def bombs(root: Path) -> str:
 
 def snapshots(root: Path) -> str:
     """AWS answers that are none: an error page, half a document, text."""
-    for name, content in (("describe-rules", b"<html>Access Denied</html>"), ("describe-listeners", b'{"Listeners": [{"a"'), ("x", b"[1, 2")):
+    for name, content in (
+        ("describe-rules", b"<html>Access Denied</html>"),
+        ("describe-listeners", b'{"Listeners": [{"a"'),
+        ("x", b"[1, 2"),
+    ):
         path = root / "aws" / "elbv2" / f"{name}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
@@ -327,7 +345,9 @@ KINDS: list[Callable[[Path], str]] = [
 
 
 @pytest.mark.parametrize("spoil", KINDS, ids=lambda kind: kind.__name__)
-def test_the_good_log_beside_it_still_gives_the_answer(spoil: Callable[[Path], str], tmp_path: Path, investigated: Callable[..., Ran]) -> None:
+def test_the_good_log_beside_it_still_gives_the_answer(
+    spoil: Callable[[Path], str], tmp_path: Path, investigated: Callable[..., Ran]
+) -> None:
     """The cause is found with the same certainty, and what is wrong is said."""
     root = tmp_path / "case"
     root.mkdir()
@@ -442,7 +462,9 @@ def test_every_bomb_is_stopped_and_said(tmp_path: Path, investigated: Callable[.
     assert "members are not read" in notes
 
 
-def test_members_past_the_bound_are_said(tmp_path: Path, run: Callable[..., Ran], investigated: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_members_past_the_bound_are_said(
+    tmp_path: Path, run: Callable[..., Ran], investigated: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An archive of very many members is read up to a bound, and that is said with the number."""
     monkeypatch.setattr(unpack, "MAX_MEMBERS", 10)
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:

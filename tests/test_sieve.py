@@ -11,7 +11,22 @@ from kyumei.store.lines import KEPT, MAX_LINE, batches, blocks
 from kyumei.store.sieve import MAX_RECORD_LINES, Kept, sift
 
 NEEDLES = ("2025-02-06T05:1", "2025-02-06T05:2", " 14:1", "T14:1", "2025:14:1")
-PIECES = ("2025-02-06T05:1", "2025-02-06T05:3", "2025-02-06T05:2x", " 14:1", " 14:2", ":14:1", "2025:14:1", "T14:1", "\r", "\0", "\xff", "é", "a", "")
+PIECES = (
+    "2025-02-06T05:1",
+    "2025-02-06T05:3",
+    "2025-02-06T05:2x",
+    " 14:1",
+    " 14:2",
+    ":14:1",
+    "2025:14:1",
+    "T14:1",
+    "\r",
+    "\0",
+    "\xff",
+    "é",
+    "a",
+    "",
+)
 BEGINS = re.compile(rb"[0-9]{4}-")
 
 lines = st.lists(st.lists(st.sampled_from(PIECES), max_size=4).map("".join), max_size=40)

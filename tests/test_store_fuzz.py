@@ -1,7 +1,8 @@
 """The store's promise on files that nobody would write: every line is in a row, in an unread line, or blank, exactly once.
 
-Files are made of golden lines (shuffled, damaged, cut), of random bytes and of odd line ends, compressed or not, and read with small bounds, so
-that every seam of the readers lies in the middle of something. KYUMEI_FUZZ is the number of examples, for a longer run.
+Files are made of golden lines (shuffled, damaged, cut), of random bytes and of odd line ends, compressed or not, and read with
+small bounds, so that every seam of the readers lies in the middle of something. KYUMEI_FUZZ is the number of examples, for a
+longer run.
 """
 
 from __future__ import annotations
@@ -46,7 +47,23 @@ NAMES = (
     "line\nbreak.log",
     "aws/ec2/describe-instances.json",
 )
-ODD = (b"", b" ", b"\t", b"\0", b"\v", b"{", b"}", b"[", b"\xef\xbb\xbf", b"\xc2\x85", b"\xe2\x80\xa8", b"\x1b[31m", b"\r", b"\\x01", b"\x01")
+ODD = (
+    b"",
+    b" ",
+    b"\t",
+    b"\0",
+    b"\v",
+    b"{",
+    b"}",
+    b"[",
+    b"\xef\xbb\xbf",
+    b"\xc2\x85",
+    b"\xe2\x80\xa8",
+    b"\x1b[31m",
+    b"\r",
+    b"\\x01",
+    b"\x01",
+)
 STRAY = (b"Traceback (most recent call last):", b'  File "/srv/app/x.py", line 283, in f', b"    at shop.Orders.get(Orders.java:17)", b"x")
 LINE_ENDS = (b"\n", b"\r\n", b"\n\n", b"\n \n", b"\n\r\n")
 
@@ -134,8 +151,6 @@ def test_no_line_is_lost_or_doubled(folder: dict[str, tuple[bytes, Callable[[byt
         shutil.rmtree(place)
     assert not faults
     assert time.monotonic() - started < SECONDS
-
-
 
 
 def _faults(root: Path, cache_folder: Path, contents: dict[str, bytes], bounds: Bounds) -> list[str]:

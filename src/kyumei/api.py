@@ -44,8 +44,9 @@ def investigate(  # noqa: PLR0913 - each is a choice of the caller
 ) -> Investigation:
     """Find the cause of a symptom in the case at ``path``.
 
-    ``symptom`` is a sentence, or what was understood of one; null takes the sentence of case.toml, if any. ``now`` (aware) is what "yesterday" and a
-    missing year are measured against, ``zone`` the person's own zone where the sentence names none. Raises PathError, SymptomError or ConfigError.
+    ``symptom`` is a sentence, or what was understood of one; null takes the sentence of case.toml, if any. ``now`` (aware) is
+    what "yesterday" and a missing year are measured against, ``zone`` the person's own zone where the sentence names none. Raises
+    PathError, SymptomError or ConfigError.
     """
     root = Path(path)
     if not isinstance(symptom, Symptom):
@@ -60,7 +61,10 @@ def investigate(  # noqa: PLR0913 - each is a choice of the caller
 
 
 def tables(path: str | Path, *, cache: Path | None = None) -> list[dict[str, Any]]:
-    """What a case holds: one entry a table with files, rows, unread lines, lines, first and last time, and its zone; files nobody claims under null."""
+    """What a case holds.
+
+    One entry a table with files, rows, unread lines, lines, first and last time, and its zone; files nobody claims under null.
+    """
     case = _open(Path(path), None, None, None, cache)
     try:
         found = [_table(case, name) for name in discover.formats()]
@@ -135,7 +139,9 @@ def _table(case: Case, name: str) -> dict[str, Any] | None:
     own = "SELECT artifact FROM artifacts WHERE format = ?"
     lost = case.value(f"SELECT count(*) FROM unread WHERE _artifact IN ({own})", [name])
     # Several records may start on one line of a document; the line counts once.
-    taken = case.value(f'SELECT coalesce(sum(span), 0) FROM (SELECT max(_span) AS span FROM "{name}" WHERE _via IS NULL GROUP BY _artifact, _line)')
+    taken = case.value(
+        f'SELECT coalesce(sum(span), 0) FROM (SELECT max(_span) AS span FROM "{name}" WHERE _via IS NULL GROUP BY _artifact, _line)'
+    )
     if not rows and not lost and not inner:
         return None
     clock = case.rows("SELECT zone, source FROM _clocks WHERE table_name = ? ORDER BY source <> 'assumed', zone LIMIT 1", [name])

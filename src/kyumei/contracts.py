@@ -62,9 +62,9 @@ class Layout(Protocol):
 class Format:
     """Bytes to rows; ``name`` is the module's and the table's.
 
-    ``sniff(text, file name)`` says whether one record is certainly of this format; no two formats claim the same record of the same file.
-    ``hop`` is the component that writes such records, ``delay_seconds`` how long AWS may take to deliver one, ``complete`` whether a missing
-    record means anything. ``reference`` names the page of the vendor that the format follows.
+    ``sniff(text, file name)`` says whether one record is certainly of this format; no two formats claim the same record of the
+    same file. ``hop`` is the component that writes such records, ``delay_seconds`` how long AWS may take to deliver one,
+    ``complete`` whether a missing record means anything. ``reference`` names the page of the vendor that the format follows.
     """
 
     name: str
@@ -114,9 +114,10 @@ class View(Protocol):
 class Failure:
     """Failing requests that one component answered in one way; what a rule explains.
 
-    ``hop`` is the component that produced the response: ``waf``, ``alb``, ``nginx``, ``app``, or ``unknown`` when no record tells. ``rows`` are the
-    full records in ``table`` (at most 50, nearest to the symptom first), ``total`` counts all. ``joined_by`` says how records of several logs were
-    found to be one request. ``silent`` are hops further in whose logs cover the window and do not have the requests; ``blind`` those that cannot say.
+    ``hop`` is the component that produced the response: ``waf``, ``alb``, ``nginx``, ``app``, or ``unknown`` when no record
+    tells. ``rows`` are the full records in ``table`` (at most 50, nearest to the symptom first), ``total`` counts all.
+    ``joined_by`` says how records of several logs were found to be one request. ``silent`` are hops further in whose logs cover
+    the window and do not have the requests; ``blind`` those that cannot say.
     """
 
     hop: str
@@ -153,8 +154,8 @@ class Opinion:
 class Rule:
     """One cause, or one closely knit family of causes; the name completes "the cause was: ...".
 
-    ``codes`` are ids of the failure knowledge base. Without the tables in ``needs`` the rule is not asked; those in ``helps`` confirm or exclude.
-    ``rivals`` are rules that explain the same symptom otherwise.
+    ``codes`` are ids of the failure knowledge base. Without the tables in ``needs`` the rule is not asked; those in ``helps``
+    confirm or exclude. ``rivals`` are rules that explain the same symptom otherwise.
     """
 
     name: str

@@ -43,7 +43,10 @@ class Owner:
 
 
 def owner(one: Exchange, covering: Mapping[str, bool], errors: Sequence[Row]) -> Owner:
-    """Who answered. ``covering`` says for each hop with a log whether all its logs cover the window; ``errors`` are nginx error lines near it."""
+    """Who answered.
+
+    ``covering`` says for each hop with a log whether all its logs cover the window; ``errors`` are nginx error lines near it.
+    """
     waf, balancer = one.sightings.get("waf"), one.sightings.get("alb")
     if waf and waf["own"]:
         return Owner("waf", "WAF's own record says so", record=waf)

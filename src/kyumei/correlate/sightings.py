@@ -33,7 +33,6 @@ class Answering:
     """SQL text that is equal for requests answered for the same reason, as far as this table tells."""
 
 
-
 def _unsolved(action: str, column: str) -> str:
     """SQL: WAF asked, and got no token or no good one (EDGE-084: a solve time without a failure reason means that it passed)."""
     solved = f"{column}_failure IS NULL AND TRY_CAST({column}->>'$.solveTimestamp' AS BIGINT) > 0"
@@ -67,7 +66,8 @@ ANSWERING = {
         _WAF_OWN,
         kind="concat_ws('|', webacl_arn, rule_id, rule_type, rule_group, rule_in_group, action)",
     ),
-    # EDGE-001 to EDGE-011: a target status means a relay; without one the balancer, or WAF at the balancer, made it; Lambda targets fill none.
+    # EDGE-001 to EDGE-011: a target status means a relay; without one the balancer, or WAF at the balancer, made it; Lambda targets
+    # fill none.
     "alb_access": Answering(
         "'alb'",
         "status",

@@ -60,7 +60,7 @@ def _measured(con: duckdb.DuckDBPyConnection, artifact: int, table: str) -> tupl
         f"""WITH own AS (SELECT row_number() OVER () AS n, time, key FROM _events
                 WHERE artifact = {artifact} AND table_name = {quoted(table)} AND via IS NULL),
             apart AS (SELECT n, own.key, epoch(own.time) - epoch(aws.time) AS seconds FROM own JOIN _events aws USING (key)
-                WHERE aws.table_name IN ({', '.join(map(quoted, AWS))})),
+                WHERE aws.table_name IN ({", ".join(map(quoted, AWS))})),
             near AS (SELECT *, floor(seconds / {STEP})::INTEGER AS bin FROM apart WHERE abs(seconds) <= {WIDEST}),
             spread AS (SELECT n, key, seconds, bin + unnest([-1, 0, 1]) AS bin FROM near)
         SELECT bin, count(DISTINCT n), count(DISTINCT key), median(seconds), (SELECT count(DISTINCT n) FROM near) FROM spread
@@ -75,7 +75,7 @@ def _measured(con: duckdb.DuckDBPyConnection, artifact: int, table: str) -> tupl
         return 0, count
     in_place = con.execute(
         f"""SELECT count(DISTINCT (own.time, own.key)) FROM _events own JOIN _events aws USING (key) WHERE own.artifact = {artifact}
-            AND own.table_name = {quoted(table)} AND own.via IS NULL AND aws.table_name IN ({', '.join(map(quoted, AWS))})
+            AND own.table_name = {quoted(table)} AND own.via IS NULL AND aws.table_name IN ({", ".join(map(quoted, AWS))})
             AND abs(epoch(own.time) - epoch(aws.time)) <= {STEP}"""
     ).fetchone()
     return None if in_place and in_place[0] * IN_PLACE > count else (round(median), count)

@@ -127,7 +127,10 @@ def _behind(
 
 
 def _stray(case: Case, hop: str, one: Exchange) -> bool:
-    """Whether a hop has a record that could be of this request but was not joined to it: same method and path within seconds, nobody else's."""
+    """Whether a hop has a record that could be of this request but was not joined to it.
+
+    Same method and path within seconds, nobody else's.
+    """
     row = one.outermost
     near = case.rows(
         "SELECT client_ip, forwarded_for, trace_id FROM sightings WHERE hop = ? AND coalesce(method = ?, true) AND path = ? "

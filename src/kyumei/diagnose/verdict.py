@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from kyumei.model.finding import Investigation
     from kyumei.model.symptom import Symptom
 
+
 def what_was_seen(symptom: Symptom) -> str:
     """The symptom in a few words: ``the 403 on GET /app/admin``."""
     status = str(symptom.status) if symptom.status else f"{symptom.status_class}xx" if symptom.status_class else "failure"

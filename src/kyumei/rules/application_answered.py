@@ -53,9 +53,7 @@ def examine(view: View) -> Opinion:
         if not beside:
             gaps.append(
                 Gap(
-                    "the target's own logs of these requests"
-                    if failure.hop == "target"
-                    else "the application's own log of these requests",
+                    "the target's own logs of these requests" if failure.hop == "target" else "the application's own log of these requests",
                     "why the application answered so",
                     "copy its log, at level INFO or finer, into the folder",
                 )

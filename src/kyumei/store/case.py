@@ -1,7 +1,7 @@
 """Opens a case: files to a database of typed rows with lineage, built once and kept in a cache outside the folder.
 
-The cache may be deleted at any time. It is keyed by every file's name, size and time of change, by the window and the settings, so a changed
-case is read anew.
+The cache may be deleted at any time. It is keyed by every file's name, size and time of change, by the window and the settings,
+so a changed case is read anew.
 """
 
 from __future__ import annotations
@@ -258,7 +258,9 @@ def _keep_artifacts(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> No
 
 def _fingerprint(root: Path, artifacts: Sequence[Artifact], settings: Settings, window: Window | None, key: str) -> str:
     """A name for the database that changes with anything its rows depend on."""
-    digest = hashlib.sha256(f"{__version__}|{_code_age()}|{duckdb.__version__}|{root.resolve()}|{window}|{settings}|{key}".encode("utf-8", "surrogateescape"))
+    digest = hashlib.sha256(
+        f"{__version__}|{_code_age()}|{duckdb.__version__}|{root.resolve()}|{window}|{settings}|{key}".encode("utf-8", "surrogateescape")
+    )
     for artifact in artifacts:
         digest.update(f"|{artifact.name}|{artifact.size}|{artifact.modified_ns}|{artifact.trouble}".encode())
     return digest.hexdigest()[:32]

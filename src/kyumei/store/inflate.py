@@ -1,7 +1,8 @@
 """Decompresses piece by piece and gives all that comes before a fault.
 
-Python's own file objects raise at a damaged or missing end and lose what they had read ahead; half a log is worth having. Gzip, bzip2, xz and zstd are
-read alike: members one after another, zeros between them passed over, and a stream that ends inside a member is a fault.
+Python's own file objects raise at a damaged or missing end and lose what they had read ahead; half a log is worth having. Gzip,
+bzip2, xz and zstd are read alike: members one after another, zeros between them passed over, and a stream that ends inside a
+member is a fault.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What an S3 key tells of the time of its records, so that a window opens only the files that it needs.
 
-A key's time is the end of an interval or the moment of delivery, not the time of an event; the margins are how late and how early a record may
-lie against it (ALB and WAF: "Access log files" and "Logging web ACL traffic" in the AWS guides; Classic: 60-minute interval).
-A key that fits no pattern is always needed.
+A key's time is the end of an interval or the moment of delivery, not the time of an event; the margins are how late and how early
+a record may lie against it (ALB and WAF: "Access log files" and "Logging web ACL traffic" in the AWS guides; Classic: 60-minute
+interval). A key that fits no pattern is always needed.
 """
 
 from __future__ import annotations

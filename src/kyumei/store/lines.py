@@ -1,7 +1,8 @@
 r"""Splits decompressed bytes into numbered lines, whatever the bytes are.
 
-Lines end at ``\n`` or ``\r\n`` and nowhere else. Bytes that are not UTF-8 are written as ``\xff``, a leading byte-order mark is left out, and of
-a line longer than MAX_LINE only the first part is kept, with its true length: memory stays bounded whatever the file holds.
+Lines end at ``\n`` or ``\r\n`` and nowhere else. Bytes that are not UTF-8 are written as ``\xff``, a leading byte-order mark is
+left out, and of a line longer than MAX_LINE only the first part is kept, with its true length: memory stays bounded whatever the
+file holds.
 """
 
 from __future__ import annotations

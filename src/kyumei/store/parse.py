@@ -37,8 +37,14 @@ BULK_ROWS = 4_000
 """Records from which the bulk reader pays: planning its query takes longer than reading a few thousand records one by one."""
 SHORTEST_INNER = 15
 """Characters that a message needs to hold a time and a text."""
-OUTER_FORMATS = {"syslog": "true", "json_lines": "status IS NULL AND path IS NULL AND (level IS NULL OR regexp_matches(message, '^\\[?[0-9]'))"}
-"""Formats whose message may be a record of another format, and the rows that can be: Docker and the journal pass on lines of any program."""
+OUTER_FORMATS = {
+    "syslog": "true",
+    "json_lines": "status IS NULL AND path IS NULL AND (level IS NULL OR regexp_matches(message, '^\\[?[0-9]'))",
+}
+"""Formats whose message may be a record of another format, and the rows that can be.
+
+Docker and the journal pass on lines of any program.
+"""
 INNER_FORMATS = ("app_log", "nginx_access", "nginx_error", "json_lines")
 
 
@@ -92,7 +98,9 @@ def _take_single_lines(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) ->
             continue
         con.execute(f"CREATE OR REPLACE TEMP TABLE _staged AS SELECT * FROM _lines WHERE _artifact IN {_ids(guests)}")
         _keep_bulk(con, leaf, via=None, selects=[leaf.layout.bulk(_numbered())])
-        con.execute("DELETE FROM _lines USING _staged s, _bulk b WHERE s.rowid = b._line AND _lines._artifact = s._artifact AND _lines._line = s._line")
+        con.execute(
+            "DELETE FROM _lines USING _staged s, _bulk b WHERE s.rowid = b._line AND _lines._artifact = s._artifact AND _lines._line = s._line"
+        )
 
 
 def _stage(con: duckdb.DuckDBPyConnection, own: Sequence[Part]) -> None:
@@ -181,11 +189,16 @@ def _keep_bulk(con: duckdb.DuckDBPyConnection, leaf: Format, via: str | None, se
 
 
 def _read_exactly(con: duckdb.DuckDBPyConnection, left: str, parts: dict[int, Part]) -> None:
-    """Read the records that ``left`` selects one by one: by their file's format, by any other that claims them, line by line, or not at all."""
+    """Read the records that ``left`` selects one by one.
+
+    By their file's format, by any other that claims them, line by line, or not at all.
+    """
     con.execute(f"CREATE OR REPLACE TEMP TABLE _left AS SELECT row_number() OVER () AS n, * FROM ({left})")
     for start in range(0, _count(con, "_left"), CHUNK_ROWS):
         outcome = _Outcome()
-        chunk = con.execute(f"SELECT _artifact, _line, text, _span FROM _left WHERE n > {start} AND n <= {start + CHUNK_ROWS} ORDER BY n").fetchall()
+        chunk = con.execute(
+            f"SELECT _artifact, _line, text, _span FROM _left WHERE n > {start} AND n <= {start + CHUNK_ROWS} ORDER BY n"
+        ).fetchall()
         for artifact, line, text, span in chunk:
             part = parts[artifact]
             if outcome.take(part, artifact, line, text, span) or span == 1:

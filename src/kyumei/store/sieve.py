@@ -1,8 +1,8 @@
 """Passes over the records outside a window at memory speed, and keeps those that may be in it.
 
-Records are found by searching whole blocks of text for the substrings that a record in the window holds (``stamps`` of a layout); only what is
-kept is looked at closer. Blocks hold whole records, so a record of several lines is kept whole whichever of its lines holds the substring. Bytes
-are looked at as they are: nothing about their encoding or line ends needs to be known first.
+Records are found by searching whole blocks of text for the substrings that a record in the window holds (``stamps`` of a layout);
+only what is kept is looked at closer. Blocks hold whole records, so a record of several lines is kept whole whichever of its
+lines holds the substring. Bytes are looked at as they are: nothing about their encoding or line ends needs to be known first.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Brings the lines of one part into the table ``_lines``: all of them, or the records around a window.
 
-Whole plain, gzip and zstd files go through DuckDB's line reader; every file that it would misread (carriage returns, bytes that are not
-UTF-8, a broken end) goes through Python's own splitter, which is slower and always right. For a window the records are sifted out of the bytes.
+Whole plain, gzip and zstd files go through DuckDB's line reader; every file that it would misread (carriage returns, bytes that
+are not UTF-8, a broken end) goes through Python's own splitter, which is slower and always right. For a window the records are
+sifted out of the bytes.
 """
 
 from __future__ import annotations

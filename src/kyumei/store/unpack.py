@@ -1,7 +1,7 @@
 """Opens a file whatever it is compressed with, and finds the members of archives.
 
-The kind is told by the first bytes, never by the name. Nothing is written to disk, so a name such as ``../x`` in an archive is only a label. What
-unpacks beyond the bounds below is stopped and said, and a stream that breaks off yields what could be read.
+The kind is told by the first bytes, never by the name. Nothing is written to disk, so a name such as ``../x`` in an archive is
+only a label. What unpacks beyond the bounds below is stopped and said, and a stream that breaks off yields what could be read.
 """
 
 from __future__ import annotations
@@ -135,8 +135,9 @@ def kind_of(head: bytes) -> str:
 def members(artifact: Artifact) -> Iterator[tuple[str, str, Unpacked]]:
     """Each part of a file as (member name, compression, bytes); one part with an empty name for all but archives.
 
-    Member names are labels: forward slashes, no way up, each once; a member of an inner archive is ``inner.zip!member``. The bytes of a part must be
-    read before the next part is asked for. What cannot be opened comes as a part with its trouble and no bytes.
+    Member names are labels: forward slashes, no way up, each once; a member of an inner archive is ``inner.zip!member``. The
+    bytes of a part must be read before the next part is asked for. What cannot be opened comes as a part with its trouble and no
+    bytes.
     """
     budget = _Budget(artifact.size)
     seen: dict[str, int] = {}
