@@ -74,7 +74,7 @@ def test_nginx_error_agrees() -> None:
                 assert str(expected.pop(name)) in row["message"]
                 expected["message"] = row["message"] if row["message"].startswith(expected["message"]) else ""
         assert {names.get(name, name): None if value == "" else value for name, value in expected.items()} == {
-            names.get(name, name): row[names.get(name, name)] for name in expected
+            names.get(name, name): row[str(names.get(name, name))] for name in expected
         }
 
 

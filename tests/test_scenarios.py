@@ -84,7 +84,8 @@ def problems(truth: Truth, answer: Investigation) -> list[str]:
         ]
         if truth.verdict == "cause_found" and not any(by_hop[hop].saw_it == "no" for hop in HOPS[silent] if hop in by_hop):
             found.append(
-                f"{silent} is not shown to have missed it: {[(hop, by_hop[hop].saw_it, by_hop[hop].why) for hop in HOPS[silent] if hop in by_hop]}"
+                f"{silent} is not shown to have missed it: "
+                f"{[(hop, by_hop[hop].saw_it, by_hop[hop].why) for hop in HOPS[silent] if hop in by_hop]}"
             )
     return found
 

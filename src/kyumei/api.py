@@ -134,7 +134,8 @@ def _refuse_empty(case: Case, root: Path) -> None:
 
 def _table(case: Case, name: str) -> dict[str, Any] | None:
     files, rows, start, end, inner = case.con.execute(
-        f'SELECT count(DISTINCT _artifact) FILTER (WHERE _via IS NULL), count(*) FILTER (WHERE _via IS NULL), min(time), max(time), count(*) FILTER (WHERE _via IS NOT NULL) FROM "{name}"'
+        "SELECT count(DISTINCT _artifact) FILTER (WHERE _via IS NULL), count(*) FILTER (WHERE _via IS NULL), min(time), "
+        f'max(time), count(*) FILTER (WHERE _via IS NOT NULL) FROM "{name}"'
     ).fetchone() or (0, 0, None, None, 0)
     own = "SELECT artifact FROM artifacts WHERE format = ?"
     lost = case.value(f"SELECT count(*) FROM unread WHERE _artifact IN ({own})", [name])
@@ -164,7 +165,8 @@ def _written_zone(case: Case, name: str) -> str:
 
 def _unclaimed(case: Case) -> dict[str, Any] | None:
     files, lines = case.con.execute(
-        "SELECT count(DISTINCT a.artifact), count(u._line) FROM artifacts a LEFT JOIN unread u ON u._artifact = a.artifact WHERE a.format IS NULL AND a.shape <> 'empty'"
+        "SELECT count(DISTINCT a.artifact), count(u._line) FROM artifacts a LEFT JOIN unread u ON u._artifact = a.artifact "
+        "WHERE a.format IS NULL AND a.shape <> 'empty'"
     ).fetchone() or (0, 0)
     if not files:
         return None

@@ -39,14 +39,16 @@ def strangers(case: Case, symptom: Symptom, window: Window) -> dict[str, str]:
         total, met = _met(case, symptom, window, front, behind[0])
         if total >= FEWEST and met < total * SHARE:
             found[front] = (
-                f"its log has {met} of {total} requests that {behind[0]} answered around the moment: it is of another {what}, or only a part"
+                f"its log has {met} of {total} requests that {behind[0]} answered around the moment: it is of another {what}, "
+                "or only a part"
             )
     for hop in ("server", "app"):
         if hop in hops and "nginx" in hops:
             total, met = _shared_paths(case, window, hop)
             if total >= FEWEST_PATHS and met < total * SHARE:
                 found[hop] = (
-                    f"only {met} of {total} paths in its log stand in nginx's at the same time: it is behind another, or nginx rewrites paths"
+                    f"only {met} of {total} paths in its log stand in nginx's at the same time: it is behind another, or nginx "
+                    "rewrites paths"
                 )
     return found
 

@@ -54,7 +54,8 @@ class _Log:
 def settle(con: duckdb.DuckDBPyConnection, settings: Settings, moment: datetime | None) -> None:
     """Shift every row without a zone to UTC, in place, and note in ``_clocks`` how each zone is known."""
     con.execute(
-        "CREATE TABLE _clocks (artifact INTEGER, table_name VARCHAR, via VARCHAR, zone VARCHAR, seconds INTEGER, source VARCHAR, why VARCHAR)"
+        "CREATE TABLE _clocks (artifact INTEGER, table_name VARCHAR, via VARCHAR, zone VARCHAR, seconds INTEGER, source "
+        "VARCHAR, why VARCHAR)"
     )
     tables = [leaf.name for leaf in discover.formats().values() if leaf.name != "resource_snapshot"]
     _date(con, tables, moment)
@@ -62,7 +63,8 @@ def settle(con: duckdb.DuckDBPyConnection, settings: Settings, moment: datetime 
     waiting: list[_Log] = []
     for table in tables:
         for artifact, name, via in con.execute(
-            f'SELECT DISTINCT _artifact, a.name, _via FROM "{table}" t JOIN artifacts a ON a.artifact = t._artifact WHERE _naive > 0 ORDER BY 1, 3'
+            f'SELECT DISTINCT _artifact, a.name, _via FROM "{table}" t JOIN artifacts a ON a.artifact = t._artifact WHERE '
+            "_naive > 0 ORDER BY 1, 3"
         ).fetchall():
             waiting.append(_Log(table, artifact, name, via))
     for find in (_told, _inner, _matched, _same_host):
@@ -142,9 +144,11 @@ def _matched(con: duckdb.DuckDBPyConnection, _: Settings, log: _Log) -> Clock | 
     votes = con.execute(
         f"""WITH own AS (SELECT row_number() OVER () AS n, time, key FROM _events WHERE naive AND artifact = {log.artifact}
                 AND table_name = {quoted(log.table)} AND via {via}),
-            apart AS (SELECT n, epoch(own.time) - epoch(other.time) AS seconds FROM own JOIN _events other USING (key) WHERE NOT other.naive),
+            apart AS (SELECT n, epoch(own.time) - epoch(other.time) AS seconds
+                FROM own JOIN _events other USING (key) WHERE NOT other.naive),
             snapped AS (SELECT n, seconds, round(seconds / {QUARTER}) * {QUARTER} AS zone FROM apart WHERE abs(seconds) <= {WIDEST + 60})
-        SELECT zone::INTEGER, count(DISTINCT n) FROM snapped WHERE abs(seconds - zone) <= {NEAR_SECONDS} GROUP BY zone ORDER BY 2 DESC, abs(zone) LIMIT 2"""
+        SELECT zone::INTEGER, count(DISTINCT n) FROM snapped WHERE abs(seconds - zone) <= {NEAR_SECONDS}
+        GROUP BY zone ORDER BY 2 DESC, abs(zone) LIMIT 2"""
     ).fetchall()
     if not votes or votes[0][1] < ENOUGH or (len(votes) > 1 and votes[1][1] * 2 > votes[0][1]):
         return None

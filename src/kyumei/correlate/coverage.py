@@ -117,17 +117,20 @@ def _judge(case: Case, table: str, where: str, window: Window, start: datetime, 
         return False, "it starts after the moment"
     naive = [moment.astimezone(UTC).replace(tzinfo=None) for moment in (window.start, window.end)]
     before, after, inside = case.con.execute(
-        f'SELECT max(time) FILTER (WHERE time < $1), min(time) FILTER (WHERE time >= $2), count(*) FILTER (WHERE time >= $1 AND time < $2) FROM "{table}" WHERE {where}',
+        "SELECT max(time) FILTER (WHERE time < $1), min(time) FILTER (WHERE time >= $2), count(*) FILTER (WHERE time >= $1 AND "
+        f'time < $2) FROM "{table}" WHERE {where}',
         naive,
     ).fetchone() or (None, None, 0)
     if before is None or after is None:
         return False, f"it has no record {'before' if before is None else 'after'} the moment"
     usual = case.value(
-        f'SELECT quantile_cont(gap, 0.95) FROM (SELECT epoch(time - lag(time) OVER (ORDER BY time)) AS gap FROM "{table}" WHERE {where}) WHERE gap IS NOT NULL'
+        f'SELECT quantile_cont(gap, 0.95) FROM (SELECT epoch(time - lag(time) OVER (ORDER BY time)) AS gap FROM "{table}" WHERE '
+        f"{where}) WHERE gap IS NOT NULL"
     )
     edges = f"SELECT time FROM \"{table}\" WHERE {where} AND time >= '{before}' AND time <= '{after}'"
     hole = case.rows(
-        f"SELECT time - lag(time) OVER (ORDER BY time) AS gap, lag(time) OVER (ORDER BY time) AS since, time AS until FROM ({edges}) ORDER BY gap DESC NULLS LAST LIMIT 1"
+        "SELECT time - lag(time) OVER (ORDER BY time) AS gap, lag(time) OVER (ORDER BY time) AS since, time AS until FROM "
+        f"({edges}) ORDER BY gap DESC NULLS LAST LIMIT 1"
     )
     longest = hole[0]["gap"] if hole and hole[0]["gap"] is not None else timedelta(0)
     allowed = min(max(PATIENCE, timedelta(seconds=USUAL * (usual or 0))), SPARSE)

@@ -81,9 +81,11 @@ def _logged_name(case: Case, hop: str) -> str:
 def _from_snapshots(case: Case) -> list[tuple[str, str, str]]:
     found: list[tuple[str, str, str]] = []
     rows = case.rows(
-        "SELECT service, operation, name, document FROM resource_snapshot WHERE (service = 'elbv2' AND operation = 'describe-load-balancers') "
+        "SELECT service, operation, name, document FROM resource_snapshot WHERE (service = 'elbv2' AND operation = "
+        "'describe-load-balancers') "
         "OR (service = 'wafv2' AND operation IN ('get-web-acl', 'list-web-acls', 'get-web-acl-for-resource')) "
-        "OR (service = 'cloudfront' AND operation = 'list-distributions') OR (service = 'ec2' AND operation = 'describe-network-interfaces')"
+        "OR (service = 'cloudfront' AND operation = 'list-distributions') OR (service = 'ec2' AND operation = "
+        "'describe-network-interfaces')"
     )
     for row in rows:
         document: dict[str, Any] = _parsed(row["document"])

@@ -26,6 +26,8 @@ SLACK = timedelta(seconds=2)
 """Clocks of hosts in one region differ by less; logs that keep whole seconds lose up to one."""
 AROUND = timedelta(seconds=60)
 """How far outside the window records are looked at, so that a request on its edge finds its other records."""
+FAILED = 400
+"""The first status that says that a request failed."""
 MOST = 20_000
 """Records that are matched one by one; beyond that the nearest to the moment are, and the rest is counted."""
 BY_ID = "trace id"
@@ -89,7 +91,7 @@ def failed(symptom: Symptom, row: Row) -> bool:
         return bool(status == symptom.status)
     if symptom.status_class is not None:
         return status is not None and status // 100 == symptom.status_class
-    return bool(row["hop"] == "waf" and row["own"]) or (status is not None and status >= 400)
+    return bool(row["hop"] == "waf" and row["own"]) or (status is not None and status >= FAILED)
 
 
 def _contradicts(symptom: Symptom, one: Exchange) -> bool:
@@ -170,7 +172,8 @@ def exchanges(case: Case, symptom: Symptom, window: Window) -> tuple[list[Exchan
         return [], 0
     paths = sorted({row["path"] or "" for row in wanted})[:500]
     pool = case.rows(
-        "SELECT * FROM sightings WHERE time >= $1 AND started < $2 AND (list_contains($3::VARCHAR[], coalesce(path, '')) OR (hop IN ('server', 'app') AND length(path) > 1 "
+        "SELECT * FROM sightings WHERE time >= $1 AND started < $2 AND (list_contains($3::VARCHAR[], coalesce(path, '')) OR "
+        "(hop IN ('server', 'app') AND length(path) > 1 "
         "AND len(list_filter($3::VARCHAR[], lambda whole: ends_with(whole, path))) > 0)) "
         f"ORDER BY abs(epoch(time - $4::TIMESTAMP)) LIMIT {MOST}",
         [start - AROUND, end + AROUND, paths, middle],

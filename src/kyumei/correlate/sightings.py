@@ -122,8 +122,10 @@ def create(con: duckdb.DuckDBPyConnection) -> None:
         speaks = "path IS NOT NULL" if name == "waf" else "(path IS NOT NULL OR status IS NOT NULL)"
         speaks += f" AND _artifact NOT IN (SELECT artifact FROM _copies WHERE table_name = {quoted(name)})"
         selects.append(
-            f"SELECT {answering.hop} AS hop, {quoted(name)} AS table_name, _artifact, _line, time, {answering.started} AS started, {columns}, "
-            f'{answering.status} AS status, {answering.own} AS own, {answering.kind} AS kind FROM "{name}" WHERE time IS NOT NULL AND {speaks}'
+            f"SELECT {answering.hop} AS hop, {quoted(name)} AS table_name, _artifact, _line, time, {answering.started} AS "
+            f"started, {columns}, "
+            f'{answering.status} AS status, {answering.own} AS own, {answering.kind} AS kind FROM "{name}" WHERE time IS NOT '
+            f"NULL AND {speaks}"
         )
     con.execute("CREATE OR REPLACE TEMP VIEW sightings AS " + " UNION ALL ".join(f"({select})" for select in selects))
 

@@ -9,7 +9,7 @@ from kyumei.model.finding import Moment
 from kyumei.store.cite import cite
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from kyumei.contracts import Failure
     from kyumei.model.window import Window
@@ -34,7 +34,8 @@ def timeline(case: Case, window: Window, failures: Sequence[Failure]) -> tuple[M
     start, end = ((moment).replace(tzinfo=None) for moment in (window.start - NEAR, window.end + NEAR))
     if clients and failures:
         rows = case.rows(
-            "SELECT * FROM sightings WHERE list_contains(?::VARCHAR[], client_ip) AND hop = ? AND time >= ? AND time < ? ORDER BY time LIMIT 30",
+            "SELECT * FROM sightings WHERE list_contains(?::VARCHAR[], client_ip) AND hop = ? AND time >= ? AND time < ? ORDER "
+            "BY time LIMIT 30",
             [clients, next(iter(failures[0].sightings)), start, end],
         )
         found += [
@@ -49,7 +50,8 @@ def timeline(case: Case, window: Window, failures: Sequence[Failure]) -> tuple[M
     ]
     for table, hop in (("app_log", "app"), ("json_lines", "app"), ("nginx_error", "nginx")):
         rows = case.rows(
-            f"SELECT _artifact, _line, time, level, message FROM \"{table}\" WHERE upper(level) IN ('ERROR', 'CRITICAL', 'CRIT', 'ALERT', 'EMERG') AND time >= ? AND time < ? ORDER BY time LIMIT 8",
+            f"SELECT _artifact, _line, time, level, message FROM \"{table}\" WHERE upper(level) IN ('ERROR', 'CRITICAL', "
+            "'CRIT', 'ALERT', 'EMERG') AND time >= ? AND time < ? ORDER BY time LIMIT 8",
             [start, end],
         )
         found += [
@@ -69,7 +71,7 @@ def timeline(case: Case, window: Window, failures: Sequence[Failure]) -> tuple[M
     return tuple(sorted((moment for _, moment in kept), key=lambda moment: moment.time))
 
 
-def _moment(case: Case, row: dict[str, Any], kind: str) -> Moment:
+def _moment(case: Case, row: Mapping[str, Any], kind: str) -> Moment:
     client = f" from {row['client_ip']}" if row["client_ip"] else ""
     what = f"{row['method'] or '?'} {row['path'] or '?'}{client}"
     says = f"{'stopped' if row['own'] else 'let pass'} {what}" if row["hop"] == "waf" else f"{what} → {row['status']}"

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 SHOWN = 50
+NEAR_SECONDS = 60
+"""What lies nearer to the stated moment than a clock is read is equally near."""
 PROBES = 5
 """Requests of a group whose absence further in is looked at one by one."""
 BROWSER = re.compile(r"^Mozilla/5\.0 \((?!compatible)(?!.*(?:bot|crawl|spider|scan|headless))", re.IGNORECASE)
@@ -167,7 +169,14 @@ def rank(failure: Failure, symptom: Symptom, window: Window, case: Case) -> tupl
     middle = (symptom.moment or window.middle).replace(tzinfo=None)
     nearest = min(abs((row["time"] - middle).total_seconds()) for row in rows)
     browser = any(is_browser(row["user_agent"]) for row in rows)
-    return (not failure.human, bool(symptom.browser and not browser), not _known_client(case, rows), nearest > 60, -failure.total, nearest)
+    return (
+        not failure.human,
+        bool(symptom.browser and not browser),
+        not _known_client(case, rows),
+        nearest > NEAR_SECONDS,
+        -failure.total,
+        nearest,
+    )
 
 
 ROAMED = 3
@@ -185,14 +194,15 @@ def roams(case: Case, failure: Failure) -> bool:
     return (paths or 0) >= ROAMED
 
 
-def _known_client(case: Case, rows: Sequence[Row]) -> bool:
+def _known_client(case: Case, rows: Sequence[Mapping[str, Any]]) -> bool:
     """Whether one of the clients is served well elsewhere in the logs: a user of the site."""
     clients = sorted({row["client_ip"] for row in rows if row["client_ip"] and not is_private(row["client_ip"])})[:50]
     if not clients:
         return True
     return bool(
         case.value(
-            "SELECT count(*) FROM sightings WHERE list_contains(?::VARCHAR[], client_ip) AND ((hop = 'waf' AND NOT own) OR status < 400) LIMIT 1",
+            "SELECT count(*) FROM sightings WHERE list_contains(?::VARCHAR[], client_ip) AND ((hop = 'waf' AND NOT own) OR "
+            "status < 400) LIMIT 1",
             [clients],
         )
     )

@@ -14,15 +14,20 @@ if TYPE_CHECKING:
     from kyumei.contracts import Failure
     from kyumei.correlate.hops import Known
 
+WHICH = "path (URL) or the client of the reported request"
+"""What is missing where several failures of different causes fit what the person said."""
 HOW = {
-    "cloudfront": "find the log bucket with `aws cloudfront get-distribution-config --id <ID>` (Logging), then copy the hour's files into the folder",
+    "cloudfront": "find the log bucket with `aws cloudfront get-distribution-config --id <ID>` (Logging), then copy the hour's "
+    "files into the folder",
     "waf": (
         "`aws wafv2 get-logging-configuration --resource-arn <WEB_ACL_ARN>` names the destination; copy its files, or "
-        "`aws logs filter-log-events --log-group-name aws-waf-logs-<NAME> --start-time <MS> --end-time <MS>`, into the folder; within 3 hours of the "
+        "`aws logs filter-log-events --log-group-name aws-waf-logs-<NAME> --start-time <MS> --end-time <MS>`, into the folder; "
+        "within 3 hours of the "
         "moment `aws wafv2 get-sampled-requests` shows samples even where logging is off"
     ),
     "alb": (
-        "`aws elbv2 describe-load-balancer-attributes --load-balancer-arn <ARN>` shows access_logs.s3.*; copy the files of that hour from the bucket; "
+        "`aws elbv2 describe-load-balancer-attributes --load-balancer-arn <ARN>` shows access_logs.s3.*; copy the files of "
+        "that hour from the bucket; "
         "if logging was off, turn it on (access_logs.s3.enabled=true) and repeat the request"
     ),
     "nginx": "copy /var/log/nginx/access.log* and error.log* of every host behind the balancer into the folder",
@@ -65,7 +70,7 @@ def which_of(failures: Sequence[Failure]) -> Gap:
         for row in failure.rows[:1]
     ]
     return Gap(
-        "path (URL) or the client of the reported request",
+        WHICH,
         f"which of {len(kinds)} failures of different causes the person met: {'; '.join(kinds)}",
         "ask the person for the URL, the exact time, or the address they came from",
     )
@@ -86,7 +91,8 @@ def deciding(failure: Failure | None, known: Sequence[Known], covering: Mapping[
             found.append(
                 gap(
                     one.hop,
-                    f"what {TITLES[one.hop]} did with the request: the log that is here does not cover the moment ({reasons.get(one.hop, '')})",
+                    f"what {TITLES[one.hop]} did with the request: the log that is here does not cover the moment "
+                    f"({reasons.get(one.hop, '')})",
                     one.name,
                 )
             )

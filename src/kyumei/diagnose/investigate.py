@@ -14,7 +14,7 @@ from kyumei.correlate.hops import Known, chain, table
 from kyumei.correlate.journey import is_path
 from kyumei.correlate.timeline import timeline
 from kyumei.diagnose.failures import find, is_browser, rank, roams
-from kyumei.diagnose.gaps import deciding, elsewhere, status_seen, which_of
+from kyumei.diagnose.gaps import WHICH, deciding, elsewhere, status_seen, which_of
 from kyumei.diagnose.lookalikes import look_alikes, nearest, otherwise
 from kyumei.diagnose.verdict import sentence
 from kyumei.diagnose.view import CaseView
@@ -26,10 +26,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from kyumei.contracts import Failure
-    from kyumei.model.finding import Citation
+    from kyumei.model.finding import Citation, Hop
     from kyumei.model.symptom import Symptom
     from kyumei.store.case import Case
 
+NAMED = 3
+"""Files that a note names."""
 MOST_FAILURES = 6
 """Groups of failing requests that rules are asked about; the rest is counted in a note."""
 
@@ -82,7 +84,7 @@ def investigate(case: Case, symptom: Symptom) -> Investigation:
         sentence="",
         findings=tuple(findings),
         ruled_out=tuple(_once(ruled_out)),
-        hops=table(known, covering, reasons, main, _cited(case, main)),
+        hops=_hops(case, seen, main, contested=bool(gaps) and gaps[0].missing == WHICH),
         coverage=tuple(by_table(case, list(logs))),
         gaps=tuple(gaps),
         unread_lines=sum(row["n"] for row in files),
@@ -95,6 +97,12 @@ def investigate(case: Case, symptom: Symptom) -> Investigation:
     return replace(
         answer, sentence=said, message=findings[0].message if verdict is Verdict.CAUSE_FOUND and findings[0].message else message
     )
+
+
+def _hops(case: Case, seen: _Seen, main: Failure | None, *, contested: bool) -> tuple[Hop, ...]:
+    """The hop table of the failure that fits best; who answered is left open where another one fits as well."""
+    found = table(seen.known, seen.covering, seen.reasons, main, _cited(case, main))
+    return tuple(replace(hop, answered=None) for hop in found) if contested else found
 
 
 def _whole(case: Case) -> Window:
@@ -228,7 +236,8 @@ def _all_arrived(seen: _Seen, case: Case, symptom: Symptom, hop: str) -> bool:
     arrived = {
         (row["method"], row["path"]): row["n"]
         for row in case.rows(
-            f"SELECT method, path, count(*) AS n FROM sightings WHERE hop = ? AND time >= ?::TIMESTAMP - INTERVAL 5 SECOND AND started < ?::TIMESTAMP + INTERVAL 60 SECOND {path} GROUP BY ALL",
+            "SELECT method, path, count(*) AS n FROM sightings WHERE hop = ? AND time >= ?::TIMESTAMP - INTERVAL 5 SECOND AND "
+            f"started < ?::TIMESTAMP + INTERVAL 60 SECOND {path} GROUP BY ALL",
             [hop, start, end, *parameters],
         )
     }
@@ -253,9 +262,10 @@ def _notes(case: Case, symptom: Symptom, seen: _Seen) -> list[str]:
     """What the reader should know: what the symptom's reading assumed, inferred zones, damaged and passed-over files."""
     notes = list(symptom.notes)
     for row in case.rows(
-        "SELECT zone, source, any_value(why) AS why, list(DISTINCT a.name ORDER BY a.name) AS names FROM _clocks c JOIN artifacts a USING (artifact) WHERE source <> 'told' GROUP BY 1, 2 ORDER BY 1, 2"
+        "SELECT zone, source, any_value(why) AS why, list(DISTINCT a.name ORDER BY a.name) AS names FROM _clocks c JOIN "
+        "artifacts a USING (artifact) WHERE source <> 'told' GROUP BY 1, 2 ORDER BY 1, 2"
     ):
-        names = ", ".join(row["names"][:3]) + (f" and {len(row['names']) - 3} more" if len(row["names"]) > 3 else "")
+        names = ", ".join(row["names"][:NAMED]) + (f" and {len(row['names']) - NAMED} more" if len(row["names"]) > NAMED else "")
         notes.append(f"clock of {names}: {row['zone']}, {'assumed' if row['source'] == 'assumed' else 'inferred'}: {row['why']}")
     notes += [
         f"{row['name']}: {row['trouble']}"
@@ -282,7 +292,8 @@ def _notes(case: Case, symptom: Symptom, seen: _Seen) -> list[str]:
         )
     if len(seen.failures) > MOST_FAILURES:
         notes.append(
-            f"{len(seen.failures) - MOST_FAILURES} further groups of failing requests fit the symptom and were not examined; state the path or the client"
+            f"{len(seen.failures) - MOST_FAILURES} further groups of failing requests fit the symptom and were not examined; "
+            "state the path or the client"
         )
     data = case.con.execute("SELECT min(time), max(time) FROM sightings").fetchone()
     if (
@@ -292,6 +303,7 @@ def _notes(case: Case, symptom: Symptom, seen: _Seen) -> list[str]:
         and not symptom.window.overlaps(data[0].replace(tzinfo=UTC), data[1].replace(tzinfo=UTC))
     ):
         notes.append(
-            f"the logs run from {data[0]:%Y-%m-%d %H:%M} to {data[1]:%Y-%m-%d %H:%M} UTC and do not hold the stated moment: is the date, the year or the zone right?"
+            f"the logs run from {data[0]:%Y-%m-%d %H:%M} to {data[1]:%Y-%m-%d %H:%M} UTC and do not hold the stated moment: is "
+            "the date, the year or the zone right?"
         )
     return notes

@@ -38,13 +38,15 @@ def look_alikes(case: Case, symptom: Symptom, window: Window, failures: Sequence
     status = symptom.status
     if status is not None:
         rows = case.rows(
-            "SELECT * FROM sightings WHERE status = ? AND (time < ? OR started >= ?) AND coalesce(own, true) ORDER BY abs(epoch(time - ?::TIMESTAMP)) LIMIT 200",
+            "SELECT * FROM sightings WHERE status = ? AND (time < ? OR started >= ?) AND coalesce(own, true) ORDER BY "
+            "abs(epoch(time - ?::TIMESTAMP)) LIMIT 200",
             [status, start, end, start],
         )
         rows.sort(key=lambda row: not (symptom.path and is_path(symptom.path, row)))
         found += [_other_time(case, row, window) for row in _first_of_each(rows)]
         rows = case.rows(
-            "SELECT * FROM sightings WHERE status >= 400 AND status <> ? AND time >= ? AND started < ? AND coalesce(own, true) ORDER BY time LIMIT 200",
+            "SELECT * FROM sightings WHERE status >= 400 AND status <> ? AND time >= ? AND started < ? AND coalesce(own, true) "
+            "ORDER BY time LIMIT 200",
             [status, start, end],
         )
         found += [_other_status(case, row, status) for row in _first_of_each(rows)]
@@ -145,14 +147,16 @@ def _other_request(case: Case, row: dict[str, Any]) -> RuledOut:
 def _counted(case: Case, start: object, end: object) -> list[RuledOut]:
     """Rules of WAF that matched in the window and let the request pass."""
     rows = case.rows(
-        "SELECT rule, count(*) AS n, arg_min(_artifact, time) AS _artifact, arg_min(_line, time) AS _line, arg_min(request_id, time) AS request_id FROM "
+        "SELECT rule, count(*) AS n, arg_min(_artifact, time) AS _artifact, arg_min(_line, time) AS _line, arg_min(request_id, "
+        "time) AS request_id FROM "
         "(SELECT unnest(counted_rules) AS rule, * FROM waf WHERE time >= ? AND time < ?) GROUP BY rule ORDER BY n DESC LIMIT ?",
         [start, end, SHOWN],
     )
     return [
         RuledOut(
             "EDGE-022",
-            f"WAF rule {row['rule']} matched {row['n']} request{'s' if row['n'] > 1 else ''} in the window and only counted; it stops nothing",
+            f"WAF rule {row['rule']} matched {row['n']} request{'s' if row['n'] > 1 else ''} in the window and only counted; it "
+            "stops nothing",
             (cite(case, row),),
         )
         for row in rows

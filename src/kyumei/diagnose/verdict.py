@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kyumei.correlate.hops import TITLES
+from kyumei.diagnose.gaps import WHICH
 from kyumei.model.finding import Verdict
 
 if TYPE_CHECKING:
@@ -27,15 +28,19 @@ def sentence(answer: Investigation, failure: Failure | None, near: str = "") -> 
         first = answer.findings[0]
         return f"{first.title[0].upper()}{first.title[1:]}.", f"We found why you saw {seen}: {first.title}."
     if answer.verdict is Verdict.HEALTHY:
-        return (
-            f"The logs cover the moment, and no request in it failed like {seen}{f'; {near}' if near else '.'}",
-            f"At the time you named, our systems recorded no {seen.removeprefix('the ')}. Please tell us the exact time and address (URL), and whether it still happens.",
+        message = (
+            f"At the time you named, our systems recorded no {seen.removeprefix('the ')}. Please tell us the exact time and "
+            "address (URL), and whether it still happens."
         )
+        return f"The logs cover the moment, and no request in it failed like {seen}{f'; {near}' if near else '.'}", message
     missing = f"the {answer.gaps[0].missing.removeprefix('the ')}" if answer.gaps else "a log that covers the moment"
     if failure is None:
         start = f"no log in the case has {seen} at that time{f' ({near})' if near else ''}"
     elif failure.hop == "unknown":
         start = f"the failing request is in the logs, but not who answered it ({failure.why})"
+    elif answer.gaps and answer.gaps[0].missing == WHICH:
+        titles = list(dict.fromkeys(finding.title for finding in answer.findings))
+        start = f"{' – or '.join(titles[:3])}: each of them fits what was told"
     elif answer.findings:
         start = f"{answer.findings[0].title} fits, but is not settled"
     else:

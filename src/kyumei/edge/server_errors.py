@@ -44,7 +44,8 @@ SIGNATURES = (
         r"access forbidden by rule",
         (403,),
         "a deny directive of the location refused the client; behind a load balancer the address it checks is the balancer's",
-        "If the client should pass: allow its address, and behind a balancer let nginx check the real one (set_real_ip_from, real_ip_header).",
+        "If the client should pass: allow its address, and behind a balancer let nginx check the real one (set_real_ip_from, "
+        "real_ip_header).",
         (
             "nginx -T | grep -nE '(allow|deny|satisfy|real_ip|set_real_ip_from)'",
             "set_real_ip_from <VPC CIDR>; real_ip_header X-Forwarded-For; real_ip_recursive on;",

@@ -11,6 +11,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from kyumei.contracts import Failure, Opinion, Rule, View
+from kyumei.edge.probe import probe
 from kyumei.layouts.casts import quoted
 from kyumei.model.finding import Certainty, Check, Evidence, Finding, Gap, Remedy, RuledOut
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 RELAYS = {"waf": "AWS WAF let it pass", "alb": "the load balancer relayed its target's status", "nginx": "nginx relayed it"}
 BESIDE_SECONDS = 2
+SERVER_ERRORS = 500
 REASONS = {
     401: "its log-in or token check refused the request",
     403: "its own permission check refused the request",
@@ -69,7 +71,8 @@ def _beside(view: View, failure: Failure) -> list[dict[str, Any]]:
         for table in ("app_log", "json_lines"):
             kind = "coalesce(server, '') = ''" if table == "app_log" else "status IS NULL OR level IN ('WARNING', 'ERROR', 'CRITICAL')"
             found += view.rows(
-                f'SELECT _artifact, _line, time, level, message FROM "{table}" WHERE ({kind}) AND abs(epoch(time - ?::TIMESTAMP)) <= {BESIDE_SECONDS} '
+                f'SELECT _artifact, _line, time, level, message FROM "{table}" WHERE ({kind}) AND abs(epoch(time - '
+                f"?::TIMESTAMP)) <= {BESIDE_SECONDS} "
                 "AND len(list_filter(?::VARCHAR[], lambda mark: contains(coalesce(message, ''), mark))) > 0 ORDER BY time LIMIT 5",
                 row["time"],
                 marks,
@@ -108,12 +111,13 @@ def _finding(view: View, failure: Failure, beside: list[dict[str, Any]]) -> Find
         check=(
             Check(
                 "The same request by the same user gets its page.",
-                f"curl -sS -o /dev/null -w '%{{http_code}}' 'https://<HOST>{first['path'] or '/'}'",
+                probe(first["path"]),
             ),
         ),
         onset=_onset(view, failure),
         explains=failure.total,
-        message=f"Your request for {first['path']} reached {'our application' if failure.hop == 'app' else 'our servers'}, and was answered {status} there. We are checking why it did.",
+        message=f"Your request for {first['path']} reached {'our application' if failure.hop == 'app' else 'our servers'}, and "
+        f"was answered {status} there. We are checking why it did.",
     )
 
 
@@ -130,8 +134,11 @@ def _hop_of(failure: Failure) -> str:
 
 def _remedy(status: int | None, request: str, beside: list[dict[str, Any]]) -> Remedy:
     if status in {401, 403}:
-        says = f"Decide whether this user should be allowed {request}; if so, give the role or permission that the application's check asks for. Nothing in front of it needs a change."
-    elif status is not None and status >= 500:
+        says = (
+            f"Decide whether this user should be allowed {request}; if so, give the role or permission that the "
+            "application's check asks for. Nothing in front of it needs a change."
+        )
+    elif status is not None and status >= SERVER_ERRORS:
         says = "Mend the error that the application logged." if beside else "Find the error in the application's log."
     else:
         says = f"Look at how the application handles {request}; nothing in front of it needs a change."

@@ -6,10 +6,12 @@ hold that very action, and likely from the row alone.
 
 from __future__ import annotations
 
+import shlex
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from kyumei.contracts import Failure, Opinion, Rule, View
+from kyumei.edge.probe import probe
 from kyumei.layouts.casts import quoted
 from kyumei.model.finding import Certainty, Check, Evidence, Finding, Gap, Remedy, RuledOut
 
@@ -74,7 +76,8 @@ def _finding(view: View, failure: Failure, action: str, configured: tuple[dict[s
         Evidence(
             f"The load balancer's row ends with the action {action} by {priority} and has no target status: nothing behind it was asked",
             view.cite(failure.rows),
-            f"SELECT * FROM alb_access WHERE elb = {quoted(str(row['elb']))} AND rule_priority = {row['rule_priority']} AND status = {row['status']} ORDER BY time",
+            f"SELECT * FROM alb_access WHERE elb = {quoted(str(row['elb']))} AND rule_priority = {row['rule_priority']} AND "
+            f"status = {row['status']} ORDER BY time",
             failure.total,
         )
     ]
@@ -84,7 +87,8 @@ def _finding(view: View, failure: Failure, action: str, configured: tuple[dict[s
     return Finding(
         code=ACTIONS[action],
         rule=RULE.name,
-        title=f"the load balancer {row['elb']} answered {row['status']} to {row['method']} {row['path']} by {kind} of {priority} of its listener",
+        title=f"the load balancer {row['elb']} answered {row['status']} to {row['method']} {row['path']} by {kind} of "
+        f"{priority} of its listener",
         certainty=Certainty.PROVEN if configured or failure.silent else Certainty.LIKELY,
         chain=tuple(chain),
         subject={
@@ -95,11 +99,11 @@ def _finding(view: View, failure: Failure, action: str, configured: tuple[dict[s
         },
         remedy=(
             Remedy(
-                "If the request should reach a target: add or mend a listener rule of higher priority that forwards it, or change this rule's conditions.",
+                "If the request should reach a target: add or mend a listener rule of higher priority that forwards it, or "
+                "change this rule's conditions.",
                 (
                     LISTENER,
-                    f"aws elbv2 create-rule --listener-arn <LISTENER_ARN> --priority <FREE_PRIORITY> --conditions Field=path-pattern,Values='{row['path']}' "
-                    f"--actions Type=forward,TargetGroupArn={row['target_group_arn'] or '<TARGET_GROUP_ARN>'}",
+                    _new_rule(row),
                 ),
                 _proof(view, row),
             ),
@@ -107,7 +111,7 @@ def _finding(view: View, failure: Failure, action: str, configured: tuple[dict[s
         check=(
             Check(
                 "The same request logs `forward` as its last action and a target status.",
-                f"curl -sS -o /dev/null -w '%{{http_code}}' 'https://{row['host'] or '<HOST>'}{row['path']}'",
+                probe(row["path"], row["host"]),
             ),
         ),
         onset=_onset(view, row),
@@ -116,9 +120,20 @@ def _finding(view: View, failure: Failure, action: str, configured: tuple[dict[s
     )
 
 
+def _new_rule(row: Mapping[str, Any]) -> str:
+    """The command for a rule that forwards the path; what came from the log is quoted for the shell."""
+    condition = f"Field=path-pattern,Values={row['path']}"
+    action = f"Type=forward,TargetGroupArn={row['target_group_arn'] or '<TARGET_GROUP_ARN>'}"
+    return (
+        "aws elbv2 create-rule --listener-arn <LISTENER_ARN> --priority <FREE_PRIORITY> "
+        f"--conditions {shlex.quote(condition)} --actions {shlex.quote(action)}"
+    )
+
+
 def _proof(view: View, row: Mapping[str, Any]) -> str:
     counted = view.rows(
-        "SELECT count(*) AS n, count(*) FILTER (WHERE path = ?) AS same FROM alb_access WHERE elb = ? AND rule_priority = ? AND actions[len(actions)] = ?",
+        "SELECT count(*) AS n, count(*) FILTER (WHERE path = ?) AS same FROM alb_access WHERE elb = ? AND rule_priority = ? "
+        "AND actions[len(actions)] = ?",
         row["path"],
         row["elb"],
         row["rule_priority"],

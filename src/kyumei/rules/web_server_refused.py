@@ -6,10 +6,12 @@ such a line (a bare ``return 403`` writes none) nginx is only likely, and only w
 
 from __future__ import annotations
 
+import shlex
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from kyumei.contracts import Failure, Opinion, Rule, View
+from kyumei.edge.probe import probe
 from kyumei.edge.server_errors import SIGNATURES, Signature, file_of, signature_of
 from kyumei.layouts.casts import quoted
 from kyumei.model.finding import Certainty, Check, Evidence, Finding, Gap, Remedy, RuledOut
@@ -85,12 +87,13 @@ def _finding(view: View, failure: Failure) -> Finding:
             Check("The configuration is sound and loaded.", "nginx -t && systemctl reload nginx"),
             Check(
                 "The same request gets its page, and the error log has no new line of that shape.",
-                f"curl -sS -o /dev/null -w '%{{http_code}}' 'https://<HOST>{first['path']}'",
+                probe(first["path"]),
             ),
         ),
         onset=_onset(view, failure.table, first),
         explains=failure.total,
-        message=f"Our web server refused {first['path']} itself; the application behind it was not asked. We found this in its log {known}.",
+        message=f"Our web server refused {first['path']} itself; the application behind it was not asked. We found this in its "
+        f"log {known}.",
     )
 
 
@@ -108,7 +111,8 @@ def _chain(view: View, failure: Failure, line: Mapping[str, Any] | None) -> list
     where = f"status = {first['status']} AND path = {quoted(first['path'] or '')}"
     chain = [
         Evidence(
-            f"nginx's access log has the failing request{'s' if failure.total > 1 else ''}: {first['method']} {first['path']} answered {first['status']} "
+            f"nginx's access log has the failing request{'s' if failure.total > 1 else ''}: {first['method']} {first['path']} "
+            f"answered {first['status']} "
             f"at {first['time']:%Y-%m-%d %H:%M:%S} UTC",
             view.cite(failure.rows),
             f'SELECT * FROM "{failure.table}" WHERE {where} ORDER BY time',
@@ -146,7 +150,7 @@ def _remedy(found: Signature | None, line: Mapping[str, Any] | None) -> tuple[Re
             ),
         )
     name = (file_of(line["message"]) if line else None) or "<FILE>"
-    return (Remedy(found.fix, tuple(command.replace("{file}", name) for command in found.commands)),)
+    return (Remedy(found.fix, tuple(command.replace("{file}", shlex.quote(name)) for command in found.commands)),)
 
 
 def _onset(view: View, table: str, first: Mapping[str, Any]) -> datetime | None:

@@ -229,8 +229,8 @@ def _build(
 def _keep_artifacts(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> None:
     """The table ``artifacts``: what each file is, how much of it was read, and what was wrong with it."""
     con.execute(
-        "CREATE TABLE artifacts (artifact INTEGER, name VARCHAR, path VARCHAR, member VARCHAR, size BIGINT, compression VARCHAR, shape VARCHAR, "
-        "format VARCHAR, whole BOOLEAN, passed_over BOOLEAN, trouble VARCHAR, modified TIMESTAMP, offsets INTEGER[])"
+        "CREATE TABLE artifacts (artifact INTEGER, name VARCHAR, path VARCHAR, member VARCHAR, size BIGINT, compression VARCHAR, "
+        "shape VARCHAR, format VARCHAR, whole BOOLEAN, passed_over BOOLEAN, trouble VARCHAR, modified TIMESTAMP, offsets INTEGER[])"
     )
     rows = [
         {

@@ -6,7 +6,6 @@ import json
 import re
 from collections import Counter
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from kyumei import discover
@@ -16,6 +15,8 @@ from kyumei.store.lines import decode
 from kyumei.store.unwrap import strip_export_time
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from kyumei.store.settings import Settings
 
 SAMPLE_LINES = 400

@@ -99,7 +99,8 @@ def _take_single_lines(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) ->
         con.execute(f"CREATE OR REPLACE TEMP TABLE _staged AS SELECT * FROM _lines WHERE _artifact IN {_ids(guests)}")
         _keep_bulk(con, leaf, via=None, selects=[leaf.layout.bulk(_numbered())])
         con.execute(
-            "DELETE FROM _lines USING _staged s, _bulk b WHERE s.rowid = b._line AND _lines._artifact = s._artifact AND _lines._line = s._line"
+            "DELETE FROM _lines USING _staged s, _bulk b "
+            "WHERE s.rowid = b._line AND _lines._artifact = s._artifact AND _lines._line = s._line"
         )
 
 
@@ -115,7 +116,8 @@ def _stage(con: duckdb.DuckDBPyConnection, own: Sequence[Part]) -> None:
     for begin, parts in begins.items():
         if begin == "true":
             con.execute(
-                f"INSERT INTO _staged SELECT _artifact, _line, text, _span, envelope_ms FROM _lines WHERE _artifact IN {_ids(parts)} AND NOT {BLANK}"
+                "INSERT INTO _staged SELECT _artifact, _line, text, _span, envelope_ms FROM _lines "
+                f"WHERE _artifact IN {_ids(parts)} AND NOT {BLANK}"
             )
             continue
         con.execute(
@@ -125,7 +127,8 @@ def _stage(con: duckdb.DuckDBPyConnection, own: Sequence[Part]) -> None:
                     lag(_line) OVER (PARTITION BY _artifact ORDER BY _line) IS DISTINCT FROM _line - 1 AS apart
                 FROM _lines WHERE _artifact IN {_ids(parts)}),
             begun AS (
-                SELECT *, count(*) FILTER (WHERE apart OR {begin}) OVER (PARTITION BY _artifact ORDER BY _line ROWS UNBOUNDED PRECEDING) AS record
+                SELECT *, count(*) FILTER (WHERE apart OR {begin})
+                    OVER (PARTITION BY _artifact ORDER BY _line ROWS UNBOUNDED PRECEDING) AS record
                 FROM lines),
             counted AS (
                 SELECT *, (row_number() OVER (PARTITION BY _artifact, record ORDER BY _line) - 1) // {MAX_RECORD_LINES} AS piece
@@ -182,7 +185,8 @@ def _keep_bulk(con: duckdb.DuckDBPyConnection, leaf: Format, via: str | None, se
     columns = ", ".join(f'b."{column.name}"' for column in leaf.table.columns)
     joined = "FROM _bulk b JOIN _staged s ON s.rowid = b._line"
     con.execute(
-        f'INSERT INTO "{leaf.name}" SELECT s._artifact, s._line, s._span, {quoted(via) if via else "NULL"}, b._naive, b._extra, {columns} {joined}'
+        f'INSERT INTO "{leaf.name}" SELECT s._artifact, s._line, s._span, {quoted(via) if via else "NULL"}, b._naive, b._extra, '
+        f"{columns} {joined}"
     )
     if via is None:
         con.execute(f"INSERT INTO _records SELECT s._artifact, s._line, s._span, s.text {joined}")
@@ -314,7 +318,8 @@ def _parse_inner(con: duckdb.DuckDBPyConnection, outer: str) -> None:
     if outer not in discover.formats():
         return
     con.execute(
-        "CREATE OR REPLACE TEMP TABLE _staged AS SELECT _artifact, _line, rtrim(message, chr(10)) AS text, _span, coalesce(program, '') AS program "
+        "CREATE OR REPLACE TEMP TABLE _staged AS "
+        "SELECT _artifact, _line, rtrim(message, chr(10)) AS text, _span, coalesce(program, '') AS program "
         f'FROM "{outer}" WHERE length(message) > {SHORTEST_INNER} AND {OUTER_FORMATS[outer]} AND _via IS NULL'
     )
     if _count(con, "_staged") < BULK_ROWS * len(INNER_FORMATS):
