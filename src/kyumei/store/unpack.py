@@ -260,7 +260,7 @@ def _tar_members(stream: Stream, outer: tuple[str, ...], budget: _Budget) -> Ite
 
 def _check_end(archive: tarfile.TarFile) -> None:
     """Raise when bytes follow the last member that was found: tarfile ends without a word at a damaged header."""
-    while archive.fileobj is not None and (rest := archive.fileobj.read(CHUNK)):
+    while rest := archive.fileobj.read(CHUNK):
         if rest.strip(b"\0"):
             message = "a header is damaged; what follows it cannot be found"
             raise ValueError(message)
