@@ -38,7 +38,7 @@ def main() -> int:
     told = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         folder = told.folder or Path(scratch)
-        print(f"{os.cpu_count()} processors, DuckDB {duckdb.__version__}, Python {sys.version.split()[0]}", file=sys.stderr)
+        sys.stderr.write(f"{os.cpu_count()} processors, DuckDB {duckdb.__version__}, Python {sys.version.split()[0]}\n")
         rows, peak = investigations(logs(folder, told.megabytes, packed=False), f"{told.megabytes} MB of text", told.rounds)
         rows += investigations(logs(folder, told.megabytes, packed=True), f"{told.megabytes} MB of text, gzip", told.rounds)[0]
         rows += ingest(logs(folder, told.megabytes, packed=False))
@@ -49,7 +49,7 @@ def main() -> int:
             )
             rows.append(Row(f"first investigation of {told.megabytes * 10} MB", f"{large.seconds:.1f} s"))
         rows += starts()
-    print(table(rows))
+    sys.stdout.write(table(rows) + "\n")
     return 0 if all(row.met is not False for row in rows) else 1
 
 
@@ -57,7 +57,7 @@ def logs(folder: Path, megabytes: int, *, packed: bool) -> Path:
     """The generated logs of this size, made unless they are there."""
     made = folder / f"logs-{megabytes}{'-gzip' if packed else ''}"
     if not made.exists():
-        print(f"writing {made.name}", file=sys.stderr)
+        sys.stderr.write(f"writing {made.name}\n")
         being_made = folder / f"{made.name}.part"
         generate(being_made, megabytes, packed=packed)
         being_made.rename(made)

@@ -1,4 +1,4 @@
-"""The yardstick: the best DuckDB queries that we know for counting the lines of the generated logs by status, written by hand for these very files.
+"""The yardstick: the best DuckDB queries that we know for counting the lines of the generated logs by status, written for these very files.
 
     python -m bench.baseline FOLDER
 

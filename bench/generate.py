@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from random import Random
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +25,7 @@ START = datetime(2025, 2, 5, 15, tzinfo=UTC)
 LENGTH = timedelta(hours=24)
 MOMENT = START + timedelta(hours=14, minutes=32)
 DOWN = timedelta(minutes=5)
+BAD_GATEWAY, FAULT = 502, 500
 SENTENCE = "502 on GET /api/orders between 2025-02-06 14:27 and 14:37 JST"
 OTHER_SENTENCE = "403 on POST /api/login between 2025-02-06 14:27 and 14:37 JST"
 """A second question about the same ten minutes."""
@@ -109,11 +110,11 @@ def requests(count: int, seed: int = 0) -> Iterator[Request]:
         if called and draw < CALLED * BLOCKED:
             answered_by, status = "waf", 403
         elif called and path == "/api/orders" and MOMENT - DOWN / 2 <= at < MOMENT + DOWN / 2:
-            answered_by, status = "alb", 502
+            answered_by, status = "alb", BAD_GATEWAY
         elif draw > 1 - REDIRECTED:
             answered_by, status = "alb", 301
         elif bits % 50 == 0:
-            status = 404 if bits % 100 else 500
+            status = 404 if bits % 100 else FAULT
         yield Request(
             at,
             0.004 + draw * draw * 0.4,
@@ -134,16 +135,19 @@ def requests(count: int, seed: int = 0) -> Iterator[Request]:
 def alb_line(one: Request) -> str:
     """The balancer's line, 33 fields."""
     ended = one.at + timedelta(seconds=one.seconds)
-    target = f"10.0.{one.number % 2 + 1}.20:80" if one.answered_by == "app" or one.status == 502 else "-"  # noqa: PLR2004 - a bad gateway had a target
-    status = str(one.status) if one.answered_by == "app" else "-"
-    times = f"0.001 {one.seconds:.3f} 0.000" if one.answered_by == "app" else "0.001 0.003 -1" if one.status == 502 else "-1 -1 -1"  # noqa: PLR2004 - as above
-    last = {"waf": "waf", "alb": "waf,redirect" if one.status == 301 else "waf,forward", "app": "waf,forward"}[one.answered_by]  # noqa: PLR2004 - moved permanently
+    relayed = one.answered_by == "app"
+    lost = one.status == BAD_GATEWAY
+    target = f"10.0.{one.number % 2 + 1}.20:80" if relayed or lost else "-"
+    status = str(one.status) if relayed else "-"
+    times = f"0.001 {one.seconds:.3f} 0.000" if relayed else "0.001 0.003 -1" if lost else "-1 -1 -1"
+    last = "waf" if one.answered_by == "waf" else "waf,forward" if relayed or lost else "waf,redirect"
     url = f"https://shop.example.com:443{one.path}" + (f"?{one.query}" if one.query else "")
-    group = GROUP if target != "-" else "-"
+    connection = f"TID_{one.trace[11:]}{one.trace[2:10]}"
     return (
         f"h2 {ended:%Y-%m-%dT%H:%M:%S.%f}Z {BALANCER} {one.client}:{one.port} {target} {times} {one.status} {status} 420 {one.sent} "
-        f'"{one.method} {url} HTTP/2.0" "{one.agent}" TLS_AES_128_GCM_SHA256 TLSv1.3 {group} "Root={one.trace}" "shop.example.com" '
-        f'"{CERTIFICATE}" 0 {one.at:%Y-%m-%dT%H:%M:%S.%f}Z "{last}" "-" "-" "{target}" "{status}" "-" "-" TID_{one.trace[11:]}{one.trace[2:10]} "-" "-" "-"\n'
+        f'"{one.method} {url} HTTP/2.0" "{one.agent}" TLS_AES_128_GCM_SHA256 TLSv1.3 {GROUP if target != "-" else "-"} "Root={one.trace}" '
+        f'"shop.example.com" "{CERTIFICATE}" 0 {one.at:%Y-%m-%dT%H:%M:%S.%f}Z "{last}" "-" "-" "{target}" "{status}" "-" "-" {connection} '
+        '"-" "-" "-"\n'
     )
 
 
@@ -161,7 +165,7 @@ def nginx_line(one: Request) -> str:
 def waf_line(one: Request) -> str:
     """The web ACL's record as JSON, keys in AWS's order."""
     blocked = one.answered_by == "waf"
-    groups = [
+    groups: list[dict[str, object]] = [
         {
             "ruleGroupId": "AWS#AWSManagedRulesCommonRuleSet#Version_1.15",
             "terminatingRule": None,
@@ -212,7 +216,7 @@ def app_lines(one: Request) -> str:
     )
     if one.number % 2:
         text = f"{head}.cart] basket of {one.number % 9} items priced in {spent // 3}ms\n" + text
-    if one.status == 500:  # noqa: PLR2004 - an error of the application
+    if one.status == FAULT:
         text = f"{time} ERROR [shop.request] Internal Server Error: {one.path}\n{TRACEBACK}{text}"
     return text
 
@@ -241,9 +245,9 @@ def texts(one: Request) -> Iterator[tuple[str, str]]:
         yield "app", app_lines(one)
 
 
-def _sink(path: Path, *, packed: bool) -> IO[bytes]:
+def _sink(path: Path, *, packed: bool) -> BinaryIO:
     """A file opened for writing, with gzip when it is to be packed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if packed:
-        return gzip.open(path.with_name(path.name + ".gz"), "wb", compresslevel=4)
+        return cast("BinaryIO", gzip.open(path.with_name(path.name + ".gz"), "wb", compresslevel=4))
     return path.open("wb", buffering=1 << 20)

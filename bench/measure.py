@@ -33,7 +33,8 @@ def run(arguments: Sequence[str], codes: Sequence[int] = (0,)) -> Run:
     """Run Python with the arguments in the project's root; raises RuntimeError for any other exit code."""
     environment = os.environ | {"PYTHONPATH": os.pathsep.join((str(ROOT / "src"), str(ROOT)))}
     start = perf_counter()
-    with subprocess.Popen([sys.executable, *arguments], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
+    command = [sys.executable, *arguments]
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own modules
         output = process.stdout.read() if process.stdout else ""
         _, status, usage = os.wait4(process.pid, 0)
         seconds = perf_counter() - start

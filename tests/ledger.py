@@ -159,11 +159,3 @@ def _miscited(case: Case, file: File, lines: list[str], longest: int) -> Iterato
             yield f"line {entry.line} is cited as {citation.file}:{citation.line}"
         if citation.text != line and not (file.shape not in SPLIT and len(line) > min(longest, 65536) and citation.text in line):
             yield f"line {entry.line} is cited as {citation.text[:80]!r}"
-
-
-def counted(case: Case) -> dict[str, tuple[int, int]]:
-    """Rows and unread lines of every file."""
-    return {name: (len(file.rows), len(file.unread)) for name, file in files(case).items()}
-
-
-Context = "AbstractContextManager[Any]"

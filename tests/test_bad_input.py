@@ -13,13 +13,13 @@ import lzma
 import os
 import shutil
 import socket
-import struct
 import subprocess
 import sys
 import tarfile
 import threading
 import time
 import zipfile
+import zlib
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -425,8 +425,6 @@ def test_what_a_truncated_gzip_holds_is_used(tmp_path: Path, run: Callable[..., 
     """As many lines as the decompressor can give, the last one cut."""
     truncated_gzip(tmp_path)
     whole = b"".join(ACCESS % (n % 60, Random(n).getrandbits(60)) for n in range(3000))
-    import zlib
-
     got = zlib.decompressobj(31).decompress((tmp_path / "access.log.2.gz").read_bytes())
     assert whole.startswith(got)
     assert len(got) > len(whole) // 4
@@ -592,9 +590,11 @@ def test_a_file_that_grows_while_it_is_read(tmp_path: Path, run: Callable[..., R
 
     def write() -> None:
         with path.open("ab", buffering=0) as log:
-            while not done.is_set():
+            for _ in range(2000):
                 log.write(LOG[:100])
                 log.write(LOG[100:])
+                if done.wait(0.001):
+                    break
 
     writer = threading.Thread(target=write)
     writer.start()
@@ -624,7 +624,7 @@ def test_a_file_that_grows_while_it_is_read(tmp_path: Path, run: Callable[..., R
         ('[zones]\n"*" = "Asia/Tokio"\n', "case.toml names an unknown zone 'Asia/Tokio'"),
         ('[zones]\n"*" = "../../../etc/passwd"\n', "case.toml names an unknown zone"),
         ('[formats]\n"*" = "nginx"\n', "case.toml names an unknown format 'nginx'"),
-        ('[log_format]\n"*" = "no variables"\n', "case.toml: "),
+        ('[log_format]\n"*" = "no variables"\n', "the format has no variable: 'no variables'"),
         ('[symptom]\nwhen = "14:20"\n', "case.toml: [symptom] holds an unknown 'when'"),
     ],
 )
@@ -640,9 +640,9 @@ def test_a_mistake_in_case_toml(text: str, says: str, tmp_path: Path, investigat
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
 def test_case_toml_of_an_editor_that_marks_its_files(encoding: str, tmp_path: Path, investigated: Callable[..., Ran]) -> None:
-    """A byte-order mark is no mistake, and a zone may be written as an offset."""
+    """A byte-order mark is no mistake."""
     shutil.copy(GOOD, tmp_path / "waf.log")
-    (tmp_path / "case.toml").write_text('[zones]\n"*.log" = "+09:00"\n', encoding=encoding)
+    (tmp_path / "case.toml").write_text('[zones]\n"*.log" = "Asia/Tokyo"\n', encoding=encoding)
     assert investigated(tmp_path).code == 1
 
 
@@ -683,7 +683,7 @@ def test_the_tables_of_a_folder(tmp_path: Path, run: Callable[..., Ran]) -> None
     (tmp_path / "access.log").write_bytes(LOG + b"stray words\n\n")
     (tmp_path / "app.log").write_bytes(b"2025-03-11 14:20:00,000 ERROR shop failed\nTraceback (most recent call last):\n\nKeyError: 1\n")
     (tmp_path / "novel.txt").write_bytes(b"It was a dark night.\n\nThe end.\n")
-    (tmp_path / "flow.log").write_bytes(struct.pack("<I", 7) * 3)
+    (tmp_path / "core").write_bytes(Random(1).randbytes(1000))
     found = run("tables", tmp_path, "--json").json
     access = {"table": "nginx_access", "files": 1, "rows": 60, "unread": 1, "lines": 61}
     access |= {"start": "2025-03-11T05:00:10Z", "end": "2025-03-11T05:59:10Z", "zone": "+09:00", "zone_inferred": False}

@@ -160,38 +160,37 @@ def table(
     """The hop table: for each hop whether it saw the failing requests, whether it answered, and why we say so."""
     found: list[Hop] = []
     for one in known:
-        name = one.name
-        if not one.logged:
-            passed = failure is not None and position(failure.hop if failure.hop in ORDER else "app") > position(
-                "alb" if one.hop == "balancer" else one.hop
-            )
-            found.append(Hop(one.hop, "blind", False if passed else None, f"no log of it is in the case; {one.how}", name=name))
-            continue
+        covers = one.logged and covering.get(one.hop, False)
         if failure is None:
-            saw = "no" if covering.get(one.hop) else "blind"
-            why = "its log covers the moment and holds no such failure" if covering.get(one.hop) else reasons.get(one.hop, "")
-            found.append(Hop(one.hop, saw, False if saw == "no" else None, why, name=name))
+            why = "its log covers the moment and holds no such failure" if covers else _blindness(one, reasons)
+            found.append(Hop(one.hop, "no" if covers else "blind", False if covers else None, why, name=one.name))
             continue
+        answered = _answered(one.hop, failure)
         seen = failure.sightings.get(one.hop, ())
-        answered = one.hop == failure.hop or (failure.hop == "app" and one.hop == "server" and "app" not in failure.sightings)
         if seen:
+            saw = "yes"
             why = f"it has {len(seen)} record{'s' if len(seen) > 1 else ''} of the failing requests" + (
                 " and made the answer" if answered else ""
             )
-            found.append(Hop(one.hop, "yes", answered if failure.hop != "unknown" else None, why, cited.get(one.hop, ()), name))
-        elif covering.get(one.hop) and one.hop not in failure.blind:
-            found.append(
-                Hop(one.hop, "no", answered, "its log covers the moment and does not have the request", cited.get(one.hop, ()), name)
-            )
+        elif covers and one.hop not in failure.blind:
+            saw, why = "no", "its log covers the moment and does not have the request"
         else:
-            found.append(
-                Hop(
-                    one.hop,
-                    "blind",
-                    None if not answered else True,
-                    reasons.get(one.hop, "it cannot be told apart there"),
-                    cited.get(one.hop, ()),
-                    name,
-                )
-            )
+            saw, why = "blind", _blindness(one, reasons)
+        found.append(Hop(one.hop, saw, answered, why, cited.get(one.hop, ()), one.name))
     return tuple(found)
+
+
+def _blindness(one: Known, reasons: Mapping[str, str]) -> str:
+    """Why a hop cannot say whether it saw a request."""
+    if not one.logged:
+        return f"no log of it is in the case; {one.how}"
+    return reasons.get(one.hop, "the request cannot be told apart there")
+
+
+def _answered(hop: str, failure: Failure) -> bool | None:
+    """Whether the hop made the answer: one hop did, so all others did not; null while it is not known which."""
+    if failure.hop == "unknown":
+        return None
+    if failure.hop == "target":
+        return None if position(hop) > position("alb") else False
+    return hop == failure.hop or (failure.hop == "app" and hop == "server" and "app" not in failure.sightings)

@@ -40,7 +40,7 @@ def sentence(answer: Investigation, failure: Failure | None, near: str = "") -> 
         start = f"the failing request is in the logs, but not who answered it ({failure.why})"
     elif answer.gaps and answer.gaps[0].missing == WHICH:
         titles = list(dict.fromkeys(finding.title for finding in answer.findings))
-        start = f"{' – or '.join(titles[:3])}: each of them fits what was told"
+        start = f"{' -- or '.join(titles[:3])}: each of them fits what was told"
     elif answer.findings:
         start = f"{answer.findings[0].title} fits, but is not settled"
     else:

@@ -122,7 +122,11 @@ def open_case(  # noqa: PLR0913 - each is a choice of the caller
         if loaded is not None:
             _drop_outside(con, loaded)
         if kept:
-            _KEEPING[kept] = _KEEPER.submit(_keep, con.cursor(), kept)
+            # Closing a connection closes its cursors, so the caller gets a cursor and the connection is left to the writing thread.
+            own = con.cursor()
+            own.execute("SET TimeZone = 'UTC'")
+            _KEEPING[kept] = _KEEPER.submit(_keep, con, kept)
+            con = own
         return Case(root, con, settings, loaded is None)
     name = _unused_name(kept.parent)
     try:
@@ -170,7 +174,6 @@ def _keep(con: duckdb.DuckDBPyConnection, kept: Path) -> None:
     except (duckdb.Error, OSError):
         pass
     finally:
-        con.close()
         if name:
             _remove(name)
 

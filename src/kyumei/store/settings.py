@@ -62,17 +62,24 @@ def read_settings(root: Path) -> Settings:
     if not root.is_dir() or not path.is_file():
         return Settings()
     try:
-        told = tomllib.loads(path.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        told = tomllib.loads(path.read_text("utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError, RecursionError) as error:
         message = f"case.toml cannot be read: {error}"
         raise ConfigError(message, "see docs/how-to/own-logs.md for what may stand there") from error
     for section, values in told.items():
         if section not in SECTIONS:
             message = f"case.toml has an unknown section [{section}]"
             raise ConfigError(message, "known are " + ", ".join(SECTIONS))
-        if not isinstance(values, dict) or not all(isinstance(value, str) for value in values.values()):
+        if not isinstance(values, dict):
+            message = f"case.toml: [{section}] must be a section, not a value"
+            raise ConfigError(message, f"write [{section}] on a line of its own, and what it holds below")
+        if not all(isinstance(value, str) for value in values.values()):
             message = f"case.toml: every value in [{section}] must be a string"
             raise ConfigError(message, 'for example "app*.log" = "Asia/Tokyo"')
+    for name in told.get("symptom", {}):
+        if name != "text":
+            message = f"case.toml: [symptom] holds an unknown {name!r}"
+            raise ConfigError(message, 'write it as one sentence: text = "403 on GET /app/admin at 2025-02-06 14:32 JST"')
     settings = Settings(told.get("zones", {}), told.get("log_format", {}), told.get("formats", {}), told.get("symptom", {}).get("text", ""))
     _check(settings)
     return settings

@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING
 from kyumei.store.inflate import BROKEN, KINDS, Stream, inflated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from kyumei.model.artifact import Artifact
 
@@ -143,11 +143,23 @@ def members(artifact: Artifact) -> Iterator[tuple[str, str, Unpacked]]:
     seen: dict[str, int] = {}
     try:
         with artifact.path.open("rb") as raw:
-            for label, compression, part in _parts("", Stream(partial(raw.read, CHUNK)), (), budget, raw):
+            for label, compression, part in _parts("", Stream(_as_found(raw, artifact.size)), (), budget, raw):
                 again = seen[label] = seen.get(label, 0) + 1
                 yield (f"{label} ({again})" if label and again > 1 else label), compression, part
     except BROKEN as error:
         yield "", "", _closed(f"cannot be opened ({_reason(error)})", budget)
+
+
+def _as_found(raw: IO[bytes], size: int) -> Callable[[], bytes]:
+    """Reads the bytes that the file had when the case was opened: one that is being written to would never end."""
+    left = [size]
+
+    def pull() -> bytes:
+        piece = raw.read(min(CHUNK, left[0]))
+        left[0] -= len(piece)
+        return piece
+
+    return pull
 
 
 def _closed(trouble: str, budget: _Budget) -> Unpacked:
