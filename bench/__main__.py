@@ -12,10 +12,9 @@ import json
 import os
 import sys
 import tempfile
+from importlib.metadata import version
 from pathlib import Path
 from statistics import median
-
-import duckdb
 
 from bench.generate import OTHER_SENTENCE, SENTENCE, generate
 from bench.measure import ROOT, Row, Run, ratio, run, table
@@ -38,7 +37,7 @@ def main() -> int:
     told = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         folder = told.folder or Path(scratch)
-        sys.stderr.write(f"{os.cpu_count()} processors, DuckDB {duckdb.__version__}, Python {sys.version.split()[0]}\n")
+        sys.stderr.write(f"{os.cpu_count()} processors, DuckDB {version('duckdb')}, Python {sys.version.split()[0]}\n")
         rows, peak = investigations(logs(folder, told.megabytes, packed=False), f"{told.megabytes} MB of text", told.rounds)
         rows += investigations(logs(folder, told.megabytes, packed=True), f"{told.megabytes} MB of text, gzip", told.rounds)[0]
         rows += ingest(logs(folder, told.megabytes, packed=False))

@@ -1,6 +1,6 @@
 """A day of traffic as large log files: the same requests in the logs of a load balancer, a WAF, nginx and the application.
 
-Equal seeds give equal bytes. For five minutes the application's server is gone and the balancer answers 502: that is the symptom
+Equal seeds give equal bytes. For ten minutes the application's server is gone and the balancer answers 502: that is the symptom
 that is measured. Nothing here imports kyumei.
 """
 
@@ -24,7 +24,7 @@ START = datetime(2025, 2, 5, 15, tzinfo=UTC)
 """Midnight in Tokyo."""
 LENGTH = timedelta(hours=24)
 MOMENT = START + timedelta(hours=14, minutes=32)
-DOWN = timedelta(minutes=5)
+DOWN = timedelta(minutes=10)
 BAD_GATEWAY, FAULT = 502, 500
 SENTENCE = "502 on GET /api/orders between 2025-02-06 14:27 and 14:37 JST"
 OTHER_SENTENCE = "403 on POST /api/login between 2025-02-06 14:27 and 14:37 JST"

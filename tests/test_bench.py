@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from itertools import islice
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,7 +22,8 @@ FORMATS = {"alb": "alb_access", "nginx": "nginx_access", "waf": "waf", "app": "a
 def test_every_record_is_read_by_its_format() -> None:
     """No generated record is refused, and each states its time and, where it has one, the request's path."""
     seen = set()
-    for one in islice(requests(1_000), 1_000):
+    found = list(requests(20_000))
+    for one in [*found[:500], *(one for one in found if one.status in {502, 500})]:
         for kind, text in texts(one):
             layout = discover.formats()[FORMATS[kind]].layout
             first = text.split("\n", 1)[0]
@@ -60,7 +60,7 @@ def test_the_yardstick_and_kyumei_count_the_same(tmp_path: Path) -> None:
 
 def test_the_incident_is_found(tmp_path: Path) -> None:
     """The symptom that is measured is one that the logs hold."""
-    generate(tmp_path / "logs", 2)
+    generate(tmp_path / "logs", 8)
     answer = api.investigate(tmp_path / "logs", SENTENCE, now=datetime(2025, 2, 7, tzinfo=UTC), cache=tmp_path / "cache")
     assert {hop.hop: hop.saw_it for hop in answer.hops}["alb"] == "yes"
 
@@ -68,8 +68,7 @@ def test_the_incident_is_found(tmp_path: Path) -> None:
 def test_figures() -> None:
     """A ratio is the median over pairs, a process's peak is its own, and the table is Markdown."""
     assert ratio([2.0, 9.0, 4.0], [1.0, 3.0, 4.0]) == 2.0
-    small, large = (run(["-c", f"b'x' * {size}"]).peak_bytes for size in (1, 200_000_000))
-    assert 150_000_000 < large - small < 250_000_000
+    assert 800_000_000 < run(["-c", "b'x' * 800_000_000"]).peak_bytes < 900_000_000
     with pytest.raises(RuntimeError, match="ended with 3"):
         run(["-c", "import sys; sys.exit(3)"])
     assert run(["-c", "print(6 * 7)"]).output == "42\n"

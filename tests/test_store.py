@@ -46,7 +46,7 @@ def read(root: Path) -> dict[str, ledger.File]:
     try:
         return ledger.files(case)
     finally:
-        case.con.close()
+        case.close()
 
 
 def tables(file: ledger.File) -> list[tuple[str | None, int, int]]:
@@ -83,7 +83,7 @@ def test_every_line_of_a_golden_log_is_accounted_for(log: Path, root: Path) -> N
     try:
         assert not list(ledger.faults(case, {log.name: log.read_bytes()}, take.MAX_LINE))
     finally:
-        case.con.close()
+        case.close()
 
 
 # Records and lines
@@ -176,7 +176,7 @@ def test_no_line_is_cut_or_passed_over(odd: bytes, rows: int, unread: int, root:
         found = ledger.files(case)["access.log"]
         assert (len(found.rows), len(found.unread)) == (rows, unread)
     finally:
-        case.con.close()
+        case.close()
 
 
 @pytest.mark.usefixtures("reader")

@@ -169,4 +169,4 @@ def _faults(root: Path, cache_folder: Path, contents: dict[str, bytes], bounds: 
         try:
             return list(ledger.faults(case, contents, bounds.longest))
         finally:
-            case.con.close()
+            case.close()

@@ -57,7 +57,7 @@ def investigate(  # noqa: PLR0913 - each is a choice of the caller
         _refuse_empty(case, root)
         return _investigate(case, symptom)
     finally:
-        case.con.close()
+        case.close()
 
 
 def tables(path: str | Path, *, cache: Path | None = None) -> list[dict[str, Any]]:
@@ -71,7 +71,7 @@ def tables(path: str | Path, *, cache: Path | None = None) -> list[dict[str, Any
         unclaimed = _unclaimed(case)
         return [one for one in found if one] + ([unclaimed] if unclaimed else [])
     finally:
-        case.con.close()
+        case.close()
 
 
 def unread(path: str | Path, *, cache: Path | None = None) -> list[dict[str, Any]]:
@@ -82,7 +82,7 @@ def unread(path: str | Path, *, cache: Path | None = None) -> list[dict[str, Any
             "SELECT a.name AS file, u._line AS line, u.text, u.why FROM unread u JOIN artifacts a ON a.artifact = u._artifact ORDER BY 1, 2"
         )
     finally:
-        case.con.close()
+        case.close()
 
 
 def demo_case() -> Path:

@@ -10,7 +10,6 @@ import hashlib
 import os
 import sys
 import tempfile
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -51,6 +50,14 @@ class Case:
     con: duckdb.DuckDBPyConnection
     settings: Settings
     whole: bool
+    unkept: Path | None = None
+    """Where in the cache the case is to be kept when it is closed; null when it is there already, or is not to be kept."""
+
+    def close(self) -> None:
+        """Keep the case in the cache and close it."""
+        if self.unkept is not None:
+            _keep(self.con, self.unkept)
+        self.con.close()
 
     def rows(self, sql: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> list[dict[str, Any]]:
         """The rows of a query as dicts."""
@@ -121,13 +128,7 @@ def open_case(  # noqa: PLR0913 - each is a choice of the caller
         settle(con, settings)
         if loaded is not None:
             _drop_outside(con, loaded)
-        if kept:
-            # Closing a connection closes its cursors, so the caller gets a cursor and the connection is left to the writing thread.
-            own = con.cursor()
-            own.execute("SET TimeZone = 'UTC'")
-            _KEEPING[kept] = _KEEPER.submit(_keep, con, kept)
-            con = own
-        return Case(root, con, settings, loaded is None)
+        return Case(root, con, settings, loaded is None, kept)
     name = _unused_name(kept.parent)
     try:
         con = connect(name)
@@ -141,15 +142,8 @@ def open_case(  # noqa: PLR0913 - each is a choice of the caller
     return Case(root, connect(kept, read_only=True), settings, loaded is None)
 
 
-_KEEPER = ThreadPoolExecutor(1)
-_KEEPING: dict[Path, Future[None]] = {}
-"""Databases that are being written to the cache beside other work; Python waits for them at its end."""
-
-
 def _reopened(kept: Path) -> duckdb.DuckDBPyConnection | None:
     """The database in the cache, or null when there is none that can be read."""
-    if being_kept := _KEEPING.pop(kept, None):
-        being_kept.result()
     if not kept.is_file():
         return None
     try:
@@ -163,7 +157,7 @@ def _reopened(kept: Path) -> duckdb.DuckDBPyConnection | None:
 
 def _keep(con: duckdb.DuckDBPyConnection, kept: Path) -> None:
     """Write a database that was built in memory to the cache. A cache that cannot be written is no fault: the next run builds it again."""
-    name = None
+    name: Path | None = None
     try:
         name = _unused_name(kept.parent)
         con.execute(f"ATTACH {quoted(str(name))} AS kept")
@@ -172,9 +166,9 @@ def _keep(con: duckdb.DuckDBPyConnection, kept: Path) -> None:
         name.replace(kept)
         _forget_oldest(kept.parent)
     except (duckdb.Error, OSError):
-        pass
+        return
     finally:
-        if name:
+        if name is not None:
             _remove(name)
 
 
