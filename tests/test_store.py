@@ -81,7 +81,7 @@ def test_every_line_of_a_golden_log_is_accounted_for(log: Path, root: Path) -> N
     (root / log.name).write_bytes(log.read_bytes())
     case = ledger.opened(root, root.parent / "cache")
     try:
-        assert not list(ledger.faults(case, {log.name: log.read_bytes()}, take.MAX_LINE))
+        assert not list(ledger.faults(case, {log.name: log.read_bytes()}, lines.MAX_LINE))
     finally:
         case.close()
 
@@ -160,19 +160,20 @@ def test_a_broken_document_is_unread_line_by_line(root: Path) -> None:
         (b'"unclosed\n', 200, 1),
         (b"\0\n", 200, 1),
         (b"\n\n", 200, 0),
-        (b"y" * (take.MAX_LINE + 1) + b"\n", 200, 1),
-        (b"y" * (3 * take.MAX_LINE) + b"\n", 200, 1),
+        (b"y" * (lines.MAX_LINE + 1) + b"\n", 200, 1),
+        (b"y" * (3 * lines.MAX_LINE) + b"\n", 200, 1),
     ],
     ids=["escaped bytes", "its delimiter", "carriage return", "no UTF-8", "a quote", "zero", "blank lines", "long line", "very long line"],
 )
 @pytest.mark.usefixtures("reader")
 def test_no_line_is_cut_or_passed_over(odd: bytes, rows: int, unread: int, root: Path) -> None:
     """Whatever stands in the middle of a file, the lines after it keep their numbers."""
-    content = LOG[: 100 * len(LOG) // 200] + b"\n" + odd + LOG[100 * len(LOG) // 200 :]
+    middle = LOG.index(ACCESS % (40, 100))
+    content = LOG[:middle] + odd + LOG[middle:]
     (root / "access.log").write_bytes(content)
     case = ledger.opened(root, root.parent / "cache")
     try:
-        assert not list(ledger.faults(case, {"access.log": content}, take.MAX_LINE))
+        assert not list(ledger.faults(case, {"access.log": content}, lines.MAX_LINE))
         found = ledger.files(case)["access.log"]
         assert (len(found.rows), len(found.unread)) == (rows, unread)
     finally:
@@ -232,7 +233,8 @@ def test_all_that_comes_before_a_fault_is_given(kind: str) -> None:
 
 
 def _stream(content: bytes) -> Stream:
-    return Stream(lambda source=io.BytesIO(content): source.read(777))  # type: ignore[misc]  # a default binds the source
+    source = io.BytesIO(content)
+    return Stream(lambda: source.read(777))
 
 
 def _drained(stream: Stream) -> bytes:
@@ -240,7 +242,7 @@ def _drained(stream: Stream) -> bytes:
     try:
         while piece := stream.read(1000):
             found += piece
-    except EOFError:
+    except (EOFError, zlib.error):
         pass
     return found
 
@@ -252,11 +254,11 @@ def test_a_gzip_that_is_damaged_in_its_middle_gives_what_comes_before() -> None:
     middle = len(packed) // 2
     packed[middle : middle + 64] = b"\xff" * 64
     stream = inflated(_stream(bytes(packed)), "gzip")
-    found = b""
+    found = _drained(stream)
+    same = next((at for at, (one, other) in enumerate(zip(found, content, strict=False)) if one != other), len(found))
+    assert same > len(content) * 0.49
     with pytest.raises(zlib.error):
-        while piece := stream.read(1000):
-            found += piece
-    assert len(os.path.commonprefix([found, content])) > len(content) * 0.49
+        stream.read(1)
 
 
 # Archives
@@ -343,5 +345,5 @@ def test_a_path_of_any_bytes_comes_back(tmp_path: Path) -> None:
 
 def test_a_path_that_is_missing_is_refused(tmp_path: Path) -> None:
     """With the path in the message."""
-    with pytest.raises(PathError, match="no such file or folder: .*nowhere"):
+    with pytest.raises(PathError, match=r"no such file or folder: .*nowhere"):
         walk(tmp_path / "nowhere")

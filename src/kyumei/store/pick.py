@@ -147,9 +147,16 @@ def _read(
     artifact: Artifact, parts: Sequence[Part], window: Window | None, hints: tuple[timedelta, ...], con: duckdb.DuckDBPyConnection
 ) -> None:
     """Bring the lines of one artifact's parts into ``_lines``."""
-    for part, (_, _, stream) in zip(parts, members(artifact), strict=False):
-        if part.wanted:
+    waiting = {part.artifact.member: part for part in parts}
+    trouble = "it was there at first, and could not be found again"
+    for member, _, stream in members(artifact):
+        part = waiting.pop(member, None)
+        if part is None:
+            trouble = stream.trouble or trouble
+        elif part.wanted:
             _pick(con, part, stream, window, hints)
+    for part in waiting.values():
+        part.trouble = part.trouble or trouble
 
 
 def _pick(con: duckdb.DuckDBPyConnection, part: Part, stream: Unpacked, window: Window | None, hints: tuple[timedelta, ...]) -> None:

@@ -12,7 +12,7 @@ import stat
 import tarfile
 import zipfile
 from functools import partial
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 
 from kyumei.store.inflate import BROKEN, KINDS, Stream, inflated
 
@@ -56,6 +56,8 @@ MAX_ARCHIVES = 3
 MAX_HELD = 256 * 1024 * 1024
 """Bytes of a zip inside another file that are held in memory: its table of contents stands at its end."""
 CHUNK = 1 << 20
+STEP = 64 * 1024
+"""Bytes of a member that are asked for at once."""
 
 
 class _Budget:
@@ -233,8 +235,8 @@ def _zip_members(stream: Stream, outer: tuple[str, ...], budget: _Budget, raw: I
                 yield label, compression, _closed("a link in an archive is not followed", budget)
             else:
                 try:
-                    with archive.open(info) as member:
-                        yield from _parts(label, Stream(partial(member.read, 65536)), outer, budget)
+                    with cast("zipfile.ZipExtFile", archive.open(info)) as member:
+                        yield from _parts(label, Stream(partial(member.read1, STEP)), outer, budget)
                 except BROKEN as error:
                     yield label, compression, _closed(f"cannot be opened ({_reason(error)})", budget)
 
@@ -262,11 +264,10 @@ def _tar_members(stream: Stream, outer: tuple[str, ...], budget: _Budget) -> Ite
             label = _label(info.name)
             if info.isdir():
                 continue
-            member = archive.extractfile(info) if info.isreg() else None
-            if member is None:
-                yield label, compression, _closed("a link or device in an archive is not followed", budget)
+            if info.isreg():
+                yield from _parts(label, Stream(_tar_member(archive, info)), outer, budget)
             else:
-                yield from _parts(label, Stream(_whole(member, info.size)), outer, budget)
+                yield label, compression, _closed("a link or device in an archive is not followed", budget)
         _check_end(archive)
 
 
@@ -278,16 +279,23 @@ def _check_end(archive: tarfile.TarFile) -> None:
             raise ValueError(message)
 
 
-def _whole(member: IO[bytes], size: int) -> partial[bytes]:
-    """Reads a member of a tar, and raises where it ends before the size that its header states."""
-    left = [size]
+def _tar_member(archive: tarfile.TarFile, info: tarfile.TarInfo) -> Callable[[], bytes]:
+    """Reads a member; raises where it ends before the size that its header states, once all that is there was given."""
+    sparse = archive.extractfile(info) if info.issparse() else None
+    source = archive.fileobj if sparse is None else sparse
+    if info.size < 0:
+        message = "the header of a member is damaged"
+        raise ValueError(message)
+    if sparse is None:
+        source.seek(info.offset_data)
+    left = [info.size]
 
-    def pull(amount: int) -> bytes:
-        piece = member.read(amount)
+    def pull() -> bytes:
+        piece = source.read(min(STEP, left[0]))
         left[0] -= len(piece)
         if not piece and left[0] > 0:
             message = f"{left[0]} bytes are missing"
             raise EOFError(message)
         return piece
 
-    return partial(pull, 65536)
+    return pull
