@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -390,14 +389,8 @@ def test_help_ends_with_an_example(arguments: list[str]) -> None:
     assert "Example" in ended.stdout
 
 
-def test_help_is_there_at_once() -> None:
-    """Less than 0.3 s (the best of five on a busy machine), for neither Rich nor an engine is loaded."""
-    spent = []
-    for _ in range(5):
-        start = time.perf_counter()
-        run("--help")
-        spent.append(time.perf_counter() - start)
-    assert min(spent) < 0.3
+def test_help_loads_no_engine() -> None:
+    """The help is there at once, for neither Rich nor an engine nor the verbs themselves are loaded (timed in ``bench``)."""
     loaded = (
         "import sys, io; sys.stdout = io.StringIO(); from kyumei.cli.main import main; main(['--help']); "
         "sys.exit(bool({'rich', 'duckdb', 'kyumei.api', 'zstandard'} & set(sys.modules)))"

@@ -321,4 +321,4 @@ def _agree(one: Exchange, row: Row) -> bool:
 
 def _may_follow_block(row: Row) -> bool:
     """Whether a record can be of a request that WAF stopped: only the balancer in front of which WAF stands writes one."""
-    return bool(row["hop"] == "alb" and row["own"] is False and row["target_ip"] is None)
+    return bool(row["hop"] == "alb" and row["own"] is not True and row["target_ip"] is None)

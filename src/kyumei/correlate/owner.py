@@ -124,9 +124,9 @@ def _same_request(row: Row, line: Row) -> bool:
 
 def _behind_balancer(inner: Row, covering: Mapping[str, bool]) -> Owner:
     if inner["own"] is None:
-        return Owner(
-            "unknown", "the target is a Lambda function, whose status the load balancer does not separate from its own", record=inner
-        )
+        lambda_target = "the target is a Lambda function, whose status the load balancer does not separate from its own"
+        old_line = "the load balancer's record is of an old kind that does not name its actions: WAF or a listener rule answered"
+        return Owner("unknown", lambda_target if inner["actions"] else old_line, record=inner)
     logs = [hop for hop in (*WEB_SERVERS, *APPLICATIONS) if hop in covering]
     seen = " and ".join(logs)
     missing = f"and the logs of {seen} do not have the request" if logs else "and no log of the target is here"

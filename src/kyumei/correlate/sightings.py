@@ -72,6 +72,8 @@ ANSWERING = {
         "'alb'",
         "status",
         "CASE WHEN target_status IS NOT NULL THEN false WHEN actions[len(actions)] = 'waf' THEN false "
+        # Lines from before 2018 name no actions: a 403 then is WAF's or a listener rule's.
+        "WHEN actions IS NULL AND status = 403 THEN NULL "
         "WHEN actions[len(actions)] = 'forward' AND target_ip IS NULL AND error_reason IS NULL AND status < 500 THEN NULL ELSE true END",
         "coalesce(started, time)",
         "concat_ws('|', elb, actions[len(actions)], error_reason, rule_priority)",
