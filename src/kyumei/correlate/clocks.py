@@ -86,9 +86,11 @@ def _date(con: duckdb.DuckDBPyConnection, tables: list[str], moment: datetime | 
     for table in tables:
         for (artifact,) in con.execute(f'SELECT DISTINCT _artifact FROM "{table}" WHERE _naive = 2').fetchall():
             around = reference or _value(con, f"SELECT modified FROM artifacts WHERE artifact = {artifact}")
-            shifted = [f"time + INTERVAL ({around.year - 2000 + step}) YEAR" for step in (-1, 0, 1)]
-            nearest = f"list_sort([{', '.join(f'(abs(epoch({made}) - epoch(?::TIMESTAMP)), {made})' for made in shifted)}])[1][2]"
-            con.execute(f'UPDATE "{table}" SET time = {nearest} WHERE _naive = 2 AND _artifact = {artifact}', [around] * 3)
+            # A leap day is one in every fourth year only: a year in which it would become another day is none of its own.
+            shifted = [f"time + INTERVAL ({around.year - 2000 + step}) YEAR" for step in range(-4, 5)]
+            dated = [f"CASE WHEN day({made}) = day(time) THEN (abs(epoch({made}) - epoch($1::TIMESTAMP)), {made}) END" for made in shifted]
+            nearest = f"list_sort(list_filter([{', '.join(dated)}], lambda one: one IS NOT NULL))[1][2]"
+            con.execute(f'UPDATE "{table}" SET time = {nearest} WHERE _naive = 2 AND _artifact = {artifact}', [around])
 
 
 def _value(con: duckdb.DuckDBPyConnection, sql: str) -> datetime:

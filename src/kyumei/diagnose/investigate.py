@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from kyumei.model.symptom import Symptom
     from kyumei.store.case import Case
 
+MOST_TROUBLED = 20
+"""Files with a trouble that are noted one by one; the rest is counted."""
 NAMED = 3
 """Files that a note names."""
 MOST_FAILURES = 6
@@ -267,10 +269,12 @@ def _notes(case: Case, symptom: Symptom, seen: _Seen) -> list[str]:
     ):
         names = ", ".join(row["names"][:NAMED]) + (f" and {len(row['names']) - NAMED} more" if len(row["names"]) > NAMED else "")
         notes.append(f"clock of {names}: {row['zone']}, {'assumed' if row['source'] == 'assumed' else 'inferred'}: {row['why']}")
-    notes += [
-        f"{row['name']}: {row['trouble']}"
-        for row in case.rows("SELECT name, trouble FROM artifacts WHERE trouble <> '' ORDER BY name LIMIT 20")
-    ]
+    troubled = case.rows("SELECT name, trouble FROM artifacts WHERE trouble <> '' ORDER BY name")
+    notes += [f"{row['name']}: {row['trouble']}" for row in troubled[:MOST_TROUBLED]]
+    if len(troubled) > MOST_TROUBLED:
+        notes.append(
+            f"{len(troubled) - MOST_TROUBLED} more files have something that could not be read; `kyumei tables --unread` lists lines"
+        )
     notes += [
         f"{row['name']} only repeats what stands in {row['original']}, and is counted once"
         for row in case.rows(
