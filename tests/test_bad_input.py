@@ -559,7 +559,7 @@ def test_no_permission(tmp_path: Path) -> None:
 
 def _as_nobody(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(  # noqa: S603 - our own interpreter and code
-        ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", sys.executable, "-m", "kyumei", *arguments],  # noqa: S607
+        ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", sys.executable, "-m", "kyumei", *arguments],  # noqa: S607 - the one of the system
         capture_output=True,
         check=False,
         text=True,

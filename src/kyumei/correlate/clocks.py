@@ -88,8 +88,10 @@ def _date(con: duckdb.DuckDBPyConnection, tables: list[str], moment: datetime | 
             around = reference or _value(con, f"SELECT modified FROM artifacts WHERE artifact = {artifact}")
             # A leap day is one in every fourth year only: a year in which it would become another day is none of its own.
             shifted = [f"time + INTERVAL ({around.year - 2000 + step}) YEAR" for step in range(-4, 5)]
-            dated = [f"CASE WHEN day({made}) = day(time) THEN (abs(epoch({made}) - epoch($1::TIMESTAMP)), {made}) END" for made in shifted]
-            nearest = f"list_sort(list_filter([{', '.join(dated)}], lambda one: one IS NOT NULL))[1][2]"
+            made_right = [
+                f"CASE WHEN day({made}) = day(time) THEN (abs(epoch({made}) - epoch($1::TIMESTAMP)), {made}) END" for made in shifted
+            ]
+            nearest = f"list_sort(list_filter([{', '.join(made_right)}], lambda one: one IS NOT NULL))[1][2]"
             con.execute(f'UPDATE "{table}" SET time = {nearest} WHERE _naive = 2 AND _artifact = {artifact}', [around])
 
 

@@ -114,7 +114,7 @@ def _encoding(head: bytes) -> str:
     even, odd = head[0::2], head[1::2]
     if len(head) >= 16 and 0 not in even and odd.count(0) > len(odd) * 0.9:  # noqa: PLR2004 - two words of ASCII at least
         return "utf-16-le"
-    if len(head) >= 16 and 0 not in odd and even.count(0) > len(even) * 0.9:  # noqa: PLR2004
+    if len(head) >= 16 and 0 not in odd and even.count(0) > len(even) * 0.9:  # noqa: PLR2004 - as above
         return "utf-16-be"
     return ""
 
@@ -253,7 +253,7 @@ def _held(stream: Stream) -> IO[bytes]:
 def _tar_members(stream: Stream, outer: tuple[str, ...], budget: _Budget) -> Iterator[tuple[str, str, Unpacked]]:
     compression = "+".join(outer)
     # tarfile wants a file object and calls nothing but read when the mode says that it is a stream.
-    with tarfile.open(fileobj=stream, mode="r|") as archive:  # type: ignore[call-overload]
+    with tarfile.open(fileobj=stream, mode="r|") as archive:  # type: ignore[call-overload]  # it only reads
         for number, info in enumerate(archive):
             if number >= MAX_MEMBERS:
                 yield "", compression, _too_many("more", budget)
