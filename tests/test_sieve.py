@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +11,10 @@ from hypothesis import strategies as st
 from kyumei.store.lines import KEPT, MAX_LINE, batches, blocks
 from kyumei.store.sieve import MAX_RECORD_LINES, Kept, sift
 
-NEEDLES = ("2025-02-06T05:1", "2025-02-06T05:2", " 14:1", "T14:1", "2025:14:1")
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+NEEDLES = ("2025-02-06T05:1", "2025-02-06T05:20", " 14:1", "T14:1", "2025:14:1", "1738819", "173882", "zz")
 PIECES = (
     "2025-02-06T05:1",
     "2025-02-06T05:3",
@@ -20,11 +24,16 @@ PIECES = (
     ":14:1",
     "2025:14:1",
     "T14:1",
+    "2025-02-06T05:20",
+    "11738819",
+    "1738820",
+    "1738830",
     "\r",
     "\0",
     "\xff",
     "é",
     "a",
+    "zz",
     "",
 )
 BEGINS = re.compile(rb"[0-9]{4}-")
@@ -37,25 +46,32 @@ def chunked(text: bytes, size: int) -> list[bytes]:
     return [text[start : start + size] for start in range(0, len(text), size)]
 
 
-def slowly(text: bytes, begins: re.Pattern[bytes] | None) -> list[Kept]:
-    """The records that hold a needle, found by looking at every line."""
+def slowly(text: bytes, begins: re.Pattern[bytes] | None, needles: Sequence[str]) -> list[Kept]:
+    """The records that hold a needle, or all, found by looking at every line."""
     found: list[tuple[int, list[bytes]]] = []
     split = text.split(b"\n")
     for number, line in enumerate(split[:-1] if split[-1] == b"" else split, start=1):
         if not found or begins is None or begins.match(line):
             found.append((number, []))
         found[-1][1].append(line)
-    wanted = [needle.encode() for needle in NEEDLES]
+    wanted = [needle.encode() for needle in needles] or [b""]
     return [Kept(number, b"\n".join(own)) for number, own in found if any(needle in line for line in own for needle in wanted)]
 
 
-@given(lines, st.integers(1, 60), st.booleans(), st.booleans(), st.booleans())
-def test_keeps_what_a_look_at_every_line_keeps(texts: list[str], size: int, ended: bool, records: bool, again: bool) -> None:  # noqa: FBT001 - drawn by the test
+@given(lines, st.integers(1, 60), st.booleans(), st.booleans(), st.booleans(), st.sampled_from([NEEDLES, ()]))
+def test_keeps_what_a_look_at_every_line_keeps(
+    texts: list[str],
+    size: int,
+    ended: bool,  # noqa: FBT001 - drawn by the test, as those below
+    records: bool,  # noqa: FBT001
+    again: bool,  # noqa: FBT001
+    needles: tuple[str, ...],
+) -> None:
     """Same records, same numbers, for lines and for records of several lines, counted as they pass or afterwards."""
     text = "\n".join(texts).encode("latin-1") + (b"\n" if ended and texts else b"")
     begins = BEGINS if records else None
     recount = (lambda start, end: text[start:end].count(b"\n")) if again else None
-    assert list(sift(chunked(text, size), NEEDLES, begins, recount)) == slowly(text, begins)
+    assert list(sift(chunked(text, size), needles, begins, recount)) == slowly(text, begins, needles)
 
 
 def test_a_line_that_is_too_long_is_kept_and_breaks_nothing() -> None:

@@ -14,7 +14,18 @@ from kyumei.errors import ConfigError
 from kyumei.store.identify import Identity, identify
 from kyumei.store.lines import decode
 from kyumei.store.part import Part, heads, layouts
-from kyumei.store.take import ONE_DOCUMENT, STEP, exactly, insert_all, is_for_bulk, line_ends, take_bulk, take_document, take_window
+from kyumei.store.take import (
+    ONE_DOCUMENT,
+    STEP,
+    exactly,
+    has_guests,
+    insert_all,
+    is_for_bulk,
+    line_ends,
+    take_bulk,
+    take_document,
+    take_records,
+)
 from kyumei.store.unpack import members
 
 if TYPE_CHECKING:
@@ -172,9 +183,9 @@ def _pick(con: duckdb.DuckDBPyConnection, part: Part, stream: Unpacked, window: 
         if prefixes and part.far:
             part.passed_over = True
             return
-        if prefixes and shape == "lines":
-            plain = not (part.artifact.compression or part.artifact.member or stream.encoding)
-            take_window(con, part, chunks, prefixes, partial(line_ends, part.artifact.path) if plain else None)
+        if shape == "lines" and (prefixes or (heads(part) and not has_guests(part))):
+            plain = bool(prefixes) and not (part.artifact.compression or part.artifact.member or stream.encoding)
+            take_records(con, part, chunks, prefixes, partial(line_ends, part.artifact.path) if plain else None)
         elif not (is_for_bulk(part, stream) and take_bulk(con, part)):
             insert_all(con, part, exactly(part, chunks, prefixes))
     part.trouble = part.trouble or stream.trouble

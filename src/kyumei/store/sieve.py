@@ -8,6 +8,7 @@ lines holds the substring. Bytes are looked at as they are: nothing about their 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from os.path import commonprefix
 from typing import TYPE_CHECKING
 
 from kyumei.store.lines import KEPT, MAX_LINE, Block, blocks
@@ -20,8 +21,8 @@ MAX_RECORD_LINES = 2_000
 """Lines that one record may take up; what follows starts a record of its own."""
 MAX_WAIT = 4 * 1024 * 1024
 """Bytes of a record whose end is waited for."""
-SHORTEST = 5
-"""Bytes of a substring from which its ends are looked at separately."""
+SHORTEST = 3
+"""Bytes that are searched for at least: shorter ones stand everywhere."""
 
 
 @dataclass(frozen=True)
@@ -46,13 +47,16 @@ class _Family:
     def holds(self, data: bytes, at: int) -> bool:
         """Whether a member stands around the core that was found at ``at``."""
         end = at + len(self.core)
-        return any(at >= before and data[at - before : end + after] in found for (before, after), found in self.members.items())
+        for (before, after), found in self.members.items():  # noqa: SIM110 - any() is twice as slow, and this runs for every candidate
+            if at >= before and data[at - before : end + after] in found:
+                return True
+        return False
 
 
 def sift(
     chunks: Iterable[bytes], needles: Sequence[str], begins: re.Pattern[bytes] | None, recount: Callable[[int, int], int] | None = None
 ) -> Iterator[Kept]:
-    """The records of a stream that hold one of the substrings, and every line that is too long.
+    """The records of a stream that hold one of the substrings (all of them when there are none), and every line that is too long.
 
     ``begins`` matches the first line of a record; null when every line is one. Line ends are counted as they pass, or, where the stream can
     be had again, by ``recount(start, end)`` between two of its offsets, and only once a record is kept: most files hold none.
@@ -60,7 +64,7 @@ def sift(
     families = _families(needles)
     number, counted, open_end = 1, 0, False
     for block in _whole_records(blocks(chunks), begins):
-        starts = [0] if block.length else _starts(block.data, families)
+        starts = _starts(block.data, families) if families and not block.length else [0]
         if open_end and begins and not block.length and not begins.match(block.data):
             starts = [0, *starts]
         if not starts and recount:
@@ -69,24 +73,32 @@ def sift(
             number += recount(counted, block.offset)
         if block.length:
             yield Kept(number, block.data, block.length)
+            number += 1
         else:
-            open_end = yield from _kept(block.data, starts, begins, number)
-        number += 1 if block.length else block.data.count(b"\n") + 1
+            spans = _spans(block.data, starts, begins) if families else _all_spans(block.data, begins)
+            open_end = yield from _kept(block.data, spans, number)
+            number += block.data.count(b"\n") + 1
         counted = block.offset + block.size + 1
 
 
 def _families(needles: Sequence[str]) -> list[_Family]:
-    """The searches that find every needle: those that differ at their ends only, or before an end that they share, need but one."""
-    cores: dict[bytes, dict[tuple[int, int], set[bytes]]] = {}
+    """The searches that find every needle: those that differ in their first byte or in the digits at their end need but one."""
+    found: dict[bytes, dict[tuple[int, int], set[bytes]]] = {}
     raws = [needle.encode() for needle in needles]
-    margin = 1 if all(len(raw) >= SHORTEST for raw in raws) else 0
-    inner = sorted({raw[margin : len(raw) - margin] for raw in raws}, key=len)
-    for raw in raws:
-        own = raw[margin : len(raw) - margin]
-        core = next(core for core in inner if own.endswith(core))
-        shape = (len(raw) - margin - len(core), margin)
-        cores.setdefault(core, {}).setdefault(shape, set()).add(raw)
-    return [_Family(core, {shape: frozenset(found) for shape, found in members.items()}) for core, members in cores.items()]
+    shared = commonprefix([needle for needle in needles if needle.isdigit()]).encode()  # noqa: RUF071 - digits, no paths
+    cores = {raw: shared if raw.isdigit() and len(shared) > SHORTEST else _core(raw) for raw in raws}
+    shortest_first = sorted(set(cores.values()), key=len)
+    for raw, own in cores.items():
+        core = next(core for core in shortest_first if own.endswith(core))
+        before = raw.index(own) + len(own) - len(core)
+        found.setdefault(core, {}).setdefault((before, len(raw) - before - len(core)), set()).add(raw)
+    return [_Family(core, {shape: frozenset(members) for shape, members in shapes.items()}) for core, shapes in found.items()]
+
+
+def _core(raw: bytes) -> bytes:
+    """The part of a needle that is searched for: all but its first byte and the digits at its end, which tell minutes."""
+    core = raw[1:].rstrip(b"0123456789")
+    return core if len(core) >= SHORTEST else raw[1:-1] if len(raw) >= SHORTEST + len("12") else raw
 
 
 def _starts(data: bytes, families: Iterable[_Family]) -> list[int]:
@@ -113,22 +125,38 @@ def _long_lines(data: bytes) -> Iterator[int]:
         at += len(line) + 1
 
 
-def _kept(data: bytes, starts: Sequence[int], begins: re.Pattern[bytes] | None, number: int) -> Generator[Kept, None, bool]:
-    """The records of the lines at ``starts``; ``number`` is that of the first line. Returns whether the last record is among them."""
-    until, counted = 0, 0
+def _kept(data: bytes, spans: Iterable[tuple[int, int]], number: int) -> Generator[Kept, None, bool]:
+    """What lies between the offsets; ``number`` is that of the first line. Returns whether the end of the block is kept."""
+    counted, last = 0, -1
+    for start, end in spans:
+        number += data.count(b"\n", counted, start)
+        counted, last = start, end
+        if end - start > MAX_LINE and data.find(b"\n", start, end) < 0:
+            yield Kept(number, data[start : start + KEPT], end - start)
+        else:
+            yield Kept(number, data[start:end])
+    return last == len(data)
+
+
+def _spans(data: bytes, starts: Iterable[int], begins: re.Pattern[bytes] | None) -> Iterator[tuple[int, int]]:
+    """Where the records of the lines at ``starts`` begin and end."""
+    until = 0
     for start in starts:
         if start < until:
             continue
         until = start if begins is None else _first_line(data, start, until, begins)
         for end in _pieces(data, until, begins):
-            number += data.count(b"\n", counted, until)
-            counted = until
-            if end - until > MAX_LINE and data.find(b"\n", until, end) < 0:
-                yield Kept(number, data[until : until + KEPT], end - until)
-            else:
-                yield Kept(number, data[until:end])
+            yield until, end
             until = end + 1
-    return until > len(data)
+
+
+def _all_spans(data: bytes, begins: re.Pattern[bytes] | None) -> Iterator[tuple[int, int]]:
+    """Where all records begin and end."""
+    until = 0
+    while until <= len(data):
+        for end in _pieces(data, until, begins):
+            yield until, end
+            until = end + 1
 
 
 def _pieces(data: bytes, at: int, begins: re.Pattern[bytes] | None) -> Iterator[int]:

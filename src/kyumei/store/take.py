@@ -94,20 +94,23 @@ def take_bulk(con: duckdb.DuckDBPyConnection, part: Part) -> bool:
     return True
 
 
-def take_window(
+def has_guests(part: Part) -> bool:
+    """Whether records of single lines stand among records of several; they are taken out of the lines before those are joined."""
+    return any(discover.formats()[name].layout.head is None for name in part.others)
+
+
+def take_records(
     con: duckdb.DuckDBPyConnection,
     part: Part,
     chunks: Iterable[bytes],
     prefixes: tuple[str, ...],
     recount: Callable[[int, int], int] | None,
 ) -> None:
-    """Pick the records that hold one of the prefixes."""
+    """Take the records that hold one of the prefixes, or all of them when there are none."""
     head = heads(part)
     begins = re.compile(head.encode()) if head else None
     found = sift(chunks, prefixes, begins, recount)
-    # A guest whose records are single lines is taken out of the file before lines are joined.
-    guests = any(discover.formats()[name].layout.head is None for name in part.others)
-    if begins is None or guests:
+    if begins is None or has_guests(part):
         insert_all(con, part, (line for kept in found for line in _lines_of(part, kept)))
     else:
         insert_all(con, part, (record for kept in found if (record := _record_of(part, kept))))
