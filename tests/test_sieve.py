@@ -59,12 +59,12 @@ def slowly(text: bytes, begins: re.Pattern[bytes] | None, needles: Sequence[str]
 
 
 @given(lines, st.integers(1, 60), st.booleans(), st.booleans(), st.booleans(), st.sampled_from([NEEDLES, ()]))
-def test_keeps_what_a_look_at_every_line_keeps(
+def test_keeps_what_a_look_at_every_line_keeps(  # noqa: PLR0913 - what is drawn
     texts: list[str],
     size: int,
-    ended: bool,  # noqa: FBT001 - drawn by the test, as those below
-    records: bool,  # noqa: FBT001
-    again: bool,  # noqa: FBT001
+    ended: bool,  # noqa: FBT001 - drawn by the test
+    records: bool,  # noqa: FBT001 - drawn, too
+    again: bool,  # noqa: FBT001 - drawn, too
     needles: tuple[str, ...],
 ) -> None:
     """Same records, same numbers, for lines and for records of several lines, counted as they pass or afterwards."""

@@ -19,7 +19,7 @@ import pytest
 import zstandard
 
 from kyumei.errors import PathError
-from kyumei.store import lines, parse, take, unpack
+from kyumei.store import lines, parse, sieve, take, unpack
 from kyumei.store.inflate import KINDS, Stream, inflated
 from kyumei.store.lines import batches
 from kyumei.store.unpack import members
@@ -110,7 +110,7 @@ def test_a_guest_ends_the_record_that_it_stands_in(root: Path) -> None:
 @pytest.mark.usefixtures("reader")
 def test_a_long_line_ends_the_record_that_it_stands_in(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is unread under its own number, and the lines after it keep theirs."""
-    for module in (lines, take):
+    for module in (lines, sieve, take):
         monkeypatch.setattr(module, "MAX_LINE", 1000)
     (root / "app.log").write_bytes(TRACEBACK + b"x" * 5000 + b"\nKeyError: 18\n" + TRACEBACK)
     found = read(root)["app.log"]
