@@ -22,7 +22,7 @@ ACCOUNT = "123456789012"
 TOKYO = timezone(timedelta(hours=9))
 START = datetime(2025, 2, 5, 15, tzinfo=UTC)
 """Midnight in Tokyo."""
-LENGTH = timedelta(hours=24)
+DAY = timedelta(days=1)
 MOMENT = START + timedelta(hours=14, minutes=32)
 DOWN = timedelta(minutes=10)
 BAD_GATEWAY, FAULT = 502, 500
@@ -37,7 +37,7 @@ FILES = {
     "waf": ("waf/waf-1.log", "waf/waf-2.log", "waf/waf-3.log", "waf/waf-4.log"),
     "app": ("web/app/app.log.1", "web/app/app.log"),
 }
-"""The files of each kind from the oldest on, each over an equal part of the day.
+"""The files of each kind from the oldest on, each over an equal part of the time.
 
 Their names tell no time, so all of them must be looked into.
 """
@@ -95,13 +95,14 @@ class Request:
     number: int
 
 
-def requests(count: int, seed: int = 0) -> Iterator[Request]:
-    """``count`` requests evenly over the day."""
+def requests(count: int, days: int = 1, seed: int = 0) -> Iterator[Request]:
+    """``count`` requests evenly over so many days; the incident is on the middle one."""
     chance = Random(seed)
-    step = LENGTH / max(count, 1)
+    start = START - timedelta(days=days // 2)
+    step = days * DAY / max(count, 1)
     clients = [f"{net}.{host}" for net in ("192.0.2", "198.51.100", "203.0.113") for host in range(1, 255)]
     for number in range(count):
-        at = START + step * number
+        at = start + step * number
         draw = chance.random()
         called = draw < CALLED
         method, path = CALLS[number % len(CALLS)] if called else PAGES[number % len(PAGES)]
@@ -221,13 +222,13 @@ def app_lines(one: Request) -> str:
     return text
 
 
-def generate(folder: Path, megabytes: int, *, packed: bool = False, seed: int = 0) -> int:
+def generate(folder: Path, megabytes: int, *, days: int = 1, packed: bool = False, seed: int = 0) -> int:
     """Write about ``megabytes`` of text below ``folder``; answers the bytes of text written."""
     count = max(1, megabytes * 1_000_000 // BYTES_A_REQUEST)
     written = 0
     with ExitStack() as stack:
         sinks = {kind: [stack.enter_context(_sink(folder / name, packed=packed)) for name in names] for kind, names in FILES.items()}
-        for one in requests(count, seed):
+        for one in requests(count, days, seed):
             for kind, text in texts(one):
                 data = text.encode()
                 written += len(data)

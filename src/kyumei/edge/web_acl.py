@@ -95,9 +95,11 @@ def resources(view: View, operation: str, key: str) -> Iterator[tuple[Object, Ci
 
 def web_acl(view: View, arn: str | None) -> WebAcl | None:
     """The web ACL of this ARN, if the case holds it."""
-    return next(
-        (WebAcl(found, citation) for found, citation in resources(view, "get-web-acl", "WebACL") if arn and found.get("ARN") == arn), None
-    )
+    for operation in ("get-web-acl", "get-web-acl-for-resource"):
+        for found, citation in resources(view, operation, "WebACL"):
+            if arn and found.get("ARN") == arn:
+                return WebAcl(found, citation)
+    return None
 
 
 def rule_named(acl: WebAcl, name: str | None) -> Object | None:

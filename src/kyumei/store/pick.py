@@ -143,7 +143,7 @@ def far_from(window: Window, part: Part, head: bytes, pieces: tuple[bytes, ...])
     for piece in (head[:PIECE], *pieces):
         times = [
             row["time"]
-            for line in decode(piece).split("\n")[1:40]
+            for line in decode(piece).split("\n")[1:12]
             if isinstance(row := layout.read(line), dict) and row["_naive"] < YEARLESS
         ]
         known = [time.replace(tzinfo=UTC) for time in times if time is not None]
