@@ -281,7 +281,7 @@ def _unpacked(path: Path, opener: object) -> bytes:
 
 def test_no_file_holds_a_home_folder() -> None:
     """A path of one machine has no place in the project; the accounts that servers run under may stand in logs."""
-    home = re.compile(r"/home/(?!ubuntu|ec2-user|app|deploy)[a-z][\w-]*/|/Users/[A-Za-z][\w-]*/|/root/\.|C:\\Users\\")
+    home = re.compile(r"/home/(?!ubuntu|ec2-user|app|deploy)[a-z][\w-]*/|/Users/[A-Za-z][\w-]*/|/(?:root)/\.|C:\\Users\\")
     texts = {name: text for name, text in _texts().items() if name != _name(Path(__file__))}
     assert {name: found[0] for name, text in texts.items() if (found := home.findall(text))} == {}
 
