@@ -237,6 +237,7 @@ def assert_line_and_hint(err: str, complaint: str) -> None:
         (UnreachableError("Athena did not answer", "check the network"), 3, "Athena"),
         (PathError("no file a\x1b]0;owned\x07\nb", "look again"), 2, r"no file a\x1b]0;owned\x07 b"),
         (RuntimeError("boom\nand more"), 2, "internal error: RuntimeError: boom and more"),
+        (OSError(28, "No space left on device", "cache.duckdb"), 2, "No space left on device: cache.duckdb"),
     ],
 )
 def test_an_error_is_one_line_and_a_hint(

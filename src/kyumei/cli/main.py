@@ -107,8 +107,17 @@ def _refuse(message: str, hint: str, code: int) -> int:
     return code
 
 
+OUTSIDE = {"IOException": "is the disk full?", "OutOfMemoryException": "ask about a shorter time, or free some memory"}
+"""Faults of DuckDB that are the machine's, by the name of their type: the engine is not loaded for an error message."""
+
+
 def _fault(error: Exception, arguments: list[str]) -> int:
-    """A fault of ours in one line; where it is only for those who ask."""
+    """A fault of the machine or of ours in one line; where it is only for those who ask."""
+    if isinstance(error, OSError):
+        where = f": {error.filename}" if error.filename else ""
+        return _refuse(f"{error.strerror or error}{where}", "did the file vanish meanwhile, or is the disk full?", WRONG)
+    if type(error).__name__ in OUTSIDE:
+        return _refuse(str(error).splitlines()[0], OUTSIDE[type(error).__name__], WRONG)
     if "--verbose" in arguments:
         import traceback  # noqa: PLC0415 - only a failing command pays for it
 
