@@ -265,7 +265,7 @@ def test_stamps_are_few(name: str) -> None:
     """A short window asks for few substrings, for each of them costs time; and a record far from it holds none."""
     moment = datetime(2025, 2, 6, 5, 32, 10, tzinfo=UTC)
     texts = _layout(name).stamps(Window(moment - timedelta(minutes=5), moment + timedelta(minutes=5)), [timedelta(hours=9)])
-    assert 0 < len(texts) <= 10
+    assert 0 < len(texts) <= 40
     assert not any(
         text in line for text in texts for line in [line.replace("14:32:10", "21:05:59") for line in TIMES[name]] if " PM " not in line
     )

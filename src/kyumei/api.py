@@ -127,7 +127,7 @@ def _refuse_empty(case: Case, root: Path) -> None:
     if count == 0:
         message = f"the folder holds no files: {root}"
         raise PathError(message, "put log files there, or give the folder that holds them")
-    if count == troubled:
+    if count == troubled and not case.value("SELECT count(*) FROM (SELECT 1 FROM _records LIMIT 1)"):
         message = f"none of the {count} files in {root} can be read: {first}"
         raise PathError(message, "check the permissions and that the files are logs")
 

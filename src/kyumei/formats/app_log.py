@@ -18,6 +18,7 @@ from kyumei.contracts import Format
 from kyumei.layouts import stamps
 from kyumei.layouts.app_requests import ACCESS, ERROR, IDS, LOGFMT, PAIRS
 from kyumei.layouts.app_shapes import HEAD, LEVEL, MIDDLE, OPENINGS
+from kyumei.layouts.casts import MONTHS
 from kyumei.layouts.text import Text
 from kyumei.layouts.text_shapes import first_shape, without_colour
 from kyumei.model.table import Column, Kind, Link, Table
@@ -103,19 +104,26 @@ def _is_syslog(line: str) -> bool:
     return found is not None and LEVEL.python(found["tag"]) is None and bool(found["offset"] or found["process"])
 
 
-def _time_of_day(window: Window, offsets: Sequence[timedelta]) -> tuple[str, ...]:
-    """The hours and minutes of the window, whatever stands before them: the shapes write their dates in a dozen ways."""
-    parts = {text.partition("T")[2] for text in stamps.ISO.find(window, offsets)}
-    if not parts or "" in parts:
-        return ()
-    halves = {f"T{(int(part[:2]) + 11) % 12 + 1:02}{part[2:]}" for part in parts}
-    return tuple(sorted({lead + part for part in parts for lead in "T :"} | halves))
+def _dated(window: Window, offsets: Sequence[timedelta]) -> tuple[str, ...]:
+    """The beginnings of the window's times in each way in which the shapes write a date, some of them on a clock of twelve hours."""
+    found: set[str] = set()
+    for text in stamps.ISO.find(window, offsets):
+        date, _, clock = text.partition("T")
+        if not clock:
+            return ()
+        year, month, day = date.split("-")
+        name, half = MONTHS[int(month) - 1], f"{(int(clock[:2]) + 11) % 12 + 1:02}{clock[2:]}"
+        padded = {f"{int(day)}", f"{int(day):2}", day}
+        dates = {date, f"{year}/{month}/{day}", f"{year}/{month}/{day} -", f"{day}/{name}/{year}", f"{day}-{name}-{year}", f"{month}{day}"}
+        found |= {f"{written} {clock}" for written in dates | {f"{name} {one}" for one in padded}}
+        found |= {f"{date}T{clock}", f"{day}/{name}/{year}:{clock}", f"{date}T{half}", f"{date} {half}"}
+    return tuple(sorted(found))
 
 
 LAYOUT = Text(
     columns=TABLE.columns,
     shapes=OPENINGS,
-    written=(stamps.Stamp("time of day", _time_of_day),),
+    written=(stamps.Stamp("any date", _dated),),
     head=HEAD,
     looks=(*LOGFMT, MIDDLE, ACCESS, *PAIRS, *IDS, ERROR),
     defaults={"server": ""},
