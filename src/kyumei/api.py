@@ -104,20 +104,14 @@ def _open(root: Path, window: Window | None, moment: datetime | None, zone: str 
         """The zones that a clock without one may keep, as far as anything hints at them."""
         spoken = ZoneInfo(zone).utcoffset(reference) if zone and reference and "/" in zone else None
         told = [ZoneInfo(name).utcoffset(reference) for name in read_settings(root).zones.values()] if reference else []
-        hints = {timedelta(0), *identity.offsets, *_SEEN.get(root, set()), *(offset for offset in (spoken, *told) if offset is not None)}
-        _SEEN.setdefault(root, set()).update(identity.offsets)
+        hints = {timedelta(0), *identity.offsets, *(offset for offset in (spoken, *told) if offset is not None)}
         return tuple(sorted(hints))
 
     def settle(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
         clocks.settle(con, settings, reference)
 
-    _SEEN.pop(root, None)
     year = reference.astimezone(UTC).year if reference else None
     return open_case(root, window.widened(MARGIN) if window else None, settle, offsets, key=f"{year}|{zone}", cache=cache)
-
-
-_SEEN: dict[Path, set[timedelta]] = {}
-"""Zones met in the files of a case that is being opened: a zone in one log is a hint for its neighbours."""
 
 
 def _refuse_empty(case: Case, root: Path) -> None:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 MAX_LINE = 2 * 1024 * 1024
 """Bytes of a line that are read; longer ones are no log record that AWS writes (1 MB at most)."""
+BLANKS = " \t\v\f\r"
+"""A line of nothing but these is blank."""
 KEPT = 64 * 1024
 """Bytes that are kept of a longer line, to be shown as unread."""
 BOM = b"\xef\xbb\xbf"

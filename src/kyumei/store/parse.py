@@ -16,6 +16,7 @@ from kyumei.contracts import Refused
 from kyumei.formats.resource_snapshot import snapshot_rows
 from kyumei.layouts.casts import quoted
 from kyumei.model.table import LINEAGE, Kind
+from kyumei.store.lines import BLANKS
 from kyumei.store.pick import heads
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 MAX_RECORD_LINES = 2_000
 """Lines that one record may take up; what follows starts a record of its own, and is unread if no format claims it."""
 CHUNK_ROWS = 20_000
-BLANKS = " \t\v\f\r"
 BLANK = f"trim(text, {' || '.join(f'chr({ord(one)})' for one in BLANKS)}) = ''"
 """A line of nothing but these is blank: it is no record, and inside a record it is an empty line."""
 BULK_ROWS = 4_000

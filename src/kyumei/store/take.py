@@ -16,7 +16,7 @@ import duckdb
 
 from kyumei import discover
 from kyumei.layouts.casts import quoted
-from kyumei.store.lines import MAX_LINE, batches, decode
+from kyumei.store.lines import BLANKS, MAX_LINE, batches, decode
 from kyumei.store.part import heads
 from kyumei.store.sieve import Kept, sift
 from kyumei.store.unpack import members
@@ -45,8 +45,6 @@ MOST_HELD = 8 * 1024 * 1024
 """Characters held before they are handed over, however few the lines."""
 STEP = 64 * 1024
 """Bytes read at once: they stay in the processor's cache, and larger pieces are twice as slow."""
-BLANKS = " \t\v\f\r"
-"""See ``parse.BLANKS``."""
 _MISREAD = re.compile("[*?\\[\\]{}\udc80-\udcff]|://|^-$")
 """What in a path DuckDB would take for a pattern or an address, or could not be told."""
 
