@@ -15,6 +15,7 @@ from kyumei.store.cite import cite
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from datetime import datetime
     from pathlib import Path
 
     from kyumei.store.case import Case
@@ -27,12 +28,13 @@ SPLIT = frozenset({"lines", "export"})
 
 @dataclass(frozen=True)
 class Entry:
-    """One row or unread line: which lines it takes up, and its text."""
+    """One row or unread line: which lines it takes up, and its text; null where the row does not keep it."""
 
     line: int
     span: int
-    text: str
+    text: str | None
     table: str | None
+    time: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -66,13 +68,15 @@ def files(case: Case) -> dict[str, File]:
     """Every file of a case by name, with what became of its lines."""
     entries: dict[int, list[Entry]] = {}
     tables = " UNION ALL ".join(
-        f"SELECT _artifact, _line, _span, '{name}' AS name FROM \"{name}\" WHERE _via IS NULL" for name in discover.formats()
+        f"SELECT _artifact, _line, _span, '{name}' AS name, {'time' if 'time' in leaf.table else 'NULL'} AS time "
+        f'FROM "{name}" WHERE _via IS NULL'
+        for name, leaf in discover.formats().items()
     )
     texts = {(row["_artifact"], row["_line"]): row["text"] for row in case.rows("SELECT DISTINCT ON (_artifact, _line) * FROM _records")}
     for row in case.rows(tables):
-        text = texts.get((row["_artifact"], row["_line"]), "")
-        entries.setdefault(row["_artifact"], []).append(Entry(row["_line"], row["_span"], text, row["name"]))
-    for row in case.rows("SELECT * FROM unread"):
+        text = texts.get((row["_artifact"], row["_line"]))
+        entries.setdefault(row["_artifact"], []).append(Entry(row["_line"], row["_span"], text, row["name"], row["time"]))
+    for row in case.rows("SELECT * FROM headers UNION ALL SELECT _artifact, _line, text FROM unread"):
         entries.setdefault(row["_artifact"], []).append(Entry(row["_line"], 1, row["text"], None))
     return {
         row["name"]: File(
@@ -143,6 +147,11 @@ def _altered(file: File, lines: list[str], longest: int) -> Iterator[str]:
     for entry in file.entries:
         block = ["" if is_blank(line) else line for line in lines[entry.line - 1 : entry.line - 1 + entry.span]]
         text = "\n".join(block)
+        if entry.text is None:
+            read = discover.formats()[str(entry.table)].layout.read(text) if entry.span == 1 else {}
+            if not isinstance(read, dict) or read.get("time") != entry.time:
+                yield f"line {entry.line} is {text[:80]!r}, of which no row with the time {entry.time} can come"
+            continue
         if file.shape == "export" and text.endswith(entry.text.partition("\n")[0] if entry.span == 1 else entry.text.partition("\n")[2]):
             continue
         if len(text.encode()) > longest and entry.table is None and text.startswith(entry.text[:16]):

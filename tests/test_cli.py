@@ -114,7 +114,21 @@ def test_every_option_reaches_the_investigation(api: Callable[[Investigation], F
     fake = api(HEALTHY)
     options = "--status 403 --method GET --path /x --host shop.example.com --at 14:32 --zone Asia/Tokyo --client 203.0.113.9"
     assert (
-        main(["investigate", "logs", *options.split(), "--request-id", "1-a", "--now", "2025-02-07T00:00:00Z", "--cache", str(tmp_path)])
+        main(
+            [
+                "investigate",
+                "logs",
+                *options.split(),
+                "--request-id",
+                "1-a",
+                "--now",
+                "2025-02-07T00:00:00Z",
+                "--top",
+                "3",
+                "--cache",
+                str(tmp_path),
+            ]
+        )
         == 0
     )
     assert fake.asked == {
@@ -122,6 +136,7 @@ def test_every_option_reaches_the_investigation(api: Callable[[Investigation], F
         "symptom": None,
         "now": datetime(2025, 2, 7, tzinfo=UTC),
         "cache": tmp_path,
+        "top": 3,
         "options": {
             "status": "403",
             "method": "GET",

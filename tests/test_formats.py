@@ -86,21 +86,21 @@ def connection() -> duckdb.DuckDBPyConnection:
     return con
 
 
-def in_bulk(leaf: Format, texts: Sequence[str]) -> list[dict[str, Any]]:
-    """What the bulk reader answers for the texts, in their order."""
+def in_bulk(leaf: Format, texts: Sequence[str], sample: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """What the bulk reader, made for the sample, answers for the texts, in their order."""
     con = connection()
     con.execute("CREATE OR REPLACE TEMP TABLE records (_artifact INTEGER, _line BIGINT, text VARCHAR)")
     con.execute("INSERT INTO records SELECT 7, unnest(?::BIGINT[]), unnest(?::VARCHAR[])", [list(range(len(texts))), list(texts)])
-    found = con.execute(f"SELECT * FROM ({leaf.layout.bulk('records')}) ORDER BY _line")
+    found = con.execute(f"SELECT * FROM ({leaf.layout.bulk('records', sample)}) ORDER BY _line")
     names = [column[0] for column in found.description or []]
     return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
 
-def assert_equal(leaf: Format, texts: Sequence[str]) -> int:
-    """Hold the bulk reader against the exact one; answers how many records it read."""
+def assert_equal(leaf: Format, texts: Sequence[str], sample: Sequence[str] = ()) -> int:
+    """Hold the bulk reader, made for the sample, against the exact one; answers how many records it read."""
     sure = 0
     texts = [text for text in texts if not _unstorable(text)]
-    bulk = in_bulk(leaf, texts)
+    bulk = in_bulk(leaf, texts, sample)
     assert [row["_line"] for row in bulk] == list(range(len(texts))), "the bulk reader answers each record once"
     for row, text in zip(bulk, texts, strict=True):
         answer = leaf.layout.read(text)
@@ -164,12 +164,25 @@ def test_bulk_reader_equals_exact_reader(name: str) -> None:
     assert assert_equal(leaf, texts) > 0
 
 
+@pytest.mark.parametrize("path", LOGS, ids=_name)
+def test_bulk_reader_made_for_one_log_equals_exact_reader_on_all(path: Path) -> None:
+    """A sample leaves shapes out, and never makes another row; what it shows itself is read as without it."""
+    leaf = discover.formats()[path.parent.name]
+    own = [text for _, text in records(path) if not _unstorable(text)]
+    others = [text for other in sorted(path.parent.glob("*.log")) if other != path for _, text in records(other)]
+    assert_equal(leaf, [*own, *others], own)
+    if any(row["_ok"] for row in in_bulk(leaf, own)):
+        assert any(row["_ok"] for row in in_bulk(leaf, own, own))
+
+
 @pytest.mark.parametrize("name", FORMATS)
-def test_bulk_columns_are_those_of_the_contract(name: str) -> None:
+@pytest.mark.parametrize("sampled", [False, True])
+def test_bulk_columns_are_those_of_the_contract(name: str, sampled: bool) -> None:  # noqa: FBT001 - a parameter of the test
     """Lineage first, then the table's columns in order with their kinds, then ``_ok``."""
     leaf = discover.formats()[name]
+    texts = [text for _, text in records(next(path for path in LOGS if path.parent.name == name))]
     in_bulk(leaf, ["x"])
-    described = connection().execute(f"DESCRIBE {leaf.layout.bulk('records')}").fetchall()
+    described = connection().execute(f"DESCRIBE {leaf.layout.bulk('records', texts if sampled else ())}").fetchall()
     assert [row[0] for row in described] == [
         "_artifact",
         "_line",
@@ -242,7 +255,9 @@ def test_bulk_reader_equals_exact_reader_on_damaged_records(name: str, seed: int
     chance = Random(seed)  # noqa: S311 - repeatable damage, no secret
     leaf = discover.formats()[name]
     texts = [text for path in sorted((FOLDER / name).glob("*.log")) for _, text in records(path) if not _unstorable(text)]
-    assert_equal(leaf, [damaged(chance, texts) for _ in range(100)])
+    broken = [damaged(chance, texts) for _ in range(100)]
+    assert_equal(leaf, broken)
+    assert_equal(leaf, broken, chance.sample(texts, min(3, len(texts))))
 
 
 @pytest.mark.parametrize("path", LOGS, ids=_name)

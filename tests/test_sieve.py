@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kyumei.store.lines import KEPT, MAX_LINE, batches, blocks
-from kyumei.store.sieve import MAX_RECORD_LINES, Kept, sift
+from kyumei.store.sieve import DENSE, MAX_RECORD_LINES, Kept, sift
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,20 +74,40 @@ def slowly(text: bytes, begins: re.Pattern[bytes] | None, needles: Sequence[str]
     return [Kept(number, b"\n".join(own)) for number, own in found if any(needle in line for line in own for needle in wanted)]
 
 
-@given(lines, st.integers(1, 60), st.booleans(), st.booleans(), st.booleans(), st.sampled_from([NEEDLES, ()]))
-def test_keeps_what_a_look_at_every_line_keeps(  # noqa: PLR0913 - what is drawn
+def numbered(found: Sequence[Kept]) -> list[tuple[int, bytes]]:
+    """Every line that was kept, with its number."""
+    return [(number, line) for one in found for number, line in enumerate(one.data.split(b"\n"), start=one.number)]
+
+
+@given(lines, st.integers(1, 300), st.booleans(), st.booleans())
+def test_keeps_what_a_look_at_every_line_keeps(
     texts: list[str],
     size: int,
     ended: bool,  # noqa: FBT001 - drawn by the test
     records: bool,  # noqa: FBT001 - drawn, too
-    again: bool,  # noqa: FBT001 - drawn, too
-    needles: tuple[str, ...],
 ) -> None:
-    """Same records, same numbers, for lines and for records of several lines, counted as they pass or afterwards."""
+    """Every record that holds a needle is kept whole; a neighbour may be, too, with its own number, and no more of them than pay."""
     text = "\n".join(texts).encode("latin-1") + (b"\n" if ended and texts else b"")
     begins = BEGINS if records else None
-    recount = (lambda start, end: text[start:end].count(b"\n")) if again else None
-    assert list(sift(chunked(text, size), needles, begins, recount)) == slowly(text, begins, needles)
+    found = numbered(list(sift(chunked(text, size), NEEDLES, begins)))
+    assert {*numbered(slowly(text, begins, NEEDLES))} <= {*found} <= {*numbered(slowly(text, begins, ()))}
+    assert found == sorted(set(found))
+    if begins is None:
+        assert len(found) <= (DENSE + 1) * sum(text.count(needle.encode()) for needle in NEEDLES)
+
+
+@given(lines, st.integers(1, 60), st.booleans(), st.booleans())
+def test_without_needles_every_record_comes_for_itself(
+    texts: list[str],
+    size: int,
+    ended: bool,  # noqa: FBT001 - drawn by the test
+    records: bool,  # noqa: FBT001 - drawn, too
+) -> None:
+    """Where records take up several lines; where every line is one, they come together."""
+    text = "\n".join(texts).encode("latin-1") + (b"\n" if ended and texts else b"")
+    begins = BEGINS if records else None
+    found, expected = list(sift(chunked(text, size), (), begins)), slowly(text, begins, ())
+    assert found == expected if records else numbered(found) == numbered(expected)
 
 
 def test_a_line_that_is_too_long_is_kept_and_breaks_nothing() -> None:
@@ -107,7 +127,9 @@ def test_a_record_without_end_is_cut_and_not_lost() -> None:
         assert b"\n".join(one.data for one in kept) == text.removesuffix(b"\n2025-02-07 next\n")
         ends = [one.number + one.data.count(b"\n") + 1 for one in kept]
         assert [one.number for one in kept] == [1, *ends[:-1]]
-        assert max(one.data.count(b"\n") for one in kept) < MAX_RECORD_LINES
+        every = list(sift(chunked(text, size), (), BEGINS))
+        assert b"\n".join(one.data for one in every) == text.removesuffix(b"\n")
+        assert max(one.data.count(b"\n") for one in every) < MAX_RECORD_LINES
 
 
 @given(st.binary(max_size=200), st.integers(1, 30))

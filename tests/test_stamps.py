@@ -20,29 +20,43 @@ def window(start: str, end: str) -> Window:
     return Window(datetime.fromisoformat(start).replace(tzinfo=UTC), datetime.fromisoformat(end).replace(tzinfo=UTC))
 
 
-TWENTY_MINUTES = window("2025-02-06T05:25:00", "2025-02-06T05:45:00")
+AN_HOUR = window("2025-02-06T05:25:00", "2025-02-06T06:15:00")
 
 
 @pytest.mark.parametrize(
-    ("stamp", "offset", "expected"),
+    ("stamp", "offset", "day", "tens"),
     [
-        (ISO, timedelta(0), ("2025-02-06T05:2", "2025-02-06T05:3", "2025-02-06T05:4")),
-        (ISO_SPACE, JST, ("2025-02-06 14:2", "2025-02-06 14:3", "2025-02-06 14:4")),
-        (SLASHED, JST, ("2025/02/06 14:2", "2025/02/06 14:3", "2025/02/06 14:4")),
-        (COMMON, JST, ("06/Feb/2025:14:2", "06/Feb/2025:14:3", "06/Feb/2025:14:4")),
-        (APACHE, JST, ("Feb 06 14:2", "Feb 06 14:3", "Feb 06 14:4")),
-        (EPOCH, JST, ("1738819", "1738820")),
-        (in_utc(ISO), JST, ("2025-02-06T05:2", "2025-02-06T05:3", "2025-02-06T05:4")),
+        (ISO, timedelta(0), "2025-02-06T", "05:2 05:3 05:4 05:5 06:0 06:1"),
+        (ISO_SPACE, JST, "2025-02-06 ", "14:2 14:3 14:4 14:5 15:0 15:1"),
+        (SLASHED, JST, "2025/02/06 ", "14:2 14:3 14:4 14:5 15:0 15:1"),
+        (COMMON, JST, "06/Feb/2025:", "14:2 14:3 14:4 14:5 15:0 15:1"),
+        (APACHE, JST, "Feb 06 ", "14:2 14:3 14:4 14:5 15:0 15:1"),
+        (EPOCH, JST, "17388", "19 20 21 22"),
+        (in_utc(ISO), JST, "2025-02-06T", "05:2 05:3 05:4 05:5 06:0 06:1"),
     ],
 )
-def test_ten_minutes_is_the_grain_of_a_short_window(stamp: Stamp, offset: timedelta, expected: tuple[str, ...]) -> None:
-    """The window of the incident, in each way to write it."""
-    assert substrings([stamp], TWENTY_MINUTES, [offset]) == expected
+def test_ten_minutes_is_the_grain_of_an_hour(stamp: Stamp, offset: timedelta, day: str, tens: str) -> None:
+    """An hour around the incident, in each way to write it."""
+    assert substrings([stamp], AN_HOUR, [offset]) == tuple(day + ten for ten in tens.split())
+
+
+def test_a_minute_is_the_grain_of_a_short_window() -> None:
+    """Ten of them are ten minutes."""
+    assert substrings([ISO], window("2025-02-06T05:28:30", "2025-02-06T05:41:00"), []) == (
+        "2025-02-06T05:28",
+        "2025-02-06T05:29",
+        "2025-02-06T05:3",
+        "2025-02-06T05:40",
+    )
 
 
 def test_syslog_days_are_met_however_they_are_padded() -> None:
     """RFC 3164 pads the day with a space; some daemons pad it with a zero or not at all."""
-    assert substrings([SYSLOG], window("2025-02-06T05:30:00", "2025-02-06T05:31:00"), []) == ("Feb  6 05:3", "Feb 06 05:3", "Feb 6 05:3")
+    assert substrings([SYSLOG], window("2025-02-06T05:30:00", "2025-02-06T05:31:00"), []) == (
+        "Feb  6 05:30",
+        "Feb 06 05:30",
+        "Feb 6 05:30",
+    )
 
 
 def test_whole_hours_days_and_months_stand_for_their_parts() -> None:
@@ -56,8 +70,9 @@ def test_whole_hours_days_and_months_stand_for_their_parts() -> None:
 
 
 def test_a_window_ends_before_its_end() -> None:
-    """The end is not in the window, so its ten minutes are not looked for."""
+    """The end is not in the window, so its minute is not looked for."""
     assert substrings([ISO], window("2025-02-06T05:30:00", "2025-02-06T05:40:00"), []) == ("2025-02-06T05:3",)
+    assert substrings([ISO], window("2025-02-06T05:30:00", "2025-02-06T05:31:00"), []) == ("2025-02-06T05:30",)
 
 
 def test_too_long_a_window_has_no_substring() -> None:

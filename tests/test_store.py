@@ -19,7 +19,7 @@ import pytest
 import zstandard
 
 from kyumei.errors import PathError
-from kyumei.store import lines, parse, sieve, take, unpack
+from kyumei.store import bulk_files, lines, parse, sieve, unpack
 from kyumei.store.inflate import KINDS, Stream, inflated
 from kyumei.store.lines import batches
 from kyumei.store.unpack import members
@@ -67,7 +67,7 @@ def reader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
     """Each way of reading in turn, whatever the size of the file."""
     way: str = request.param
     monkeypatch.setattr(parse, "BULK_ROWS", 1 if way == "bulk" else 1 << 40)
-    monkeypatch.setattr(take, "BULK_FROM", 1 if way == "bulk" else 1 << 40)
+    monkeypatch.setattr(bulk_files, "BULK_FROM", 1 if way == "bulk" else 1 << 40)
     return way
 
 
@@ -110,11 +110,11 @@ def test_a_guest_ends_the_record_that_it_stands_in(root: Path) -> None:
 @pytest.mark.usefixtures("reader")
 def test_a_long_line_ends_the_record_that_it_stands_in(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is unread under its own number, and the lines after it keep theirs."""
-    for module in (lines, sieve, take):
+    for module in (lines, sieve, bulk_files):
         monkeypatch.setattr(module, "MAX_LINE", 1000)
     (root / "app.log").write_bytes(TRACEBACK + b"x" * 5000 + b"\nKeyError: 18\n" + TRACEBACK)
     found = read(root)["app.log"]
-    assert [(entry.line, entry.text[:3]) for entry in found.unread if entry.line == 6] == [(6, "xxx")]
+    assert [(entry.line, (entry.text or "")[:3]) for entry in found.unread if entry.line == 6] == [(6, "xxx")]
     assert ("app_log", 8, 5) in tables(found)
 
 

@@ -24,7 +24,7 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kyumei.store import lines, parse, sieve, take
+from kyumei.store import bulk_files, lines, parse, sieve, stage
 from kyumei.store.unpack import Unpacked
 from tests import ledger
 
@@ -127,8 +127,8 @@ def _bounds() -> st.SearchStrategy[Bounds]:
     return st.builds(
         Bounds,
         bulk_rows=st.sampled_from((1, parse.BULK_ROWS)),
-        bulk_from=st.sampled_from((1, take.BULK_FROM)),
-        record_lines=st.sampled_from((3, parse.MAX_RECORD_LINES)),
+        bulk_from=st.sampled_from((1, bulk_files.BULK_FROM)),
+        record_lines=st.sampled_from((3, sieve.MAX_RECORD_LINES)),
         longest=st.sampled_from((3_000, lines.MAX_LINE)),
         chunk=st.sampled_from((7, 100, 1 << 20)),
     )
@@ -156,14 +156,15 @@ def test_no_line_is_lost_or_doubled(folder: dict[str, tuple[bytes, Callable[[byt
 def _faults(root: Path, cache_folder: Path, contents: dict[str, bytes], bounds: Bounds) -> list[str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(parse, "BULK_ROWS", bounds.bulk_rows)
-        patch.setattr(take, "BULK_FROM", bounds.bulk_from)
-        patch.setattr(parse, "MAX_RECORD_LINES", bounds.record_lines)
-        for module in (lines, take, sieve):
+        patch.setattr(bulk_files, "BULK_FROM", bounds.bulk_from)
+        for module in (sieve, stage):
+            patch.setattr(module, "MAX_RECORD_LINES", bounds.record_lines)
+        for module in (lines, bulk_files, sieve):
             patch.setattr(module, "MAX_LINE", bounds.longest)
         for module in (lines, sieve):
             patch.setattr(module, "KEPT", min(bounds.longest, lines.KEPT))
         patch.setattr(Unpacked.chunks, "__defaults__", (bounds.chunk,))
-        patch.setattr(take, "STEP", bounds.chunk)
+        patch.setattr(bulk_files, "STEP", bounds.chunk)
         patch.setattr("kyumei.store.pick.STEP", bounds.chunk)
         case = ledger.opened(root, cache_folder)
         try:

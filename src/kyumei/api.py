@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib import resources
 from pathlib import Path
@@ -10,12 +11,15 @@ from zoneinfo import ZoneInfo
 
 from kyumei import discover
 from kyumei.correlate import clocks
+from kyumei.correlate.survey import survey
 from kyumei.diagnose.investigate import investigate as _investigate
+from kyumei.diagnose.standouts import pulses, standouts
 from kyumei.diagnose.understand import understand
+from kyumei.diagnose.unprompted import as_symptom, nothing, says_nothing, told
 from kyumei.errors import PathError
 from kyumei.model.symptom import Symptom
 from kyumei.model.window import iso
-from kyumei.store.case import Case, open_case
+from kyumei.store.case import Case, is_large, open_case, open_for_survey
 from kyumei.store.settings import read_settings
 
 if TYPE_CHECKING:
@@ -28,9 +32,10 @@ if TYPE_CHECKING:
     from kyumei.store.identify import Identity
     from kyumei.store.settings import Settings
 
-MARGIN = timedelta(minutes=12)
+MARGIN = timedelta(minutes=6)
 """Read before and after the stated window of a large case: neighbours that show coverage, and records that AWS dates by their end."""
 DEMO = "waf-403"
+SHOWN = 3
 
 
 def investigate(  # noqa: PLR0913 - each is a choice of the caller
@@ -41,8 +46,9 @@ def investigate(  # noqa: PLR0913 - each is a choice of the caller
     zone: str | None = None,
     options: Mapping[str, str] | None = None,
     cache: Path | None = None,
+    top: int = 1,
 ) -> Investigation:
-    """Find the cause of a symptom in the case at ``path``.
+    """Find the cause of a symptom in the case at ``path``; without a symptom that of the ``top`` gravest failures that stand out.
 
     ``symptom`` is a sentence, or what was understood of one; null takes the sentence of case.toml, if any. ``now`` (aware) is
     what "yesterday" and a missing year are measured against, ``zone`` the person's own zone where the sentence names none. Raises
@@ -52,12 +58,35 @@ def investigate(  # noqa: PLR0913 - each is a choice of the caller
     if not isinstance(symptom, Symptom):
         told = symptom if symptom is not None else read_settings(root).symptom
         symptom = understand(told or "", now=now, default_zone=zone, options=options)
+    if says_nothing(symptom) and is_large(root):
+        return _surveyed(root, symptom, top, cache)
+    return _opened(root, symptom, top, cache)
+
+
+def _opened(root: Path, symptom: Symptom, top: int, cache: Path | None) -> Investigation:
+    """The answer from what lies around the symptom's window, or from all of a small case."""
     case = _open(root, symptom.window, symptom.moment, symptom.zone, cache)
     try:
         _refuse_empty(case, root)
-        return _investigate(case, symptom)
+        return _investigate(case, symptom, top)
     finally:
         case.close()
+
+
+def _surveyed(root: Path, symptom: Symptom, top: int, cache: Path | None) -> Investigation:
+    """The answer for a large case of which nobody said what is wrong: all requests are counted, and read only around what stands out."""
+    case, parts = open_for_survey(root)
+    try:
+        left = survey(case.con, parts)
+        found, series = standouts(case), pulses(case)
+        if not found:
+            answer = nothing(case, symptom)
+        else:
+            answer = told([_opened(root, as_symptom(symptom, one), 1, cache) for one in found[:top]], found, series)
+    finally:
+        case.close()
+    named = ", ".join(left[:SHOWN]) + (f" and {len(left) - SHOWN} more" if len(left) > SHOWN else "")
+    return replace(answer, notes=(*answer.notes, f"not counted to find what stands out: {named}")) if left else answer
 
 
 def tables(path: str | Path, *, cache: Path | None = None) -> list[dict[str, Any]]:

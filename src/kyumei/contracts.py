@@ -50,11 +50,13 @@ class Layout(Protocol):
         0 the time is UTC, 1 it is a local time without a zone, 2 it is local and has no year (written as 2000). It never raises.
         """
 
-    def bulk(self, source: str) -> str:
+    def bulk(self, source: str, sample: Sequence[str] = ()) -> str:
         """A SELECT over the relation ``source`` (_artifact INTEGER, _line BIGINT, text VARCHAR) that equals ``read``.
 
         Its columns: _artifact, _line, _naive, _extra, the table's columns in order, and _ok. A record whose shape is not plain has
         ``_ok`` false or null and is read by ``read`` instead; where ``_ok`` is true every column equals what ``read`` answers.
+        ``sample`` are some records of the relation, spread over it: where it is given, the SELECT may be made for the shapes that they
+        show and no others, which makes it shorter and faster. Without it every plain shape is known.
         """
 
 
@@ -77,6 +79,10 @@ class Format:
     complete: bool = True
     custom: Callable[[str], Layout] | None = None
     """Makes a layout from a format string of the user's (nginx ``log_format``)."""
+    headers: tuple[str, ...] = ()
+    """How lines begin that are no records but speak of those below (W3C ``#Fields:``); they are kept in the table ``headers``."""
+    below: Callable[[str], Layout | None] | None = None
+    """The layout that such a line gives to the records below it; null when it says nothing of their fields."""
 
 
 class View(Protocol):
@@ -139,6 +145,8 @@ class Failure:
     """Lines of error logs that speak of these requests."""
     evidence: tuple[Evidence, ...] = ()
     """What the correlation already shows of these requests: who saw them, who did not."""
+    key: str = ""
+    """Tells this failure from the others of the case; a finding names the failures that it explains by their keys."""
 
 
 @dataclass(frozen=True)

@@ -22,18 +22,35 @@ Leaf = TypeVar("Leaf", Source, Format, Engine, Rule, Action)
 
 def shelf(package: str, constant: str, kind: type[Leaf]) -> dict[str, Leaf]:
     """The leaves in ``package`` by name, in alphabetical order."""
-    leaves: dict[str, Leaf] = {}
-    module = import_module(package)
-    for found in sorted(iter_modules(module.__path__), key=lambda item: item.name):
-        leaf = getattr(import_module(f"{package}.{found.name}"), constant, None)
-        if not isinstance(leaf, kind):
-            message = f"{package}.{found.name} has no {constant} of type {kind.__name__}"
-            raise DefinitionError(message, f"end the module with {constant} = {kind.__name__}(...)")
-        if leaf.name != found.name:
-            message = f"{package}.{found.name} calls itself {leaf.name!r}"
-            raise DefinitionError(message, "a leaf has the name of its module")
-        leaves[leaf.name] = leaf
-    return leaves
+    return {name: _leaf(package, name, constant, kind) for name in _names(package)}
+
+
+def _names(package: str) -> list[str]:
+    """The modules of a shelf in alphabetical order; none of them is loaded for it."""
+    return sorted(found.name for found in iter_modules(import_module(package).__path__))
+
+
+def _leaf(package: str, name: str, constant: str, kind: type[Leaf]) -> Leaf:
+    leaf = getattr(import_module(f"{package}.{name}"), constant, None)
+    if not isinstance(leaf, kind):
+        message = f"{package}.{name} has no {constant} of type {kind.__name__}"
+        raise DefinitionError(message, f"end the module with {constant} = {kind.__name__}(...)")
+    if leaf.name != name:
+        message = f"{package}.{name} calls itself {leaf.name!r}"
+        raise DefinitionError(message, "a leaf has the name of its module")
+    return leaf
+
+
+@cache
+def format_names() -> tuple[str, ...]:
+    """The names of all formats; a case that is read already needs only the few formats whose tables have rows."""
+    return tuple(_names("kyumei.formats"))
+
+
+@cache
+def format_of(name: str) -> Format:
+    """One format by its name."""
+    return _leaf("kyumei.formats", name, "FORMAT", Format)
 
 
 @cache

@@ -38,6 +38,9 @@ def investigate(  # noqa: PLR0913 - one parameter an option
     zone: Annotated[str | None, typer.Option("--zone", metavar="ZONE", help="The zone of the times told: Asia/Tokyo, +09:00.")] = None,
     client: Annotated[str | None, typer.Option("--client", metavar="ADDRESS", help="The address of the client.")] = None,
     request_id: Annotated[str | None, typer.Option("--request-id", metavar="ID", help="An id of the request, such as a trace id.")] = None,
+    top: Annotated[
+        int, typer.Option("--top", metavar="N", min=1, help="Without a symptom: how many of the failures that stand out to investigate.")
+    ] = 1,
     as_json: Json = False,  # noqa: FBT002 - a switch of the command line
     as_markdown: Markdown = False,  # noqa: FBT002 - a switch of the command line
     html: Html = None,
@@ -71,6 +74,7 @@ def investigate(  # noqa: PLR0913 - one parameter an option
             now=present,
             options={name: value for name, value in told.items() if value is not None},
             cache=cache,
+            top=top,
         )
     deliver(investigation, outputs)
     return exit_code(investigation)

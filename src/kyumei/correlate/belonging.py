@@ -22,7 +22,7 @@ FEWEST = 5
 """Requests further in that must be there before their absence further out says anything."""
 SHARE = 0.5
 """Share of the requests further in that the log in front must have; monitors and neighbours that come another way are the rest."""
-FRONT = {"waf": "web ACL", "alb": "load balancer"}
+FRONT = {"cloudfront": "distribution", "waf": "web ACL", "alb": "load balancer", "clb": "load balancer", "apigateway": "API"}
 FEWEST_PATHS = 3
 """Different paths in an application's log before it is asked whether the web server in front has them."""
 _SECONDS = 5
@@ -58,11 +58,13 @@ def _shared_paths(case: Case, window: Window, hop: str) -> tuple[int, int]:
     start, end = ((moment).replace(tzinfo=None) for moment in (window.start - NEAR, window.end + NEAR))
     row = case.con.execute(
         f"""WITH span AS (SELECT min(time) AS first, max(time) AS last FROM sightings WHERE hop = 'nginx'),
-            own AS (SELECT s.* FROM sightings s, span WHERE hop = ? AND length(path) > 1 AND time BETWEEN first AND last
-                AND time >= ? AND time < ? LIMIT 2000)
-        SELECT count(DISTINCT path), count(DISTINCT path) FILTER (WHERE EXISTS (SELECT 1 FROM sightings r WHERE r.hop = 'nginx'
-            AND ends_with(r.path, own.path) AND r.time >= own.started - INTERVAL {_SECONDS} SECOND
-            AND r.started <= own.time + INTERVAL {_SECONDS} SECOND)) FROM own""",
+            own AS (SELECT s.path, s.started, s.time FROM sightings s, span WHERE hop = ? AND length(path) > 1
+                AND time BETWEEN first AND last AND time >= ? AND time < ? LIMIT 2000),
+            pairs AS (SELECT o.path, r.path AS whole FROM (SELECT DISTINCT path FROM own) o
+                JOIN (SELECT DISTINCT path FROM sightings WHERE hop = 'nginx') r ON ends_with(r.path, o.path))
+        SELECT (SELECT count(DISTINCT path) FROM own), (SELECT count(DISTINCT own.path) FROM own JOIN pairs USING (path)
+            JOIN sightings r ON r.hop = 'nginx' AND r.path = whole AND r.time >= own.started - INTERVAL {_SECONDS} SECOND
+            AND r.started <= own.time + INTERVAL {_SECONDS} SECOND)""",
         [hop, start, end],
     ).fetchone()
     return row or (0, 0)
@@ -74,14 +76,21 @@ def _met(case: Case, symptom: Symptom, window: Window, front: str, behind: str) 
     host = "AND coalesce(lower(host) = lower(?), true)" if symptom.host else ""
     row = case.con.execute(
         f"""WITH span AS (SELECT min(time) AS first, max(time) AS last FROM sightings WHERE hop = ?),
-            behind AS (SELECT row_number() OVER () AS n, s.* FROM sightings s, span WHERE hop = ? AND started BETWEEN first AND last
+            behind AS (SELECT row_number() OVER () AS n, path, method, forwarded_for, started - INTERVAL {_SECONDS} SECOND AS earliest,
+                time + INTERVAL {_SECONDS} SECOND AS latest FROM sightings s, span WHERE hop = ? AND started BETWEEN first AND last
                 AND time >= ? AND started < ? AND path IS NOT NULL AND coalesce(user_agent, '') NOT LIKE 'ELB-HealthChecker%'
-                AND (hop <> 'nginx' OR coalesce(client_ip, '') NOT IN ('127.0.0.1', '::1')) {host} LIMIT 5000)
-        SELECT count(*), count(*) FILTER (WHERE EXISTS (SELECT 1 FROM sightings o WHERE o.hop = ? AND o.path = behind.path
-            AND coalesce(o.method = behind.method, true)
-            AND o.started BETWEEN behind.started - INTERVAL {_SECONDS} SECOND AND behind.time + INTERVAL {_SECONDS} SECOND
-            AND (behind.forwarded_for IS NULL OR o.client_ip IS NULL OR contains(o.client_ip, ':')
-                OR contains(behind.forwarded_for, o.client_ip)))) FROM behind""",
+                AND (hop <> 'nginx' OR coalesce(client_ip, '') NOT IN ('127.0.0.1', '::1')) {host} LIMIT 5000),
+            spread AS (SELECT *, unnest(range({_slot("earliest")}, {_slot("latest")} + 1)) AS slot FROM behind),
+            front AS (SELECT path, method, client_ip, started, {_slot("started")} AS slot FROM sightings WHERE hop = ?)
+        SELECT (SELECT count(*) FROM behind), (SELECT count(DISTINCT n) FROM spread b JOIN front o USING (path, slot)
+            WHERE coalesce(o.method = b.method, true) AND o.started BETWEEN earliest AND latest
+            AND (b.forwarded_for IS NULL OR o.client_ip IS NULL OR contains(o.client_ip, ':')
+                OR contains(b.forwarded_for, o.client_ip)))""",
         [front, behind, start, end, *([symptom.host] if symptom.host else []), front],
     ).fetchone()
     return row or (0, 0)
+
+
+def _slot(time: str) -> str:
+    """SQL: the number of the twenty seconds in which a time lies; requests that met share one, which is quick to join by."""
+    return f"epoch_us({time}) // 20_000_000"

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from kyumei import discover
@@ -19,10 +20,14 @@ from kyumei.layouts.casts import quoted
 from kyumei.model.artifact import Clock
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     import duckdb
 
     from kyumei.store.settings import Settings
 
+SLOT = 30
+"""Seconds of a slot of a quarter of an hour."""
 QUARTER = 900
 """Zones differ by multiples of 15 minutes; a difference is snapped to them (EDGE-125)."""
 NEAR_SECONDS = 3
@@ -45,10 +50,9 @@ class _Log:
     name: str
     via: str | None
 
-    @property
-    def where(self) -> str:
-        via = "_via IS NULL" if self.via is None else f"_via = {quoted(self.via)}"
-        return f"_artifact = {self.artifact} AND {via} AND _naive > 0"
+
+Zones = dict[_Log, Clock]
+"""The logs whose zone was found, and how."""
 
 
 def settle(con: duckdb.DuckDBPyConnection, settings: Settings, moment: datetime | None) -> None:
@@ -57,54 +61,54 @@ def settle(con: duckdb.DuckDBPyConnection, settings: Settings, moment: datetime 
         "CREATE TABLE _clocks (artifact INTEGER, table_name VARCHAR, via VARCHAR, zone VARCHAR, seconds INTEGER, source "
         "VARCHAR, why VARCHAR)"
     )
-    tables = [leaf.name for leaf in discover.formats().values() if leaf.name != "resource_snapshot"]
+    tables = _filled(con)
     _date(con, tables, moment)
-    _gather(con)
+    _gather(con, tables)
     waiting: list[_Log] = []
     for table in tables:
-        for artifact, name, via in con.execute(
+        rows = con.execute(
             f'SELECT DISTINCT _artifact, a.name, _via FROM "{table}" t JOIN artifacts a ON a.artifact = t._artifact WHERE '
             "_naive > 0 ORDER BY 1, 3"
-        ).fetchall():
-            waiting.append(_Log(table, artifact, name, via))
-    for find in (_told, _inner, _matched, _same_host):
-        for log in list(waiting):
-            clock = find(con, settings, log)
-            if clock is not None:
-                _apply(con, log, clock)
-                waiting.remove(log)
-    for log in waiting:
-        _apply(con, log, Clock("UTC", "assumed", why="nothing in the case tells its zone"))
+        ).fetchall()
+        waiting += [_Log(table, artifact, name, via) for artifact, name, via in rows]
+    for find in (partial(_told, settings), _inner, _matched, _same_host):
+        found = find(con, waiting) if waiting else {}
+        waiting = [log for log in waiting if log not in found]
+    nothing = Clock("UTC", "assumed", why="nothing in the case tells its zone")
+    _note(con, dict.fromkeys(waiting, nothing))
     settle_skews(con)
+
+
+def _filled(con: duckdb.DuckDBPyConnection) -> list[str]:
+    """The tables that have rows; most cases fill few of them."""
+    tables = [leaf.name for leaf in discover.formats().values() if leaf.name != "resource_snapshot"]
+    counts = dict(con.execute(" UNION ALL ".join(f'SELECT {quoted(name)}, count(*) FROM "{name}"' for name in tables)).fetchall())
+    return [name for name in tables if counts[name]]
 
 
 def _date(con: duckdb.DuckDBPyConnection, tables: list[str], moment: datetime | None) -> None:
     """Give the rows without a year the one nearest to the dated rows of the case, to the symptom, or to the file's own time."""
     dated = " UNION ALL ".join(f'SELECT time FROM "{table}" WHERE _naive < 2 AND time IS NOT NULL' for table in tables)
-    found = con.execute(f"SELECT to_timestamp(quantile_cont(epoch(time), 0.5))::TIMESTAMP FROM ({dated})").fetchone()
+    found = con.execute(f"SELECT to_timestamp(quantile_cont(epoch(time), 0.5))::TIMESTAMP FROM ({dated})").fetchone() if dated else None
     reference = moment.astimezone(UTC).replace(tzinfo=None) if moment else (found[0] if found else None)
+    now = datetime.now(UTC).replace(tzinfo=None)
+    # A leap day is one in every fourth year only: a year in which it would become another day is none of its own.
+    made = "time + to_years((year(around) - 2000 + step)::INTEGER)"
+    nearest = f"""list_sort(list_filter([CASE WHEN day({made}) = day(time) THEN (abs(epoch({made}) - epoch(around)), {made}) END
+        FOR step IN range(-4, 5)], lambda one: one IS NOT NULL))[1][2]"""
     for table in tables:
-        for (artifact,) in con.execute(f'SELECT DISTINCT _artifact FROM "{table}" WHERE _naive = 2').fetchall():
-            around = reference or _value(con, f"SELECT modified FROM artifacts WHERE artifact = {artifact}")
-            # A leap day is one in every fourth year only: a year in which it would become another day is none of its own.
-            shifted = [f"time + INTERVAL ({around.year - 2000 + step}) YEAR" for step in range(-4, 5)]
-            made_right = [
-                f"CASE WHEN day({made}) = day(time) THEN (abs(epoch({made}) - epoch($1::TIMESTAMP)), {made}) END" for made in shifted
-            ]
-            nearest = f"list_sort(list_filter([{', '.join(made_right)}], lambda one: one IS NOT NULL))[1][2]"
-            con.execute(f'UPDATE "{table}" SET time = {nearest} WHERE _naive = 2 AND _artifact = {artifact}', [around])
+        if con.execute(f'SELECT 1 FROM "{table}" WHERE _naive = 2 LIMIT 1').fetchone():
+            con.execute(
+                f"""UPDATE "{table}" SET time = {nearest} FROM (SELECT artifact, coalesce($1::TIMESTAMP, modified, $2::TIMESTAMP) AS around
+                    FROM artifacts) o WHERE _naive = 2 AND _artifact = o.artifact""",
+                [reference, now],
+            )
 
 
-def _value(con: duckdb.DuckDBPyConnection, sql: str) -> datetime:
-    row = con.execute(sql).fetchone()
-    found = row[0] if row else None
-    return found if isinstance(found, datetime) else datetime.now(UTC).replace(tzinfo=None)
-
-
-def _gather(con: duckdb.DuckDBPyConnection) -> None:
+def _gather(con: duckdb.DuckDBPyConnection, tables: Sequence[str]) -> None:
     """``_events``: what two logs may have in common, one row for each key of each record."""
     con.execute("CREATE TEMP TABLE _events (table_name VARCHAR, artifact INTEGER, via VARCHAR, naive BOOLEAN, time TIMESTAMP, key VARCHAR)")
-    for leaf in discover.formats().values():
+    for leaf in (discover.formats()[name] for name in tables):
         keys = [f'"{name}"' for name in ("trace_id", "request_id") if name in leaf.table]
         if "path" in leaf.table and "method" in leaf.table:
             keys.append("CASE WHEN path IS NOT NULL THEN coalesce(method, '') || ' ' || path END")
@@ -115,67 +119,162 @@ def _gather(con: duckdb.DuckDBPyConnection) -> None:
             )
 
 
-def _told(_: duckdb.DuckDBPyConnection, settings: Settings, log: _Log) -> Clock | None:
-    zone = settings.zone(log.name)
-    return Clock(zone, "told", why="case.toml says so") if zone else None
+def _told(settings: Settings, con: duckdb.DuckDBPyConnection, logs: Sequence[_Log]) -> Zones:
+    """The zones that the user told."""
+    found = {log: Clock(zone, "told", why="case.toml says so") for log in logs if (zone := settings.zone(log.name))}
+    _shift(con, found)
+    _shift_events(con, found)
+    _note(con, found)
+    return found
 
 
-def _inner(con: duckdb.DuckDBPyConnection, _: Settings, log: _Log) -> Clock | None:
+def _inner(con: duckdb.DuckDBPyConnection, logs: Sequence[_Log]) -> Zones:
     """The zone from a second time on the same line, which states its own offset."""
-    differences: Counter[int] = Counter()
-    for leaf in discover.formats().values():
-        if leaf.name == log.table:
-            continue
-        for seconds, count in con.execute(
-            f'SELECT round(epoch(a.time - b.time)) AS s, count(*) FROM "{log.table}" a JOIN "{leaf.name}" b '
-            f"ON a._artifact = b._artifact AND a._line = b._line WHERE a._artifact = {log.artifact} AND a._naive > 0 AND b._naive = 0 "
-            "AND a.time IS NOT NULL AND b.time IS NOT NULL GROUP BY 1"
-        ).fetchall():
-            offset = round(seconds / QUARTER) * QUARTER
-            if abs(seconds - offset) <= INNER_SECONDS and abs(offset) <= WIDEST:
-                differences[offset] += count
-    if not differences:
+    found: Zones = {}
+    for own in _turns(logs):
+        turn: Zones = {}
+        differences = _inner_differences(con, own)
+        for log in own:
+            offset, count = differences[log].most_common(1)[0] if differences[log] else (0, 0)
+            if count and count * 10 >= sum(differences[log].values()) * 9:
+                turn[log] = Clock(zone_name(offset), "inner", why=f"{count} of its lines hold a second time that states its offset")
+        _shift(con, turn)
+        found |= turn
+    _shift_events(con, found)
+    _note(con, {log: found[log] for log in logs if log in found})
+    return found
+
+
+def _turns(logs: Sequence[_Log]) -> list[list[_Log]]:
+    """The logs in turns, none of which holds two of one table in one file: these stand on each other's lines."""
+    turns: list[list[_Log]] = []
+    met: Counter[tuple[str, int]] = Counter()
+    for log in logs:
+        turn = met[log.table, log.artifact]
+        met[log.table, log.artifact] += 1
+        turns += [[] for _ in range(turn + 1 - len(turns))]
+        turns[turn].append(log)
+    return turns
+
+
+def _inner_differences(con: duckdb.DuckDBPyConnection, logs: Sequence[_Log]) -> dict[_Log, Counter[int]]:
+    """How many lines of each log hold a second time that lies a full zone apart, by the zone in seconds."""
+    found: dict[_Log, Counter[int]] = {log: Counter() for log in logs}
+    by_file = {(log.table, log.artifact): log for log in logs}
+    for table in dict.fromkeys(log.table for log in logs):
+        for leaf in discover.formats().values():
+            if leaf.name == table:
+                continue
+            for artifact, seconds, count in con.execute(
+                f'SELECT a._artifact, round(epoch(a.time - b.time)) AS s, count(*) FROM "{table}" a JOIN "{leaf.name}" b '
+                "ON a._artifact = b._artifact AND a._line = b._line WHERE a._naive > 0 AND b._naive = 0 "
+                "AND a.time IS NOT NULL AND b.time IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 2"
+            ).fetchall():
+                offset = round(seconds / QUARTER) * QUARTER
+                if (table, artifact) in by_file and abs(seconds - offset) <= INNER_SECONDS and abs(offset) <= WIDEST:
+                    found[by_file[table, artifact]][offset] += count
+    return found
+
+
+def _matched(con: duckdb.DuckDBPyConnection, logs: Sequence[_Log]) -> Zones:
+    """The zone at which the same requests stand in a log that states its own, or in an earlier one whose zone was found so.
+
+    All logs vote at once, and again with the zones that the last vote gave to those before them, until nothing changes any more.
+    """
+    found: Zones = {}
+    while True:
+        last = found
+        found = {log: clock for log, votes in _votes(con, logs, last).items() if (clock := _elected(votes))}
+        if {log: clock.zone for log, clock in found.items()} == {log: clock.zone for log, clock in last.items()}:
+            break
+    found = {log: found[log] for log in logs if log in found}
+    _shift(con, found)
+    _shift_events(con, found)
+    _note(con, found)
+    return found
+
+
+def _elected(votes: Sequence[tuple[int, int]]) -> Clock | None:
+    """The zone with the most votes, where enough requests gave theirs and no other zone comes near."""
+    zone, count = votes[0]
+    if count < ENOUGH or (len(votes) > 1 and votes[1][1] * 2 > count):
         return None
-    offset, count = differences.most_common(1)[0]
-    if count * 10 < sum(differences.values()) * 9:
-        return None
-    return Clock(zone_name(offset), "inner", why=f"{count} of its lines hold a second time that states its offset")
+    return Clock(zone_name(zone), "matched", why=f"{count} of its requests stand in another log at that difference")
 
 
-def _matched(con: duckdb.DuckDBPyConnection, _: Settings, log: _Log) -> Clock | None:
-    """The zone at which the same requests stand in a log that states its own."""
-    via = "IS NULL" if log.via is None else f"= {quoted(log.via)}"
-    votes = con.execute(
-        f"""WITH own AS (SELECT row_number() OVER () AS n, time, key FROM _events WHERE naive AND artifact = {log.artifact}
-                AND table_name = {quoted(log.table)} AND via {via}),
-            apart AS (SELECT n, epoch(own.time) - epoch(other.time) AS seconds
-                FROM own JOIN _events other USING (key) WHERE NOT other.naive),
-            snapped AS (SELECT n, seconds, round(seconds / {QUARTER}) * {QUARTER} AS zone FROM apart WHERE abs(seconds) <= {WIDEST + 60})
-        SELECT zone::INTEGER, count(DISTINCT n) FROM snapped WHERE abs(seconds - zone) <= {NEAR_SECONDS}
-        GROUP BY zone ORDER BY 2 DESC, abs(zone) LIMIT 2"""
-    ).fetchall()
-    if not votes or votes[0][1] < ENOUGH or (len(votes) > 1 and votes[1][1] * 2 > votes[0][1]):
-        return None
-    return Clock(zone_name(votes[0][0]), "matched", why=f"{votes[0][1]} of its requests stand in another log at that difference")
+def _votes(con: duckdb.DuckDBPyConnection, logs: Sequence[_Log], found: Zones) -> dict[_Log, list[tuple[int, int]]]:
+    """For each log the two zones at which most of its requests stand in others: seconds, and how many.
 
-
-def _same_host(con: duckdb.DuckDBPyConnection, _: Settings, log: _Log) -> Clock | None:
-    """The zone that the other logs of the same folder, or all other logs, write or were found to keep (EDGE-121)."""
-    folder = log.name.rpartition("/")[0]
+    The others are the logs with a zone, and of ``logs`` those that are ``found`` and come before it.
+    """
+    # What stands a multiple of 15 minutes apart stands in the same slot of its quarter of an hour: most other pairs are never looked at.
+    since, slots, apart = "date_diff('second', TIMESTAMP '0001-01-01', time)", QUARTER // SLOT, NEAR_SECONDS + 1
     rows = con.execute(
-        "SELECT a.name, unnest(a.offsets), a.format FROM artifacts a "
-        "WHERE a.format IN ('nginx_access', 'app_log', 'json_lines') AND len(a.offsets) > 0 "
-        "UNION ALL SELECT a.name, c.seconds, c.table_name FROM _clocks c JOIN artifacts a USING (artifact) "
-        f"WHERE c.seconds IS NOT NULL AND c.source <> 'assumed' AND (c.table_name <> 'syslog') = {log.table != 'syslog'}"
+        f"""WITH logs AS (SELECT unnest(range(len($tables))) AS place, unnest($tables::VARCHAR[]) AS table_name,
+                unnest($artifacts::INTEGER[]) AS artifact, unnest($vias::VARCHAR[]) AS via, unnest($seconds::INTEGER[]) AS seconds),
+            own AS (SELECT row_number() OVER () AS n, place, seconds, time, key, {since} AS since FROM _events e JOIN logs l
+                ON naive AND e.table_name = l.table_name AND e.artifact = l.artifact AND e.via IS NOT DISTINCT FROM l.via),
+            spread AS (SELECT *, unnest(range((since - {apart}) // {SLOT}, (since + {apart}) // {SLOT} + 1)) % {slots} AS slot FROM own),
+            known AS (SELECT key, time, -1 AS place FROM _events WHERE NOT naive
+                UNION ALL SELECT key, time - to_seconds(seconds), place FROM own WHERE seconds IS NOT NULL),
+            other AS (SELECT key, time, min(place) AS place, {since} // {SLOT} % {slots} AS slot FROM known
+                WHERE key IN (SELECT key FROM own) GROUP BY key, time),
+            apart AS (SELECT n, s.place, epoch(s.time) - epoch(o.time) AS seconds FROM spread s JOIN other o
+                ON s.key = o.key AND s.slot = o.slot AND o.place < s.place),
+            snapped AS (SELECT *, round(seconds / {QUARTER}) * {QUARTER} AS zone FROM apart WHERE abs(seconds) <= {WIDEST + 60})
+        SELECT place, zone::INTEGER, count(DISTINCT n) AS votes FROM snapped
+        WHERE abs(seconds - zone) <= {NEAR_SECONDS} GROUP BY place, zone
+        QUALIFY row_number() OVER (PARTITION BY place ORDER BY votes DESC, abs(zone)) <= 2 ORDER BY votes DESC, abs(zone)""",
+        {
+            "tables": [log.table for log in logs],
+            "artifacts": [log.artifact for log in logs],
+            "vias": [log.via for log in logs],
+            "seconds": [_zone_seconds(found[log].zone) if log in found else None for log in logs],
+        },
     ).fetchall()
-    # nginx writes both of its logs by one clock; an application beside it may keep another.
-    rows = [row for row in rows if log.table != "nginx_error" or row[2] == "nginx_access"] or rows
-    for part in (folder, folder.partition("/")[0], ""):
-        near = {offset for name, offset, _ in rows if not part or name == part or name.startswith(part + "/")}
-        if len(near) == 1:
-            where = f"the other logs in {part}/" if part else "the other server logs of the case"
-            return Clock(zone_name(near.pop()), "assumed", why=f"{where} keep it")
-    return None
+    votes: dict[_Log, list[tuple[int, int]]] = {}
+    for place, zone, count in rows:
+        votes.setdefault(logs[place], []).append((zone, count))
+    return votes
+
+
+def _same_host(con: duckdb.DuckDBPyConnection, logs: Sequence[_Log]) -> Zones:
+    """The zone that the other logs of the same folder, or all other logs, write or were found to keep (EDGE-121)."""
+    written = con.execute(
+        "SELECT name, unnest(offsets), format FROM artifacts WHERE format IN ('nginx_access', 'app_log', 'json_lines')"
+    ).fetchall()
+    settled = con.execute(
+        "SELECT a.name, c.seconds, c.table_name FROM _clocks c JOIN artifacts a USING (artifact) WHERE c.seconds IS NOT NULL "
+        "AND c.source <> 'assumed'"
+    ).fetchall()
+    kept: dict[str, dict[str, set[int]]] = {}
+    for table in dict.fromkeys(log.table for log in logs):
+        rows = written + [row for row in settled if (row[2] == "syslog") == (table == "syslog")]
+        # nginx writes both of its logs by one clock; an application beside it may keep another.
+        rows = [row for row in rows if table != "nginx_error" or row[2] == "nginx_access"] or rows
+        kept[table] = _by_folder((name, offset) for name, offset, _ in rows)
+    found: Zones = {}
+    for log in logs:
+        folder = log.name.rpartition("/")[0]
+        for part in (folder, folder.partition("/")[0], ""):
+            near = kept[log.table].get(part, set())
+            if len(near) == 1:
+                where = f"the other logs in {part}/" if part else "the other server logs of the case"
+                found[log] = Clock(zone_name(next(iter(near))), "assumed", why=f"{where} keep it")
+                break
+    _shift(con, found)
+    _note(con, found)
+    return found
+
+
+def _by_folder(offsets: Iterable[tuple[str, int]]) -> dict[str, set[int]]:
+    """The offsets that are kept in each folder or below it; all of them under the empty name."""
+    found: dict[str, set[int]] = {"": set()}
+    for name, offset in offsets:
+        steps = name.split("/")
+        for end in range(len(steps) + 1):
+            found.setdefault("/".join(steps[:end]), set()).add(offset)
+    return found
 
 
 def zone_name(seconds: int) -> str:
@@ -196,18 +295,49 @@ def _zone_seconds(zone: str) -> int | None:
     return -size if zone[0] == "-" else size
 
 
-def _apply(con: duckdb.DuckDBPyConnection, log: _Log, clock: Clock) -> None:
-    """Shift the rows of a log to UTC and note how its zone is known; its events may now serve as a measure for others."""
-    seconds = _zone_seconds(clock.zone)
-    if seconds is not None:
-        shifted = f"time - INTERVAL ({seconds}) SECOND"
-    else:
-        shifted = f"(time AT TIME ZONE {quoted(clock.zone)}) AT TIME ZONE 'UTC'"
-    con.execute(f'UPDATE "{log.table}" SET time = {shifted} WHERE {log.where}')
+def _shifted(zone: str) -> str:
+    """SQL for a time of that zone in UTC."""
+    seconds = _zone_seconds(zone)
+    return f"(time AT TIME ZONE {quoted(zone)}) AT TIME ZONE 'UTC'" if seconds is None else f"time - INTERVAL ({seconds}) SECOND"
+
+
+def _shift(con: duckdb.DuckDBPyConnection, found: Zones) -> None:
+    """Shift the rows of logs to UTC."""
+    alike: dict[tuple[str, str], list[_Log]] = {}
+    for log, clock in found.items():
+        alike.setdefault((log.table, clock.zone), []).append(log)
+    for (table, zone), logs in alike.items():
+        if _zone_seconds(zone) == 0:
+            continue
+        con.execute(
+            f"""UPDATE "{table}" SET time = {_shifted(zone)}
+                FROM (SELECT unnest(?::INTEGER[]) AS artifact, unnest(?::VARCHAR[]) AS via) o
+                WHERE _naive > 0 AND _artifact = o.artifact AND _via IS NOT DISTINCT FROM o.via""",
+            [[log.artifact for log in logs], [log.via for log in logs]],
+        )
+
+
+def _shift_events(con: duckdb.DuckDBPyConnection, found: Zones) -> None:
+    """Shift the events of logs whose zone is sure; they may now serve as a measure for others."""
+    alike: dict[str, list[_Log]] = {}
+    for log, clock in found.items():
+        alike.setdefault(clock.zone, []).append(log)
+    for zone, logs in alike.items():
+        con.execute(
+            f"""UPDATE _events e SET time = {_shifted(zone)}, naive = false
+                FROM (SELECT unnest(?::VARCHAR[]) AS name, unnest(?::INTEGER[]) AS number, unnest(?::VARCHAR[]) AS through) o
+                WHERE table_name = o.name AND artifact = o.number AND via IS NOT DISTINCT FROM o.through""",
+            [[log.table for log in logs], [log.artifact for log in logs], [log.via for log in logs]],
+        )
+
+
+def _note(con: duckdb.DuckDBPyConnection, found: Zones) -> None:
+    """Note how the zone of each log is known."""
+    rows = [
+        (log.artifact, log.table, log.via, clock.zone, _zone_seconds(clock.zone), clock.source, clock.why) for log, clock in found.items()
+    ]
     con.execute(
-        "INSERT INTO _clocks VALUES (?, ?, ?, ?, ?, ?, ?)", [log.artifact, log.table, log.via, clock.zone, seconds, clock.source, clock.why]
+        "INSERT INTO _clocks SELECT unnest(?::INTEGER[]), unnest(?::VARCHAR[]), unnest(?::VARCHAR[]), unnest(?::VARCHAR[]), "
+        "unnest(?::INTEGER[]), unnest(?::VARCHAR[]), unnest(?::VARCHAR[])",
+        [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(7)],
     )
-    if clock.source != "assumed":
-        via = "IS NULL" if log.via is None else f"= {quoted(log.via)}"
-        where = f"artifact = {log.artifact} AND table_name = {quoted(log.table)} AND via {via}"
-        con.execute(f"UPDATE _events SET time = {shifted}, naive = false WHERE {where}")

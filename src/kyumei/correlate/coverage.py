@@ -8,7 +8,7 @@ was switched off, rotated away or not delivered yet, does not cover it.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,8 @@ from kyumei.layouts.casts import quoted
 from kyumei.model.artifact import Coverage
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from kyumei.model.window import Window
     from kyumei.store.case import Case
 
@@ -35,6 +37,11 @@ HOPS_OF = {
     # A line that a host log passes on (gunicorn's start and stop, say) is no access log, and not the application's own log either.
     # An error log does not record requests: its silence says nothing about one.
     "nginx_error": "'nginx_error'",
+    "apache_error": "'apache_error'",
+    "api_gateway_execution": "'api_gateway_execution'",
+    # Neither do the balancer's logs of connections and of its own checks.
+    "alb_connection": "'alb_connection'",
+    "alb_health_check": "'alb_health_check'",
     "app_log": "CASE WHEN coalesce(server, '') <> '' THEN CASE WHEN status IS NOT NULL THEN 'server' END "
     "WHEN coalesce(_via, 'json_lines') = 'json_lines' THEN 'app' END",
     # What a container wrote is not Docker's own: the line counts for who wrote what is inside.
@@ -44,6 +51,22 @@ HOPS_OF = {
 
 _ROTATION = re.compile(r"([._-](?:\d{1,4}|\d{4}-?\d{2}-?\d{2}(?:[T_-]?\d{2,6})?Z?|old|bak))+$")
 _PACKED = re.compile(r"\.(?:gz|zst|bz2|xz|zip|Z)$")
+
+
+AWS_LOGS = frozenset(
+    {
+        "waf",
+        "alb_access",
+        "alb_connection",
+        "alb_health_check",
+        "clb_access",
+        "nlb_access",
+        "cloudfront_access",
+        "api_gateway_access",
+        "api_gateway_execution",
+    }
+)
+"""Logs that AWS delivers in a file every few minutes: all files of a table are one log."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +86,7 @@ class LogCoverage:
 
 def writer(name: str, table: str) -> str:
     """The log that a file belongs to: its name without rotation, date and compression; all files of an AWS log are one."""
-    if table in {"waf", "alb_access"}:
+    if table in AWS_LOGS:
         return table
     stem = name
     while (shorter := _ROTATION.sub("", _PACKED.sub("", stem))) != stem:
@@ -72,76 +95,147 @@ def writer(name: str, table: str) -> str:
     return re.sub(r"(\.log)(?:[._-]\d+)+$", r"\1", stem)
 
 
+@dataclass
+class _Log:
+    """One log of one table while it is judged: its files, and how many rows with a time it has before, in and after the window."""
+
+    table: str
+    hop: str
+    name: str
+    artifacts: list[int] = field(default_factory=list)
+    count: int = 0
+    inside: int = 0
+    start: datetime | None = None
+    before: datetime | None = None
+    after: datetime | None = None
+    end: datetime | None = None
+
+
+@dataclass(frozen=True)
+class _Silence:
+    """How long a log is silent as a rule (95th percentile, seconds), and its longest silence over the window."""
+
+    usual: float
+    since: datetime
+    until: datetime
+
+
 def coverage(case: Case, window: Window | None) -> list[LogCoverage]:
     """The coverage of every log that has rows, in the order of its table and name."""
+    names = {row["artifact"]: row["name"] for row in case.rows("SELECT artifact, name FROM artifacts")}
+    clocks = case.rows("SELECT * FROM _clocks WHERE source = 'assumed' AND zone = 'UTC' AND via IS NULL ORDER BY rowid")
+    unknown = {(row["table_name"], row["artifact"]): (order, row["why"]) for order, row in enumerate(clocks)}
     found: list[LogCoverage] = []
-    for leaf in discover.formats().values():
-        if leaf.name == "resource_snapshot":
-            continue
-        hop = HOPS_OF.get(leaf.name, quoted(leaf.hop or leaf.name))
-        files = case.rows(
-            f'SELECT _artifact AS artifact, a.name, {hop} AS hop FROM "{leaf.name}" t JOIN artifacts a ON a.artifact = t._artifact '
-            "WHERE hop IS NOT NULL GROUP BY ALL ORDER BY 2, 3"
-        )
-        logs: dict[tuple[str, str], list[int]] = {}
-        for file in files:
-            logs.setdefault((writer(file["name"], leaf.name), file["hop"]), []).append(file["artifact"])
-        found += [_one(case, leaf.name, own_hop, log, tuple(artifacts), hop, window) for (log, own_hop), artifacts in logs.items()]
+    for table in counts(case):
+        logs = _logs(case, table, names, window)
+        silences = _silences(case, table, [log for log in logs if log.before is not None and log.after is not None])
+        found += [_one(log, window, silences.get((log.name, log.hop)), unknown) for log in logs]
     return found
 
 
-def _one(case: Case, table: str, hop: str, log: str, artifacts: tuple[int, ...], hop_sql: str, window: Window | None) -> LogCoverage:  # noqa: PLR0913 - one log is told by these
-    where = f"_artifact IN ({','.join(map(str, artifacts))}) AND time IS NOT NULL AND {hop_sql} = {quoted(hop)}"
-    count, start, end = case.con.execute(f'SELECT count(*), min(time), max(time) FROM "{table}" WHERE {where}').fetchone() or (
-        0,
-        None,
-        None,
-    )
-    if start is None or end is None:
-        return LogCoverage(table, hop, log, artifacts, count, None, None, covers=False, why="none of its rows has a time")
-    start, end = start.replace(tzinfo=UTC), end.replace(tzinfo=UTC)
-    covers, why = (True, "no moment was asked for") if window is None else _judge(case, table, where, window, start, end)
-    unknown = case.value(
-        f"SELECT why FROM _clocks WHERE table_name = {quoted(table)} AND artifact IN ({','.join(map(str, artifacts))}) "
-        "AND source = 'assumed' AND zone = 'UTC' AND via IS NULL LIMIT 1"
-    )
-    if covers and unknown and window is not None:
-        covers, why = False, f"its clock's zone is not known ({unknown})"
-    return LogCoverage(table, hop, log, artifacts, count, start, end, covers, why)
+def counts(case: Case) -> dict[str, int]:
+    """The tables of the case that have rows, and how many."""
+    tables = [name for name in discover.format_names() if name != "resource_snapshot"]
+    rows = case.rows(" UNION ALL ".join(f'SELECT {quoted(name)} AS name, count(*) AS n FROM "{name}"' for name in tables))
+    found = {row["name"]: row["n"] for row in rows if row["n"]}
+    return {name: found[name] for name in tables if name in found}
 
 
-def _judge(case: Case, table: str, where: str, window: Window, start: datetime, end: datetime) -> tuple[bool, str]:  # noqa: PLR0913 - as above
+def _hop(table: str) -> str:
+    """SQL for the hop of a row of the table."""
+    return HOPS_OF.get(table, quoted(discover.format_of(table).hop or table))
+
+
+def _logs(case: Case, table: str, names: Mapping[int, str], window: Window | None) -> list[_Log]:
+    """The logs of one table in the order of their files' names."""
+    start, end = (moment.astimezone(UTC).replace(tzinfo=None) for moment in (window.start, window.end)) if window else (None, None)
+    rows = case.rows(
+        f"""SELECT _artifact, {_hop(table)} AS hop, count(time) AS n, min(time) AS start, max(time) AS end,
+                max(time) FILTER (WHERE time < $1::TIMESTAMP) AS before, min(time) FILTER (WHERE time >= $2::TIMESTAMP) AS after,
+                count(*) FILTER (WHERE time >= $1::TIMESTAMP AND time < $2::TIMESTAMP) AS inside
+            FROM "{table}" WHERE hop IS NOT NULL GROUP BY ALL""",
+        [start, end],
+    )
+    logs: dict[tuple[str, str], _Log] = {}
+    for row in sorted(rows, key=lambda row: (names[row["_artifact"]], row["hop"])):
+        name, hop = writer(names[row["_artifact"]], table), row["hop"]
+        log = logs.setdefault((name, hop), _Log(table, hop, name))
+        log.artifacts.append(row["_artifact"])
+        log.count += row["n"]
+        log.inside += row["inside"]
+        log.start, log.after = (_least(own, row[key]) for own, key in ((log.start, "start"), (log.after, "after")))
+        log.end, log.before = (_most(own, row[key]) for own, key in ((log.end, "end"), (log.before, "before")))
+    return list(logs.values())
+
+
+def _least(one: datetime | None, other: datetime | None) -> datetime | None:
+    return min((time for time in (one, other) if time is not None), default=None)
+
+
+def _most(one: datetime | None, other: datetime | None) -> datetime | None:
+    return max((time for time in (one, other) if time is not None), default=None)
+
+
+def _silences(case: Case, table: str, logs: Sequence[_Log]) -> dict[tuple[str, str], _Silence]:
+    """The silences of logs of one table that have rows before and after the window, by the log's name and hop."""
+    if not logs:
+        return {}
+    files = [(artifact, log.hop, number) for number, log in enumerate(logs) for artifact in log.artifacts]
+    rows = case.rows(
+        f"""WITH files AS (SELECT unnest($artifacts::INTEGER[]) AS _artifact, unnest($hops::VARCHAR[]) AS hop,
+                unnest($numbers::INTEGER[]) AS log),
+            around AS (SELECT unnest($before::TIMESTAMP[]) AS before, unnest($after::TIMESTAMP[]) AS after,
+                unnest(range(len($before::TIMESTAMP[]))) AS log),
+            timed AS (SELECT _artifact, {_hop(table)} AS hop, time FROM "{table}" WHERE time IS NOT NULL),
+            gaps AS (SELECT log, time AS until, lag(time) OVER (PARTITION BY log ORDER BY time) AS since FROM timed
+                JOIN files USING (_artifact, hop))
+        SELECT log, quantile_cont(epoch(until - since), 0.95) AS usual,
+            arg_min({{'since': since, 'until': until}}, (since - until, until)) FILTER (WHERE since >= before AND until <= after) AS longest
+        FROM gaps JOIN around USING (log) WHERE since IS NOT NULL GROUP BY log""",
+        {
+            "artifacts": [artifact for artifact, _, _ in files],
+            "hops": [hop for _, hop, _ in files],
+            "numbers": [number for _, _, number in files],
+            "before": [log.before for log in logs],
+            "after": [log.after for log in logs],
+        },
+    )
+    own = ((logs[row["log"]], row) for row in rows)
+    return {(log.name, log.hop): _Silence(row["usual"], row["longest"]["since"], row["longest"]["until"]) for log, row in own}
+
+
+def _one(log: _Log, window: Window | None, silence: _Silence | None, unknown: Mapping[tuple[str, int], tuple[int, str]]) -> LogCoverage:
+    """Whether and why (not) a log covers the window; ``unknown`` are the files whose zone nothing tells, in an order, and why."""
+    artifacts = tuple(log.artifacts)
+    if log.start is None or log.end is None:
+        return LogCoverage(log.table, log.hop, log.name, artifacts, log.count, None, None, covers=False, why="none of its rows has a time")
+    start, end = log.start.replace(tzinfo=UTC), log.end.replace(tzinfo=UTC)
+    covers, why = (True, "no moment was asked for") if window is None else _judge(log, window, start, end, silence)
+    untold = min((unknown[log.table, artifact] for artifact in artifacts if (log.table, artifact) in unknown), default=None)
+    if covers and untold is not None and window is not None:
+        covers, why = False, f"its clock's zone is not known ({untold[1]})"
+    return LogCoverage(log.table, log.hop, log.name, artifacts, log.count, start, end, covers, why)
+
+
+def _judge(log: _Log, window: Window, start: datetime, end: datetime, silence: _Silence | None) -> tuple[bool, str]:
     if end < window.start:
         return False, "it ends before the moment"
     if start >= window.end:
         return False, "it starts after the moment"
-    naive = [moment.astimezone(UTC).replace(tzinfo=None) for moment in (window.start, window.end)]
-    before, after, inside = case.con.execute(
-        "SELECT max(time) FILTER (WHERE time < $1), min(time) FILTER (WHERE time >= $2), count(*) FILTER (WHERE time >= $1 AND "
-        f'time < $2) FROM "{table}" WHERE {where}',
-        naive,
-    ).fetchone() or (None, None, 0)
-    if before is None or after is None:
-        return False, f"it has no record {'before' if before is None else 'after'} the moment"
-    usual = case.value(
-        f'SELECT quantile_cont(gap, 0.95) FROM (SELECT epoch(time - lag(time) OVER (ORDER BY time)) AS gap FROM "{table}" WHERE '
-        f"{where}) WHERE gap IS NOT NULL"
-    )
-    edges = f"SELECT time FROM \"{table}\" WHERE {where} AND time >= '{before}' AND time <= '{after}'"
-    hole = case.rows(
-        "SELECT time - lag(time) OVER (ORDER BY time) AS gap, lag(time) OVER (ORDER BY time) AS since, time AS until FROM "
-        f"({edges}) ORDER BY gap DESC NULLS LAST LIMIT 1"
-    )
-    longest = hole[0]["gap"] if hole and hole[0]["gap"] is not None else timedelta(0)
-    allowed = min(max(PATIENCE, timedelta(seconds=USUAL * (usual or 0))), SPARSE)
-    if longest > allowed:
-        return False, f"it is silent from {hole[0]['since']:%H:%M:%S} to {hole[0]['until']:%H:%M:%S} UTC, far longer than is usual for it"
-    return True, f"it has records before and after the moment, and {inside} in it"
+    if log.before is None or log.after is None:
+        return False, f"it has no record {'before' if log.before is None else 'after'} the moment"
+    if silence is not None:
+        allowed = min(max(PATIENCE, timedelta(seconds=USUAL * silence.usual)), SPARSE)
+        if silence.until - silence.since > allowed:
+            span = f"from {silence.since:%H:%M:%S} to {silence.until:%H:%M:%S} UTC"
+            return False, f"it is silent {span}, far longer than is usual for it"
+    return True, f"it has records before and after the moment, and {log.inside} in it"
 
 
 def by_table(case: Case, logs: list[LogCoverage]) -> list[Coverage]:
     """The coverage of each table over all its logs; it covers the symptom only if every log does."""
     found: list[Coverage] = []
+    rows = counts(case)
     for name in dict.fromkeys(log.table for log in logs):
         own = [log for log in logs if log.table == name]
         failing = [log for log in own if not log.covers]
@@ -149,6 +243,5 @@ def by_table(case: Case, logs: list[LogCoverage]) -> list[Coverage]:
         ends = [log.end for log in own if log.end]
         why = "; ".join(f"{log.log}: {log.why}" for log in failing) if failing else own[0].why
         files = len({artifact for log in own for artifact in log.artifacts})
-        rows = case.value(f'SELECT count(*) FROM "{name}"')
-        found.append(Coverage(name, files, rows, min(starts, default=None), max(ends, default=None), not failing, why))
+        found.append(Coverage(name, files, rows[name], min(starts, default=None), max(ends, default=None), not failing, why))
     return found

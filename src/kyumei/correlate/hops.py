@@ -35,8 +35,23 @@ TITLES = {
     "app": "application",
     "balancer": "load balancer or proxy",
 }
-TABLE_OF = {"waf": "waf", "alb": "alb_access", "nginx": "nginx_access", "server": "app_log", "app": "app_log", "balancer": "alb_access"}
+TABLE_OF = {
+    "cloudfront": "cloudfront_access",
+    "waf": "waf",
+    "alb": "alb_access",
+    "clb": "clb_access",
+    "apigateway": "api_gateway_access",
+    "nginx": "nginx_access",
+    "apache": "apache_access",
+    "server": "app_log",
+    "app": "app_log",
+    "balancer": "alb_access",
+}
 LOG_OF = {
+    "cloudfront": "CloudFront standard log",
+    "clb": "Classic Load Balancer access log",
+    "apigateway": "API Gateway access log",
+    "apache": "Apache access log",
     "waf": "AWS WAF log",
     "alb": "Application Load Balancer access log",
     "nginx": "nginx access log",
@@ -44,6 +59,9 @@ LOG_OF = {
     "app": "application's log",
     "balancer": "access log of the load balancer",
 }
+
+
+_OWN_SERVICE = {"cloudfront": "cloudfront", "elb": "clb", "apigateway": "apigateway", "apigatewayv2": "apigateway"}
 
 
 @dataclass(frozen=True)
@@ -63,7 +81,7 @@ def chain(case: Case, logs: Sequence[LogCoverage]) -> list[Known]:
         if log.hop in ORDER and log.hop not in known:
             known[log.hop] = Known(log.hop, _logged_name(case, log.hop), f"its log is in the case ({log.log})", logged=True)
     for hop, name, how in (*_from_snapshots(case), *_from_traces(case)):
-        if hop == "balancer" and ("alb" in known or "clb" in known):
+        if hop == "balancer" and ("alb" in known or "clb" in known or "apigateway" in known):
             continue
         if hop not in known:
             known[hop] = Known(hop, name, how, logged=False)
@@ -71,7 +89,13 @@ def chain(case: Case, logs: Sequence[LogCoverage]) -> list[Known]:
 
 
 def _logged_name(case: Case, hop: str) -> str:
-    column = {"waf": ("waf", "webacl"), "alb": ("alb_access", "elb")}.get(hop)
+    column = {
+        "waf": ("waf", "webacl"),
+        "alb": ("alb_access", "elb"),
+        "clb": ("clb_access", "elb"),
+        "cloudfront": ("cloudfront_access", "distribution"),
+        "apigateway": ("api_gateway_access", "api_id"),
+    }.get(hop)
     if column is None:
         return ""
     names = case.rows(f"SELECT DISTINCT {column[1]} AS name FROM {column[0]} WHERE {column[1]} IS NOT NULL ORDER BY 1 LIMIT 4")
@@ -84,18 +108,19 @@ def _from_snapshots(case: Case) -> list[tuple[str, str, str]]:
         "SELECT service, operation, name, document FROM resource_snapshot WHERE (service = 'elbv2' AND operation = "
         "'describe-load-balancers') "
         "OR (service = 'wafv2' AND operation IN ('get-web-acl', 'list-web-acls', 'get-web-acl-for-resource')) "
-        "OR (service = 'cloudfront' AND operation = 'list-distributions') OR (service = 'ec2' AND operation = "
+        "OR (service = 'cloudfront' AND operation = 'list-distributions') OR (service = 'elb' AND operation = 'describe-load-balancers') "
+        "OR (service IN ('apigateway', 'apigatewayv2') AND operation IN ('get-rest-apis', 'get-apis')) OR (service = 'ec2' AND operation = "
         "'describe-network-interfaces')"
     )
     for row in rows:
         document: dict[str, Any] = _parsed(row["document"])
         where = f"aws/{row['service']}/{row['operation']}"
-        if row["operation"] == "describe-load-balancers" and document.get("Type", "application") == "application":
+        if row["service"] in _OWN_SERVICE:
+            found.append((_OWN_SERVICE[row["service"]], str(row["name"] or ""), f"{where} lists it"))
+        elif row["operation"] == "describe-load-balancers" and document.get("Type", "application") == "application":
             found.append(("alb", str(row["name"] or ""), f"{where} lists it"))
         elif row["service"] == "wafv2":
             found.append(("waf", str(row["name"] or ""), f"{where} describes it"))
-        elif row["service"] == "cloudfront":
-            found.append(("cloudfront", str(row["name"] or ""), f"{where} lists it"))
         elif str(document.get("Description", "")).startswith("ELB app/"):
             found.append(("alb", document["Description"].split("/")[1], f"{where}: an interface says {document['Description']!r}"))
     return found
@@ -111,42 +136,52 @@ def _parsed(document: object) -> dict[str, Any]:
 
 def _from_traces(case: Case) -> list[tuple[str, str, str]]:
     """Hops that leave no log here but betray themselves in the logs of others."""
-    found: list[tuple[str, str, str]] = []
-    if case.value("SELECT count(*) FROM alb_access WHERE list_contains(actions, 'waf')"):
-        found.append(("waf", "", "the load balancer's rows hold the action waf"))
-    for name in ("waf", "source_name"):
-        if name == "waf" and case.value("SELECT count(*) FROM waf WHERE source_name = 'ALB'"):
-            found.append(
-                (
-                    "alb",
-                    str(case.value("SELECT any_value(elb) FROM waf WHERE source_name = 'ALB'") or ""),
-                    "WAF's rows name it as what they protect",
-                )
-            )
-        elif case.value("SELECT count(*) FROM waf WHERE source_name = 'CF'"):
-            found.append(("cloudfront", "", "WAF's rows name it as what they protect"))
-    if case.value("SELECT count(*) FROM nginx_access WHERE user_agent LIKE 'ELB-HealthChecker%'"):
-        found.append(("alb", "", "nginx answers ELB-HealthChecker"))
-    if case.value("SELECT count(*) FROM nginx_error"):
-        found.append(("nginx", "", "its error log is in the case"))
+    signs = case.rows(
+        """SELECT (SELECT count(*) FROM alb_access WHERE list_contains(actions, 'waf')) AS behind_waf,
+            (SELECT count(*) FROM waf WHERE source_name = 'ALB') AS at_balancer,
+            (SELECT any_value(elb) FROM waf WHERE source_name = 'ALB') AS elb,
+            (SELECT count(*) FROM waf WHERE source_name = 'CF') AS at_cloudfront,
+            (SELECT count(*) FROM waf WHERE source_name = 'APIGW') AS at_gateway,
+            (SELECT count(*) FROM api_gateway_execution) AS executed,
+            (SELECT count(*) FROM alb_connection) + (SELECT count(*) FROM alb_health_check) AS connected,
+            (SELECT count(*) FROM sightings WHERE hop IN ('alb', 'clb', 'nginx', 'apache') AND user_agent = 'Amazon CloudFront') AS fetched,
+            (SELECT count(*) FROM sightings WHERE hop IN ('nginx', 'apache') AND starts_with(user_agent, 'ELB-HealthChecker')) AS checked,
+            (SELECT count(*) FROM nginx_error) AS errors, (SELECT count(*) FROM apache_error) AS apache_errors"""
+    )[0]
+    protects = "WAF's rows name it as what they protect"
+    told = (
+        ("behind_waf", ("waf", "", "the load balancer's rows hold the action waf")),
+        ("at_balancer", ("alb", str(signs["elb"] or ""), protects)),
+        ("at_cloudfront", ("cloudfront", "", protects)),
+        ("at_gateway", ("apigateway", "", protects)),
+        ("executed", ("apigateway", "", "its execution log is in the case")),
+        ("connected", ("alb", "", "its connection or health check log is in the case")),
+        ("fetched", ("cloudfront", "", "requests with the agent Amazon CloudFront come from it")),
+        ("checked", ("alb", "", "the web server answers ELB-HealthChecker")),
+        ("errors", ("nginx", "", "its error log is in the case")),
+        ("apache_errors", ("apache", "", "its error log is in the case")),
+    )
+    found = [hop for sign, hop in told if signs[sign]]
     return found + _from_clients(case)
 
 
 def _from_clients(case: Case) -> list[tuple[str, str, str]]:
     """A balancer or proxy that shows in who nginx's clients are, or, where real_ip hides it, in headers that only it writes."""
     clients = case.rows(
-        "SELECT client_ip, count(*) AS n FROM nginx_access WHERE client_ip IS NOT NULL GROUP BY 1 ORDER BY 2 DESC LIMIT 200"
+        "SELECT client_ip, count(*) AS n FROM sightings WHERE hop IN ('nginx', 'apache') AND client_ip IS NOT NULL GROUP BY 1 "
+        "ORDER BY 2 DESC, 1 LIMIT 200"
     )
     private = sum(row["n"] for row in clients if is_private(row["client_ip"]))
     if clients and private * 10 >= 9 * sum(row["n"] for row in clients):
-        return [("balancer", "", "nearly all clients that nginx sees have private addresses")]
+        return [("balancer", "", "nearly all clients that the web server sees have private addresses")]
     total, traced, forwarded = case.con.execute(
-        "SELECT count(*), count(*) FILTER (WHERE starts_with(trace_id, '1-')), count(forwarded_for) FROM nginx_access"
+        "SELECT count(*), count(*) FILTER (WHERE starts_with(trace_id, '1-')), count(forwarded_for) FROM sightings "
+        "WHERE hop IN ('nginx', 'apache')"
     ).fetchone() or (0, 0, 0)
     if traced and traced * 10 >= 9 * total:
-        return [("alb", "", "nearly all requests that nginx sees carry X-Amzn-Trace-Id")]
+        return [("alb", "", "nearly all requests that the web server sees carry X-Amzn-Trace-Id")]
     if forwarded and forwarded * 10 >= 9 * total:
-        return [("balancer", "", "nearly all requests that nginx sees carry X-Forwarded-For")]
+        return [("balancer", "", "nearly all requests that the web server sees carry X-Forwarded-For")]
     return []
 
 
@@ -192,5 +227,5 @@ def _answered(hop: str, failure: Failure) -> bool | None:
     if failure.hop == "unknown":
         return None
     if failure.hop == "target":
-        return None if position(hop) > position("alb") else False
+        return None if position(hop) > max((position(seen) for seen in failure.sightings), default=0) else False
     return hop == failure.hop or (failure.hop == "app" and hop == "server" and "app" not in failure.sightings)

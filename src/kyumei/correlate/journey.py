@@ -7,16 +7,18 @@ that a record that belongs to one request is never taken for another's.
 from __future__ import annotations
 
 import ipaddress
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from kyumei.correlate.sightings import position
+from kyumei.correlate.sightings import TIES, position
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
 
     from kyumei.model.symptom import Symptom
     from kyumei.model.window import Window
@@ -40,6 +42,10 @@ Row = dict[str, Any]
 
 
 INNERMOST = frozenset({"server", "app"})
+RELAYS = frozenset({"cloudfront", "alb", "apigateway"})
+"""Hops whose record tells when the answer was sent; what lies behind ended before."""
+TELLING = frozenset({"alb", "clb"})
+"""Hops whose record tells the status that they got beside the one that they gave."""
 
 
 @dataclass
@@ -58,6 +64,12 @@ class Exchange:
     def innermost(self) -> Row:
         """The record furthest in."""
         return list(self.sightings.values())[-1]
+
+    @property
+    def span(self) -> tuple[datetime, datetime]:
+        """The first start and the last end among its records."""
+        seen = self.sightings.values()
+        return min(row["started"] for row in seen), max(row["time"] for row in seen)
 
     @property
     def blocked(self) -> bool:
@@ -140,6 +152,7 @@ def address(text: str) -> str:
         return text
 
 
+@lru_cache(maxsize=4096)
 def is_private(text: str | None) -> bool:
     """Whether an address is private, shared or loopback: a proxy in front, not the client (EDGE-155)."""
     try:
@@ -162,7 +175,8 @@ def exchanges(case: Case, symptom: Symptom, window: Window) -> tuple[list[Exchan
     start, end = (moment.replace(tzinfo=None) for moment in (window.start, window.end))
     middle = (symptom.moment or window.middle).replace(tzinfo=None)
     wanted = case.rows(
-        f"SELECT * FROM sightings WHERE time >= ? AND started < ? AND {conditions} ORDER BY abs(epoch(time - ?::TIMESTAMP)) LIMIT {MOST}",
+        f"SELECT * FROM sightings WHERE time >= ? AND started < ? AND {conditions} ORDER BY abs(epoch(time - ?::TIMESTAMP)), {TIES} "
+        f"LIMIT {MOST}",
         [start, end, *parameters, middle],
     )
     wanted = [row for row in wanted if matches(symptom, row)]
@@ -175,7 +189,7 @@ def exchanges(case: Case, symptom: Symptom, window: Window) -> tuple[list[Exchan
         "SELECT * FROM sightings WHERE time >= $1 AND started < $2 AND (list_contains($3::VARCHAR[], coalesce(path, '')) OR "
         "(hop IN ('server', 'app') AND length(path) > 1 "
         "AND len(list_filter($3::VARCHAR[], lambda whole: ends_with(whole, path))) > 0)) "
-        f"ORDER BY abs(epoch(time - $4::TIMESTAMP)) LIMIT {MOST}",
+        f"ORDER BY abs(epoch(time - $4::TIMESTAMP)), {TIES} LIMIT {MOST}",
         [start - AROUND, end + AROUND, paths, middle],
     )
     joined = join(pool)
@@ -232,9 +246,10 @@ def _attach(hop: str, rows: Sequence[Row], found: list[Exchange]) -> list[Row]:
             same.joined_by.add(BY_ID)
         else:
             left.append(row)
-    pairs = list(_pairs(hop, left, by_path))
+    near = {path: _Spans.of(same) for path, same in by_path.items()}
+    pairs = list(_pairs(hop, left, near))
     if hop in INNERMOST:
-        pairs += _rewritten(hop, left, by_path)
+        pairs += _rewritten(hop, left, near)
     taken: set[int] = set()
     for _, _, index, _, row, one, quality in sorted(pairs, key=lambda pair: pair[:4]):
         if index not in taken and hop not in one.sightings:
@@ -248,27 +263,48 @@ def _by(column: str, found: Sequence[Exchange]) -> dict[str, list[Exchange]]:
     """Exchanges by what their outermost record has in a column, where it has anything."""
     grouped: dict[str, list[Exchange]] = {}
     for one in found:
-        if one.outermost[column] is not None:
-            grouped.setdefault(one.outermost[column], []).append(one)
+        if (value := one.outermost[column]) is not None:
+            grouped.setdefault(value, []).append(one)
     return grouped
 
 
-def _pairs(hop: str, rows: Sequence[Row], by_path: Mapping[str, Sequence[Exchange]]) -> Iterator[Pair]:
+@dataclass(frozen=True)
+class _Spans:
+    """Exchanges of one path in order of their first moment, so that those that a record may be of are found without asking each."""
+
+    starts: Sequence[datetime]
+    numbered: Sequence[tuple[int, Exchange]]
+    longest: timedelta
+
+    @classmethod
+    def of(cls, exchanges: Sequence[Exchange]) -> _Spans:
+        """The spans of exchanges, which keep their numbers."""
+        spans = sorted((*one.span, number) for number, one in enumerate(exchanges))
+        longest = max((end - start for start, end, _ in spans), default=timedelta(0))
+        return cls([start for start, _, _ in spans], [(number, exchanges[number]) for _, _, number in spans], longest)
+
+    def near(self, row: Row) -> Sequence[tuple[int, Exchange]]:
+        """At least those that ``_fits`` does not refuse for their time alone, each with its number."""
+        earliest = max(row["started"] - SLACK, row["time"] - AROUND) - self.longest
+        return self.numbered[bisect_left(self.starts, earliest) : bisect_right(self.starts, row["time"] + SLACK)]
+
+
+def _pairs(hop: str, rows: Sequence[Row], by_path: Mapping[str, _Spans]) -> Iterator[Pair]:
     """Pairs of a record and an exchange of the same path that fit each other."""
     for index, row in enumerate(rows):
-        for order, one in enumerate(by_path.get(row["path"], ())):
+        for order, one in by_path[row["path"]].near(row) if row["path"] in by_path else ():
             if quality := _fits(hop, row, one):
                 apart = abs((row["time"] - one.innermost["time"]).total_seconds())
                 yield (0 if quality == BY_CLIENT else 1, apart, index, order, row, one, quality)
 
 
-def _rewritten(hop: str, rows: Sequence[Row], by_path: Mapping[str, Sequence[Exchange]]) -> Iterator[Pair]:
+def _rewritten(hop: str, rows: Sequence[Row], by_path: Mapping[str, _Spans]) -> Iterator[Pair]:
     """Pairs of an application's record and an exchange whose path ends with the record's: the relay took off what stands before."""
     for index, row in enumerate(rows):
         if row["path"] is None or len(row["path"]) == 1 or row["path"] in by_path:
             continue
         for path in by_path:
-            for order, one in enumerate(by_path[path] if path.endswith(row["path"]) else ()):
+            for order, one in by_path[path].near(row) if path.endswith(row["path"]) else ():
                 if row["status"] is not None and row["status"] == one.innermost["status"] and (quality := _fits(hop, row, one)):
                     apart = abs((row["time"] - one.innermost["time"]).total_seconds())
                     yield (2, apart, index, order, row, one, f"{quality} (its end)")
@@ -295,10 +331,9 @@ def _fits(hop: str, row: Row, one: Exchange) -> str | None:
         return None
     if row["query"] and outer["query"] and row["query"] != outer["query"]:
         return None
-    latest = max(seen["time"] for seen in one.sightings.values())
-    earliest = min(seen["started"] for seen in one.sightings.values())
+    earliest, latest = one.span
     # WAF writes when a request comes in; what lies behind it ends later, by as much as the request takes.
-    lasting = SLACK if "alb" in one.sightings else AROUND
+    lasting = SLACK if RELAYS & one.sightings.keys() else AROUND
     if not (earliest - SLACK <= row["time"] and row["started"] <= latest + SLACK and row["time"] <= latest + lasting):
         return None
     clients = {address(outer["client_ip"])} if outer["client_ip"] else set()
@@ -316,7 +351,7 @@ def _agree(one: Exchange, row: Row) -> bool:
     told = [seen for seen in one.sightings.values() if seen["status"] is not None and seen["hop"] != "waf"]
     if not told or row["status"] is None or row["status"] == told[-1]["status"]:
         return True
-    return told[-1]["hop"] != "alb" and told[-1]["status"] in GAVE_UP
+    return told[-1]["hop"] not in TELLING and told[-1]["status"] in GAVE_UP
 
 
 def _may_follow_block(row: Row) -> bool:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from kyumei.correlate.sightings import position
-from kyumei.edge.server_errors import signature_of
+from kyumei.edge.server_errors import signature_of_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,16 +45,12 @@ class Owner:
 def owner(one: Exchange, covering: Mapping[str, bool], errors: Sequence[Row]) -> Owner:
     """Who answered.
 
-    ``covering`` says for each hop with a log whether all its logs cover the window; ``errors`` are nginx error lines near it.
+    ``covering`` says for each hop with a log whether all its logs cover the window; ``errors`` are lines of web servers' error
+    logs near it.
     """
-    waf, balancer = one.sightings.get("waf"), one.sightings.get("alb")
-    if waf and waf["own"]:
-        return Owner("waf", "WAF's own record says so", record=waf)
-    if balancer:
-        if _last_action(balancer) == "waf" and balancer["target_ip"] is None:
-            return Owner("waf", "the load balancer's record ends with the action waf and names no target", record=balancer)
-        if balancer["own"]:
-            return Owner("alb", "the load balancer's record names no target status", record=balancer)
+    front = _front(one)
+    if front is not None:
+        return front
     inner = one.innermost
     if inner["hop"] in APPLICATIONS:
         refused = next((seen for seen in one.sightings.values() if seen["hop"] in WEB_SERVERS and seen["own"]), None)
@@ -65,7 +61,27 @@ def owner(one: Exchange, covering: Mapping[str, bool], errors: Sequence[Row]) ->
         return _web_server(inner, covering, errors)
     if inner["hop"] == "alb":
         return _behind_balancer(inner, covering)
+    if inner["hop"] in RECORDS:
+        return _behind_front(inner, covering)
     return Owner("unknown", "WAF let the request go on, and no log behind it has it", record=inner)
+
+
+def _front(one: Exchange) -> Owner | None:
+    """What AWS has in front of the servers, where its own record says that it answered; null where none does."""
+    waf, balancer = one.sightings.get("waf"), one.sightings.get("alb")
+    if waf and waf["own"]:
+        return Owner("waf", "WAF's own record says so", record=waf)
+    if balancer and balancer["own"]:
+        return Owner("alb", "the load balancer's record names no target status", record=balancer)
+    if balancer and _last_action(balancer) == "waf" and balancer["target_ip"] is None:
+        return Owner("waf", "the load balancer's record ends with the action waf and names no target", record=balancer)
+    for hop in ("clb", "apigateway"):
+        if (record := one.sightings.get(hop)) and record["own"]:
+            return Owner(hop, f"{RECORDS[hop]} says that it made the answer itself", record=record)
+    edge = one.sightings.get("cloudfront")
+    if edge and edge["own"] and (len(one.sightings) == 1 or one.innermost["status"] != edge["status"]):
+        return Owner("cloudfront", f"{RECORDS['cloudfront']} names a result that it makes itself", record=edge)
+    return None
 
 
 def _last_action(row: Row) -> str | None:
@@ -92,7 +108,7 @@ def explains(line: Row, status: int | None) -> bool:
     if _PASSED_ON.search(message):
         return False
     failed = status is not None and status >= SERVER_ERROR and _UPSTREAM_FAILED.search(message) is not None
-    return failed or signature_of(message, status) is not None
+    return failed or signature_of_line(line, status) is not None
 
 
 def _web_server(inner: Row, covering: Mapping[str, bool], errors: Sequence[Row]) -> Owner:
@@ -114,11 +130,12 @@ def _web_server(inner: Row, covering: Mapping[str, bool], errors: Sequence[Row])
 
 
 def _same_request(row: Row, line: Row) -> bool:
-    return bool(
-        abs(row["time"] - line["time"]) <= ERROR_NEAR
-        and line["method"] in {row["method"], None}
-        and line["path"] == row["path"]
-        and (line["client_ip"] in {row["client_ip"], None} or line["client_ip"] in (row["forwarded_for"] or ""))
+    """Whether an error line is of a request: at its end, of its client, and of its path; Apache names the path in few lines."""
+    if line["hop"] != row["hop"] or abs(row["time"] - line["time"]) > ERROR_NEAR or line["method"] not in {row["method"], None}:
+        return False
+    named = line["client_ip"] is not None and (line["client_ip"] == row["client_ip"] or line["client_ip"] in (row["forwarded_for"] or ""))
+    return bool(line["path"] == row["path"] and (named or line["client_ip"] is None)) or (
+        named and line["path"] is None and line["hop"] == "apache"
     )
 
 
@@ -133,13 +150,41 @@ def _behind_balancer(inner: Row, covering: Mapping[str, bool]) -> Owner:
     return Owner("target", f"the load balancer relayed the status of its target, {missing}", record=inner)
 
 
+RECORDS = {
+    "cloudfront": "CloudFront's record",
+    "clb": "the Classic Load Balancer's record",
+    "apigateway": "API Gateway's record",
+}
+
+
+def _behind_front(inner: Row, covering: Mapping[str, bool]) -> Owner:
+    """What CloudFront, a Classic Load Balancer or API Gateway relayed, where nothing behind it has the request."""
+    hop = inner["hop"]
+    if inner["own"] is None:
+        return Owner("unknown", f"{RECORDS[hop]} does not tell whether it made the answer or handed it on", record=inner)
+    logs = [name for name in covering if name in {"alb", *WEB_SERVERS, *APPLICATIONS} and position(name) > position(hop)]
+    missing = f"and the logs of {' and '.join(logs)} do not have the request" if logs else "and no log of what is behind it is here"
+    return Owner("target", f"{RECORDS[hop]} names the status of what is behind it, {missing}", record=inner)
+
+
 def error_lines(case: Case, paths: Sequence[str], start: object, end: object) -> list[Row]:
-    """Lines of nginx's error log about these paths in [start, end], level error and worse."""
-    return case.rows(
-        "SELECT * FROM nginx_error WHERE list_contains(?::VARCHAR[], path) AND time BETWEEN ?::TIMESTAMP AND ?::TIMESTAMP "
-        "AND level IN ('error', 'crit', 'alert', 'emerg') ORDER BY time",
+    """Lines of web servers' error logs about these paths, or about none, in [start, end], level error and worse.
+
+    What a client did wrong, nginx writes at level info.
+    """
+    lines = case.rows(
+        "SELECT *, 'nginx' AS hop FROM nginx_error WHERE list_contains(?::VARCHAR[], path) AND time BETWEEN ?::TIMESTAMP AND ?::TIMESTAMP "
+        f"AND ({_GRAVE} OR (level = 'info' AND starts_with(message, 'client sent '))) ORDER BY time, _artifact, _line",
         [list(paths), start, end],
     )
+    return lines + case.rows(
+        "SELECT *, NULL AS method, 'apache' AS hop FROM apache_error WHERE (path IS NULL OR list_contains(?::VARCHAR[], path)) "
+        f"AND client_ip IS NOT NULL AND time BETWEEN ?::TIMESTAMP AND ?::TIMESTAMP AND {_GRAVE} ORDER BY time, _artifact, _line",
+        [list(paths), start, end],
+    )
+
+
+_GRAVE = "level IN ('error', 'crit', 'alert', 'emerg')"
 
 
 def further_in(hop: str, hops: Sequence[str]) -> list[str]:

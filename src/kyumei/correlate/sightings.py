@@ -1,4 +1,4 @@
-"""One view over all tables that hold HTTP requests: who saw which request, and who made the answer.
+"""One relation over all tables that hold HTTP requests: who saw which request, and who made the answer.
 
 A *sighting* is one record of one request at one hop. ``status`` is what that hop sent towards the client; ``own`` says whether the hop
 made that response itself (true), relayed it (false), or does not say (null). The who-answered tables of the failure knowledge base
@@ -9,16 +9,24 @@ no request counts twice.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
+from itertools import accumulate
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from kyumei import discover
 from kyumei.layouts.casts import quoted
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import duckdb
 
 ORDER = ("cloudfront", "waf", "alb", "clb", "apigateway", "nginx", "apache", "server", "app")
 """Hops from the client inwards. ``server`` is the application server (gunicorn, uvicorn, uWSGI), ``app`` the application's own log."""
+
+TIES = "_artifact, _line, request_id"
+"""SQL: an order of records of one moment, so that the same question is answered alike again."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +37,10 @@ class Answering:
     status: str
     own: str
     started: str = "time"
-    kind: str = "NULL"
+    kind: str = "NULL::VARCHAR"
     """SQL text that is equal for requests answered for the same reason, as far as this table tells."""
+    ended: str = "time"
+    """When the request was done, where the table's time is when it came."""
 
 
 def _unsolved(action: str, column: str) -> str:
@@ -48,7 +58,9 @@ def _asked(column: str) -> str:
     """
     last = f"TRY_CAST(regexp_extract({column}, '([0-9]+)[ ,:]*$', 1) AS INTEGER)"
     return (
-        f"CASE WHEN {column} IS NULL THEN NULL WHEN {column} = '-' THEN true WHEN {last} IN (502, 504) THEN NULL "
+        # The codes that only nginx has: it closed the connection, or whoever asked had left.
+        f"CASE WHEN status IN (444, 499) THEN true WHEN {column} IS NULL THEN NULL WHEN {column} = '-' THEN true WHEN {last} IN "
+        "(502, 504) THEN NULL "
         f"WHEN {last} < 400 AND status >= 400 THEN true ELSE false END"
     )
 
@@ -57,7 +69,31 @@ _JSON_UPSTREAM = "CASE WHEN json_exists(_extra, '$.upstream_status') THEN coales
 """nginx with ``escape=json`` writes an empty text where no server was asked."""
 _WAF_OWN = f"(action = 'BLOCK' OR {_unsolved('CAPTCHA', 'captcha')} OR {_unsolved('CHALLENGE', 'challenge')})"
 
+
+def _lasting(*columns: str) -> str:
+    """SQL: when a request was done whose time is when it came, from the seconds that it took in all."""
+    seconds = " + ".join(f"coalesce({column}, 0)" for column in columns)
+    return f"CASE WHEN {seconds} < 86400 THEN time + to_microseconds((({seconds}) * 1000000)::BIGINT) ELSE time END"
+
+
+_BEGAN = "CASE WHEN request_seconds < 86400 THEN time - to_microseconds((request_seconds * 1000000)::BIGINT) ELSE time END"
+_VIEWER_LEFT = "('ClientCommError', 'ClientHungUpRequest', 'SlowReaderOriginError')"
+_EDGE_MADE = (
+    "Origin[A-Za-z]*Error|AbortedOrigin|OriginShieldHit|MissGeneratedResponse|LambdaExecutionError|(?:Limit|Capacity)Exceeded|"
+    "ClientGeoBlocked|InvalidRequest[A-Za-z]*|Redirect|Hit|RefreshHit"
+)
 ANSWERING = {
+    # EDGE-085 to EDGE-094. Error with no more detail: the origin, WAF or CloudFront; status 0 or a client's error: the viewer left.
+    "cloudfront_access": Answering(
+        "'cloudfront'",
+        "NULLIF(status, 0)",
+        f"CASE WHEN coalesce(status, 0) = 0 OR edge_detailed_result_type IN {_VIEWER_LEFT} THEN NULL "
+        f"WHEN regexp_full_match(coalesce(edge_detailed_result_type, edge_result_type, ''), '{_EDGE_MADE}') THEN true "
+        "WHEN edge_result_type IN ('Hit', 'RefreshHit', 'Redirect', 'LimitExceeded', 'CapacityExceeded', 'LambdaExecutionError') THEN true "
+        "WHEN edge_result_type = 'Miss' THEN false END",
+        _BEGAN,
+        "concat_ws('|', distribution, edge_result_type, edge_detailed_result_type)",
+    ),
     # "AWS WAF log fields": action is the final action.
     "waf": Answering(
         "'waf'",
@@ -71,19 +107,45 @@ ANSWERING = {
     "alb_access": Answering(
         "'alb'",
         "status",
-        "CASE WHEN target_status IS NOT NULL THEN false WHEN actions[len(actions)] = 'waf' THEN false "
+        # What WAF could not tell, the balancer answered; what only it has codes for, too.
+        "CASE WHEN target_status IS NOT NULL THEN false WHEN error_reason LIKE 'WAF%' OR status IN (460, 463, 464) THEN true "
+        "WHEN actions[len(actions)] = 'waf' THEN false "
         # Lines from before 2018 name no actions: a 403 then is WAF's or a listener rule's.
         "WHEN actions IS NULL AND status = 403 THEN NULL "
-        "WHEN actions[len(actions)] = 'forward' AND target_ip IS NULL AND error_reason IS NULL AND status < 500 THEN NULL ELSE true END",
+        "WHEN actions[len(actions)] = 'forward' AND target_ip IS NULL AND error_reason IS NULL AND status < 500 "
+        "AND response_seconds IS NOT NULL THEN NULL ELSE true END",
         "coalesce(started, time)",
-        "concat_ws('|', elb, actions[len(actions)], error_reason, rule_priority)",
+        "concat_ws('|', elb, actions[len(actions)], error_reason, rule_priority, status, request_seconds IS NULL, target_seconds IS NULL)",
     ),
+    # EDGE-001, EDGE-009: a status of the backend means a relay.
+    "clb_access": Answering(
+        "'clb'",
+        "status",
+        "CASE WHEN target_status IS NOT NULL THEN false WHEN status IS NOT NULL THEN true END",
+        kind="concat_ws('|', elb, status, dispatched)",
+        ended=_lasting("request_seconds", "target_seconds", "response_seconds"),
+    ),
+    # EDGE-101 to EDGE-113: a response type means that API Gateway made it; WAF in front of it has a log of its own.
+    "api_gateway_access": Answering(
+        "'apigateway'",
+        "status",
+        "CASE WHEN response_type = 'WAF_FILTERED' OR waf_response = 'WAF_BLOCK' THEN false "
+        "WHEN response_type <> '-' OR error_text IS NOT NULL THEN true "
+        "WHEN target_status < 400 AND status >= 500 THEN true WHEN target_status IS NOT NULL THEN false "
+        "WHEN integration_error IS NOT NULL AND status >= 500 THEN true WHEN response_type = '-' THEN false "
+        "WHEN NOT dispatched AND status >= 400 THEN true "
+        "WHEN integration_status >= 400 AND integration_status = status THEN false END",
+        kind="concat_ws('|', api_id, stage, response_type, coalesce(route_key, resource_path))",
+        ended=_lasting("request_seconds"),
+    ),
+    # mod_log_config: the time is when the request came; nothing tells whether mod_proxy handed it on.
+    "apache_access": Answering("'apache'", "status", "NULL::BOOLEAN", ended=_lasting("request_seconds")),
     # Upstream status `-` or absent in a log that writes it: nginx answered; a number: relayed; a log without it does not say.
     "nginx_access": Answering(
         "'nginx'",
         "status",
         _asked("upstream_status"),
-        "CASE WHEN request_seconds < 86400 THEN time - to_microseconds((request_seconds * 1000000)::BIGINT) ELSE time END",
+        _BEGAN,
     ),
     "app_log": Answering("CASE WHEN coalesce(server, '') <> '' THEN 'server' ELSE 'app' END", "status", "true"),
     "json_lines": Answering(
@@ -93,56 +155,90 @@ ANSWERING = {
     ),
 }
 
-_OPTIONAL = (
-    "client_ip",
-    "method",
-    "host",
-    "path",
-    "query",
-    "user_agent",
-    "request_id",
-    "trace_id",
-    "forwarded_for",
-    "target_ip",
-    "actions",
-)
+_OPTIONAL = {
+    "client_ip": "VARCHAR",
+    "method": "VARCHAR",
+    "host": "VARCHAR",
+    "path": "VARCHAR",
+    "query": "VARCHAR",
+    "user_agent": "VARCHAR",
+    "request_id": "VARCHAR",
+    "trace_id": "VARCHAR",
+    "forwarded_for": "VARCHAR",
+    "target_ip": "VARCHAR",
+    "actions": "VARCHAR[]",
+}
+"""Columns of a sighting that not every table has, with their types."""
 
 
 FEWEST_LINES = 3
 """Lines that a file must have before it can be taken for a copy of another; records with an id of their own need not be many."""
+AT_HAND = 500_000
+"""Up to this many records the sightings are worked out once and held in memory; those of a larger case are a view."""
+
+Span = tuple[datetime, datetime, int]
+"""The first and the last time in a file, and its number."""
+_SPANS = " UNION ALL ".join(
+    f'SELECT {quoted(name)}, _artifact, min(time), max(time), count(*) FROM "{name}" GROUP BY _artifact' for name in ANSWERING
+)
 
 
 def create(con: duckdb.DuckDBPyConnection) -> None:
-    """Create the view ``sightings`` over the tables that hold requests, and the table ``_copies`` of files that are left out of it."""
+    """Create ``sightings`` over the tables that hold requests, and the table ``_copies`` of files that are left out of it."""
     con.execute("CREATE OR REPLACE TEMP TABLE _copies (table_name VARCHAR, artifact INTEGER, original INTEGER)")
-    for name in ANSWERING:
-        _find_copies(con, name)
-    selects = []
-    for name, answering in ANSWERING.items():
-        table = discover.formats()[name].table
-        columns = ", ".join(f'"{column}"' if column in table else f"NULL AS {column}" for column in _OPTIONAL)
-        speaks = "path IS NOT NULL" if name == "waf" else "(path IS NOT NULL OR status IS NOT NULL)"
-        speaks += f" AND _artifact NOT IN (SELECT artifact FROM _copies WHERE table_name = {quoted(name)})"
-        selects.append(
-            f"SELECT {answering.hop} AS hop, {quoted(name)} AS table_name, _artifact, _line, time, {answering.started} AS "
-            f"started, {columns}, "
-            f'{answering.status} AS status, {answering.own} AS own, {answering.kind} AS kind FROM "{name}" WHERE time IS NOT '
-            f"NULL AND {speaks}"
-        )
-    con.execute("CREATE OR REPLACE TEMP VIEW sightings AS " + " UNION ALL ".join(f"({select})" for select in selects))
-
-
-def _find_copies(con: duckdb.DuckDBPyConnection, name: str) -> None:
-    """Note the files of a table all of whose records stand in another file, too: a backup, an earlier copy of a growing file."""
-    table = discover.formats()[name].table
-    if (con.execute(f'SELECT count(DISTINCT _artifact) FROM "{name}"').fetchone() or (0,))[0] < len(("one", "another")):
+    spans: dict[str, list[Span]] = {}
+    records = 0
+    filled: set[str] = set()
+    for name, artifact, first, last, count in con.execute(_SPANS).fetchall():
+        filled.add(name)
+        records += count
+        if first is not None:
+            spans.setdefault(name, []).append((first, last, artifact))
+    for name, own in spans.items():
+        if overlaid := _overlaid(own):
+            _find_copies(con, name, overlaid)
+    tables = [name for name in ANSWERING if name in filled] or list(ANSWERING)[:1]
+    selects = " UNION ALL ".join(f"({_select(name, ANSWERING[name])})" for name in tables)
+    if records > AT_HAND:
+        con.execute(f"CREATE OR REPLACE TEMP VIEW sightings AS {selects}")
         return
-    with_id = " OR ".join(f"{column} IS NOT NULL" for column in ("request_id", "trace_id") if column in table)
+    con.execute("SET preserve_insertion_order = true")
+    con.execute(f"CREATE OR REPLACE TEMP TABLE sightings AS {selects}")
+    con.execute("SET preserve_insertion_order = false")
+
+
+def _select(name: str, answering: Answering) -> str:
+    """The sightings of one table."""
+    table = discover.format_of(name).table
+    columns = ", ".join(f'"{column}"' if column in table else f"NULL::{kind} AS {column}" for column, kind in _OPTIONAL.items())
+    speaks = "path IS NOT NULL" if name == "waf" else "(path IS NOT NULL OR status IS NOT NULL)"
+    speaks += f" AND _artifact NOT IN (SELECT artifact FROM _copies WHERE table_name = {quoted(name)})"
+    return (
+        f"SELECT {answering.hop} AS hop, {quoted(name)} AS table_name, _artifact, _line, {answering.ended} AS time, "
+        f"{answering.started} AS started, {columns}, "
+        f'{answering.status} AS status, {answering.own} AS own, {answering.kind} AS kind FROM "{name}" WHERE time IS NOT NULL AND {speaks}'
+    )
+
+
+def _overlaid(spans: Sequence[Span]) -> set[int]:
+    """Files whose span lies within that of another, and those others. Only such can be copies, and the spans are quick to compare."""
+    ordered = sorted(sorted(spans, key=itemgetter(1), reverse=True), key=itemgetter(0))
+    latest = list(accumulate((last for _, last, _ in ordered), max))
+    earliest = list(accumulate((last for _, last, _ in reversed(ordered)), min))[::-1]
+    within = {artifact for (_, last, artifact), before in zip(ordered[1:], latest, strict=False) if last <= before}
+    around = {artifact for (_, last, artifact), behind in zip(ordered, earliest[1:], strict=False) if behind <= last}
+    return within | around
+
+
+def _find_copies(con: duckdb.DuckDBPyConnection, name: str, artifacts: set[int]) -> None:
+    """Note the files of a table all of whose records stand in another file, too: a backup, an earlier copy of a growing file."""
+    table = discover.format_of(name).table
+    with_id = " OR ".join(f"{column} IS NOT NULL" for column in ("request_id", "trace_id") if column in table) or "false"
     own = f"hash(time, {'request_id' if name == 'waf' else ', '.join(quoted_name(column.name) for column in table.columns)})"
     con.execute(
         f"""INSERT INTO _copies
         WITH records AS (SELECT DISTINCT _artifact AS artifact, {own} AS record, ({with_id}) AS with_id FROM "{name}"
-                WHERE time IS NOT NULL),
+                WHERE time IS NOT NULL AND _artifact IN ({", ".join(map(str, sorted(artifacts)))})),
             shared AS (SELECT record FROM records GROUP BY record HAVING count(*) > 1),
             sizes AS (SELECT artifact, count(*) AS size, bool_and(with_id) AS with_id FROM records GROUP BY artifact),
             pairs AS (SELECT a.artifact, b.artifact AS other, count(*) AS common FROM records a JOIN shared USING (record)

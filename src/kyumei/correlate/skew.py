@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 from kyumei.layouts.casts import quoted
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import duckdb
 
-AWS = ("waf", "alb_access")
-HOSTS = ("nginx_access", "app_log", "json_lines")
-FOLLOW = ("nginx_error", *HOSTS)
+AWS = ("waf", "alb_access", "clb_access", "cloudfront_access", "api_gateway_access")
+HOSTS = ("nginx_access", "apache_access", "app_log", "json_lines")
+FOLLOW = ("nginx_error", "apache_error", *HOSTS)
 """Logs that share the clock of others in their folder."""
 WIDEST = 900
 """Seconds; a clock that is further off than this is off by its zone or its date."""
@@ -31,56 +33,68 @@ IN_PLACE = 3
 def settle_skews(con: duckdb.DuckDBPyConnection) -> None:
     """Shift the rows of hosts whose clock runs fast or slow, and note it in ``_skews``. Needs ``_events`` of the clocks."""
     con.execute("CREATE TABLE _skews (artifact INTEGER, table_name VARCHAR, seconds INTEGER, why VARCHAR)")
+    measured = _measured(con)
+    if not measured:
+        return
+    names = dict(con.execute("SELECT artifact, name FROM artifacts").fetchall())
     folders: dict[str, set[int]] = {}
-    measured: dict[tuple[str, int], tuple[int, int]] = {}
-    for artifact, table, name in con.execute(
-        "SELECT DISTINCT e.artifact, e.table_name, a.name FROM _events e JOIN artifacts a ON a.artifact = e.artifact "
-        f"WHERE e.table_name IN ({', '.join(map(quoted, HOSTS))}) AND e.via IS NULL AND NOT e.naive ORDER BY 1, 2"
-    ).fetchall():
-        found = _measured(con, artifact, table)
-        if found is not None:
-            measured[table, artifact] = found
-            folders.setdefault(name.rpartition("/")[0], set()).add(found[0])
-    for (table, artifact), (seconds, count) in measured.items():
-        if seconds:
-            _shift(con, table, artifact, seconds, f"{count} of its requests stand in the logs of AWS at that difference")
-    for folder, skews in folders.items():
-        if len(skews) == 1 and (seconds := next(iter(skews))):
-            for table in FOLLOW:
-                for artifact, name in con.execute(
-                    f'SELECT DISTINCT a.artifact, a.name FROM "{table}" t JOIN artifacts a ON a.artifact = t._artifact ORDER BY 1'
-                ).fetchall():
-                    if name.rpartition("/")[0] == folder and (table, artifact) not in measured:
-                        _shift(con, table, artifact, seconds, "the other logs of its folder run so")
+    for (_, artifact), (seconds, _) in measured.items():
+        folders.setdefault(_folder(names[artifact]), set()).add(seconds)
+    skews = {
+        (table, artifact): (seconds, f"{count} of its requests stand in the logs of AWS at that difference")
+        for (table, artifact), (seconds, count) in measured.items()
+        if seconds
+    }
+    followers: dict[str, list[tuple[str, int]]] = {}
+    for table in FOLLOW:
+        for (artifact,) in con.execute(f'SELECT DISTINCT _artifact FROM "{table}" ORDER BY 1').fetchall():
+            if (table, artifact) not in measured:
+                followers.setdefault(_folder(names[artifact]), []).append((table, artifact))
+    for folder, found in folders.items():
+        if len(found) == 1 and (seconds := next(iter(found))):
+            skews |= dict.fromkeys(followers.get(folder, ()), (seconds, "the other logs of its folder run so"))
+    _shift(con, skews)
 
 
-def _measured(con: duckdb.DuckDBPyConnection, artifact: int, table: str) -> tuple[int, int] | None:
-    """By how many seconds the clock of a log is ahead of AWS's, and how many requests say so; null where too few can be compared."""
-    votes = con.execute(
-        f"""WITH own AS (SELECT row_number() OVER () AS n, time, key FROM _events
-                WHERE artifact = {artifact} AND table_name = {quoted(table)} AND via IS NULL),
-            apart AS (SELECT n, own.key, epoch(own.time) - epoch(aws.time) AS seconds FROM own JOIN _events aws USING (key)
-                WHERE aws.table_name IN ({", ".join(map(quoted, AWS))})),
+def _folder(name: str) -> str:
+    return name.rpartition("/")[0]
+
+
+def _measured(con: duckdb.DuckDBPyConnection) -> dict[tuple[str, int], tuple[int, int]]:
+    """By how many seconds the clock of each log is ahead of AWS's, and how many requests say so; only where enough can be compared."""
+    of_hosts = f"table_name IN ({', '.join(map(quoted, HOSTS))}) AND via IS NULL"
+    of_aws = f"table_name IN ({', '.join(map(quoted, AWS))})"
+    rows = con.execute(
+        f"""WITH logs AS (SELECT DISTINCT table_name, artifact FROM _events WHERE {of_hosts} AND NOT naive),
+            own AS (SELECT row_number() OVER () AS n, table_name, artifact, time, key FROM _events JOIN logs USING (table_name, artifact)
+                WHERE via IS NULL),
+            apart AS (SELECT own.*, epoch(own.time) - epoch(aws.time) AS seconds FROM own JOIN _events aws USING (key) WHERE aws.{of_aws}),
             near AS (SELECT *, floor(seconds / {STEP})::INTEGER AS bin FROM apart WHERE abs(seconds) <= {WIDEST}),
-            spread AS (SELECT n, key, seconds, bin + unnest([-1, 0, 1]) AS bin FROM near)
-        SELECT bin, count(DISTINCT n), count(DISTINCT key), median(seconds), (SELECT count(DISTINCT n) FROM near) FROM spread
-        GROUP BY bin ORDER BY 2 DESC, abs(bin) LIMIT 1"""
-    ).fetchone()
-    if votes is None:
-        return None
-    bin_, count, paths, median, total = votes
-    if count < ENOUGH or paths < PATHS or count < total * AGREE:
-        return None
-    if abs(bin_) <= 1:
-        return 0, count
-    in_place = con.execute(
-        f"""SELECT count(DISTINCT (own.time, own.key)) FROM _events own JOIN _events aws USING (key) WHERE own.artifact = {artifact}
-            AND own.table_name = {quoted(table)} AND own.via IS NULL AND aws.table_name IN ({", ".join(map(quoted, AWS))})
-            AND abs(epoch(own.time) - epoch(aws.time)) <= {STEP}"""
-    ).fetchone()
-    return None if in_place and in_place[0] * IN_PLACE > count else (round(median), count)
+            spread AS (SELECT * EXCLUDE (bin), bin + unnest([-1, 0, 1]) AS bin FROM near),
+            votes AS (SELECT table_name, artifact, bin, count(DISTINCT n) AS votes, count(DISTINCT key) AS paths,
+                median(seconds) AS middle FROM spread GROUP BY table_name, artifact, bin
+                QUALIFY row_number() OVER (PARTITION BY table_name, artifact ORDER BY votes DESC, abs(bin)) = 1),
+            totals AS (SELECT table_name, artifact, count(DISTINCT n) AS total, count(DISTINCT (time, key))
+                FILTER (WHERE abs(seconds) <= {STEP}) AS in_place FROM near GROUP BY ALL)
+        SELECT table_name, artifact, bin, votes, middle, in_place FROM votes JOIN totals USING (table_name, artifact)
+        WHERE votes >= {ENOUGH} AND paths >= {PATHS} AND votes >= total * {AGREE} ORDER BY artifact, table_name"""
+    ).fetchall()
+    found: dict[tuple[str, int], tuple[int, int]] = {}
+    for table, artifact, bin_, count, middle, in_place in rows:
+        if abs(bin_) <= 1:
+            found[table, artifact] = (0, count)
+        elif in_place * IN_PLACE <= count:
+            found[table, artifact] = (round(middle), count)
+    return found
 
 
-def _shift(con: duckdb.DuckDBPyConnection, table: str, artifact: int, seconds: int, why: str) -> None:
-    con.execute(f'UPDATE "{table}" SET time = time - INTERVAL ({seconds}) SECOND WHERE _artifact = {artifact}')
-    con.execute("INSERT INTO _skews VALUES (?, ?, ?, ?)", [artifact, table, seconds, why])
+def _shift(con: duckdb.DuckDBPyConnection, skews: Mapping[tuple[str, int], tuple[int, str]]) -> None:
+    """Shift the rows of logs by their seconds, and note why."""
+    alike: dict[tuple[str, int], list[int]] = {}
+    for (table, artifact), (seconds, why) in skews.items():
+        alike.setdefault((table, seconds), []).append(artifact)
+        con.execute("INSERT INTO _skews VALUES (?, ?, ?, ?)", [artifact, table, seconds, why])
+    for (table, seconds), artifacts in alike.items():
+        con.execute(
+            f'UPDATE "{table}" SET time = time - INTERVAL ({seconds}) SECOND WHERE list_contains(?::INTEGER[], _artifact)', [artifacts]
+        )

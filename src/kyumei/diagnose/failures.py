@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from kyumei.contracts import Failure
+from kyumei.correlate.agents import BROWSER, PROBED, SCANNER
 from kyumei.correlate.journey import AROUND, Exchange, exchanges, is_private
-from kyumei.correlate.outgoing import is_own_call
+from kyumei.correlate.outgoing import without_own_calls
 from kyumei.correlate.owner import Owner, error_lines, owner
 from kyumei.correlate.sightings import position
+from kyumei.store.cite import AT_PLACES, place, places
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from kyumei.correlate.hops import Known
     from kyumei.model.symptom import Symptom
@@ -21,22 +24,14 @@ if TYPE_CHECKING:
     from kyumei.store.case import Case
 
 Row = dict[str, Any]
+Member = tuple[Exchange, Owner]
+Records = dict[tuple[str, tuple[int, int]], list[Row]]
+"""Whole records by their table and by where they start."""
 SHOWN = 50
 NEAR_SECONDS = 60
 """What lies nearer to the stated moment than a clock is read is equally near."""
 PROBES = 5
 """Requests of a group whose absence further in is looked at one by one."""
-BROWSER = re.compile(r"^Mozilla/5\.0 \((?!compatible)(?!.*(?:bot|crawl|spider|scan|headless))", re.IGNORECASE)
-SCANNER = re.compile(
-    r"bot\b|crawl|spider|scan|nikto|sqlmap|nuclei|zgrab|masscan|nmap|wpscan|gobuster|dirbuster|feroxbuster|acunetix|nessus|python-requests|"
-    r"Go-http-client|libwww-perl|curl/|Wget/|^-?$",
-    re.IGNORECASE,
-)
-PROBED = re.compile(
-    r"wp-login|wp-admin|xmlrpc\.php|phpmyadmin|/\.env|/\.git|/cgi-bin/|/etc/passwd|\.\./|/actuator|/boaform|/vendor/phpunit|\.php$|/HNAP1",
-    re.IGNORECASE,
-)
-"""Paths that the internet asks every server for."""
 
 
 def is_browser(agent: str | None) -> bool:
@@ -47,45 +42,52 @@ def is_browser(agent: str | None) -> bool:
 def find(case: Case, symptom: Symptom, window: Window, covering: Mapping[str, bool], known: Sequence[Known]) -> list[Failure]:
     """The failing requests that fit the symptom, grouped, the group that fits best first."""
     found, _ = exchanges(case, symptom, window)
-    found = [one for one in found if not is_own_call(case, one, window, covering)]
+    found = without_own_calls(case, found, window, covering)
     paths = sorted({one.outermost["path"] for one in found if one.outermost["path"]})
     naive = [(moment + step).replace(tzinfo=None) for moment, step in ((window.start, -AROUND), (window.end, AROUND))]
     errors = error_lines(case, paths, *naive) if paths else []
-    groups: dict[tuple[Any, ...], list[tuple[Exchange, Owner]]] = {}
+    groups: dict[tuple[Any, ...], list[Member]] = {}
     for one in found:
         answered = owner(one, covering, errors)
         groups.setdefault(_signature(one, answered), []).append((one, answered))
-    failures = [_failure(case, members, covering, known) for members in groups.values()]
-    return sorted(failures, key=lambda failure: rank(failure, symptom, window, case))
+    records = _full(case, groups.values())
+    covered = [other.hop for other in known if covering.get(other.hop)]
+    strays = _strays(case, covered, [one.outermost for members in groups.values() for one, _ in members[:PROBES]])
+    failures = [_failure(members, records, _behind(members, covering, known, strays)) for members in groups.values()]
+    served = served_clients(case, failures)
+    ordered = sorted(failures, key=lambda failure: rank(failure, symptom, window, served))
+    return [replace(failure, key=str(number)) for number, failure in enumerate(ordered, start=1)]
+
+
+BY_KIND = frozenset({"cloudfront", "waf", "alb", "clb", "apigateway"})
+"""Hops whose record names the reason of the answer."""
 
 
 def _signature(one: Exchange, answered: Owner) -> tuple[Any, ...]:
     """What makes two failing requests one group: the same answering hop, and the same reason as far as its record tells."""
     record = answered.record or one.innermost
-    if answered.hop in {"waf", "alb"}:
+    if answered.hop in BY_KIND:
         return (answered.hop, record["table_name"], record["kind"])
     if answered.errors:
         return (answered.hop, re.sub(r'"[^"]*"|[0-9]+', "", answered.errors[0]["message"] or ""))
     return (answered.hop, record["path"] if answered.hop in {"app", "target", "unknown"} else "", answered.sure)
 
 
-def _failure(case: Case, members: list[tuple[Exchange, Owner]], covering: Mapping[str, bool], known: Sequence[Known]) -> Failure:
+def _failure(members: Sequence[Member], records: Records, behind: tuple[tuple[str, ...], tuple[str, ...]]) -> Failure:
     answered = members[0][1]
     sightings: dict[str, list[Row]] = {}
     joined: Counter[str] = Counter()
     for one, _ in members:
-        joined.update(one.joined_by)
+        joined.update(sorted(one.joined_by))
         for hop, row in one.sightings.items():
             sightings.setdefault(hop, []).append(row)
-    record = answered.record or members[0][0].innermost
-    table = record["table_name"]
-    own = [_own_record(one, each, table) for one, each in members]
-    rows = [full for row in own[:SHOWN] if row is not None and (full := _full(case, row))]
+    own = (_own_record(one, each, _table(members)) for one, each in members[:SHOWN])
+    rows = [full for row in own if row is not None and (full := _of_sighting(row, records))]
     errors = {(line["_artifact"], line["_line"]): line for _, each in members for line in each.errors}
-    silent, blind = _behind(case, answered.hop, members, covering, known)
+    silent, blind = behind
     return Failure(
         hop=answered.hop,
-        table=table,
+        table=_table(members),
         total=len(members),
         rows=tuple(rows),
         sightings={hop: tuple(seen[:SHOWN]) for hop, seen in sightings.items()},
@@ -99,59 +101,98 @@ def _failure(case: Case, members: list[tuple[Exchange, Owner]], covering: Mappin
     )
 
 
+def _table(members: Sequence[Member]) -> str:
+    """The table in which the failing requests of one group are shown: that of the record that says who answered the first."""
+    one, answered = members[0]
+    return str((answered.record or one.innermost)["table_name"])
+
+
 def _own_record(one: Exchange, answered: Owner, table: str) -> Row | None:
     if answered.record is not None and answered.record["table_name"] == table:
         return answered.record
     return next((row for row in one.sightings.values() if row["table_name"] == table), None)
 
 
-def _full(case: Case, row: Row) -> Row | None:
+def _full(case: Case, groups: Iterable[Sequence[Member]]) -> Records:
+    """The whole records behind the sightings that are shown, by table and place."""
+    wanted: dict[str, list[Row]] = {}
+    for members in groups:
+        own = (_own_record(one, each, _table(members)) for one, each in members[:SHOWN])
+        wanted.setdefault(_table(members), []).extend(row for row in own if row is not None)
+    found: Records = {}
+    for table, rows in wanted.items():
+        for record in case.rows(f'SELECT t.* FROM "{table}" t JOIN {AT_PLACES} ORDER BY t.rowid', places(rows)):
+            found.setdefault((table, place(record)), []).append(record)
+    return found
+
+
+def _of_sighting(row: Row, records: Records) -> Row | None:
     """The whole record behind a sighting. Several records of one document may start on one line: the time tells them apart."""
-    found = case.rows(f'SELECT * FROM "{row["table_name"]}" WHERE _artifact = ? AND _line = ?', [row["_artifact"], row["_line"]])
-    return next((full for full in found if full["time"] == row["time"] and full.get("path") == row["path"]), found[0] if found else None)
+    alike = records.get((row["table_name"], place(row)), [])
+    return next(
+        (full for full in alike if full["time"] in {row["time"], row["started"]} and full.get("path") == row["path"]),
+        alike[0] if alike else None,
+    )
 
 
 def _behind(
-    case: Case, hop: str, members: list[tuple[Exchange, Owner]], covering: Mapping[str, bool], known: Sequence[Known]
+    members: Sequence[Member], covering: Mapping[str, bool], known: Sequence[Known], strays: Collection[tuple[str, object]]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Hops further in that have no record of the requests: those whose silence means something, and those that cannot say."""
     silent: list[str] = []
     blind: list[str] = []
+    hop = members[0][1].hop
     seen = {other for one, _ in members for other in one.sightings}
     for other in known:
         if position(other.hop) <= position(hop) or other.hop in seen or other.hop == "balancer":
             continue
-        if covering.get(other.hop) and not any(_stray(case, other.hop, one) for one, _ in members[:PROBES]):
+        if covering.get(other.hop) and not any((other.hop, _key(one.outermost)) in strays for one, _ in members[:PROBES]):
             silent.append(other.hop)
         else:
             blind.append(other.hop)
     return tuple(silent), tuple(blind)
 
 
-def _stray(case: Case, hop: str, one: Exchange) -> bool:
-    """Whether a hop has a record that could be of this request but was not joined to it.
+def _key(row: Row) -> tuple[object, ...]:
+    """All of a sighting that a search for strays depends on."""
+    return tuple(row[name] for name in ("hop", "method", "path", "time", "trace_id", "client_ip"))
+
+
+def _strays(case: Case, hops: Sequence[str], rows: Sequence[Row]) -> set[tuple[str, object]]:
+    """Hops that have a record that could be of a request but was not joined to it, each with the ``_key`` of the request.
 
     Same method and path within seconds, nobody else's.
     """
-    row = one.outermost
+    columns = {name: [row[name] for row in rows] for name in ("hop", "method", "path", "time")}
+    asked = [list(range(len(rows))), *columns.values()]
+    probes = (
+        "SELECT unnest(?::INTEGER[]) AS n, unnest(?::VARCHAR[]) AS hop, unnest(?::VARCHAR[]) AS method, unnest(?::VARCHAR[]) AS path, "
+        "unnest(?::TIMESTAMP[]) AS time"
+    )
+    alike = "s.path = p.path AND coalesce(s.method = p.method, true) AND abs(epoch(s.time - p.time)) <= "
     near = case.rows(
-        "SELECT client_ip, forwarded_for, trace_id FROM sightings WHERE hop = ? AND coalesce(method = ?, true) AND path = ? "
-        "AND abs(epoch(time - ?::TIMESTAMP)) <= 5",
-        [hop, row["method"], row["path"], row["time"]],
+        f"SELECT n, s.hop, s.client_ip, s.forwarded_for, s.trace_id FROM sightings s JOIN ({probes}) p ON {alike} 5 "
+        "WHERE list_contains(?::VARCHAR[], s.hop)",
+        [*asked, list(hops)],
     )
-    allowed = case.value(
-        "SELECT count(*) FROM sightings WHERE hop = ? AND NOT coalesce(own, false) AND coalesce(method = ?, true) AND path = ? "
-        "AND abs(epoch(time - ?::TIMESTAMP)) <= 7",
-        [row["hop"], row["method"], row["path"], row["time"]],
+    if not near:
+        return set()
+    passed = case.rows(
+        f"SELECT n, count(*) AS allowed FROM sightings s JOIN ({probes}) p ON s.hop = p.hop AND NOT coalesce(s.own, false) AND {alike} 7 "
+        "GROUP BY n",
+        asked,
     )
-    strays = 0
-    for other in near:
-        addresses = {other["client_ip"], *(other["forwarded_for"] or "").replace(",", " ").split()} - {None, "-", ""}
-        if row["trace_id"] and other["trace_id"]:
-            strays += row["trace_id"] == other["trace_id"]
-        elif row["client_ip"] in addresses or all(is_private(address) for address in addresses):
-            strays += 1
-    return strays > (allowed or 0)
+    allowed = {row["n"]: row["allowed"] for row in passed}
+    counts = Counter((other["hop"], other["n"]) for other in near if _may_be(rows[other["n"]], other))
+    return {(hop, _key(rows[number])) for (hop, number), count in counts.items() if count > allowed.get(number, 0)}
+
+
+def _may_be(row: Row, other: Row) -> bool:
+    """Whether a record of a hop could be of the request: its trace id or client says so, or it names no client of its own."""
+    if row["trace_id"] and other["trace_id"]:
+        return bool(row["trace_id"] == other["trace_id"])
+    addresses = {other["client_ip"], *(other["forwarded_for"] or "").replace(",", " ").split()} - {None, "-", ""}
+    return row["client_ip"] in addresses or all(is_private(address) for address in addresses)
 
 
 def _looks_human(sightings: Mapping[str, list[Row]]) -> bool:
@@ -163,8 +204,11 @@ def _looks_human(sightings: Mapping[str, list[Row]]) -> bool:
     return not agents or not all(SCANNER.search(agent) for agent in agents)
 
 
-def rank(failure: Failure, symptom: Symptom, window: Window, case: Case) -> tuple[Any, ...]:
-    """Smaller fits better: people before scanners, browsers if the person spoke of one, users of the site, nearness, number."""
+def rank(failure: Failure, symptom: Symptom, window: Window, served: Collection[str]) -> tuple[Any, ...]:
+    """Smaller fits better: people before scanners, browsers if the person spoke of one, users of the site, nearness, number.
+
+    ``served`` are the clients of ``served_clients``.
+    """
     rows = [row for seen in failure.sightings.values() for row in seen]
     middle = (symptom.moment or window.middle).replace(tzinfo=None)
     nearest = min(abs((row["time"] - middle).total_seconds()) for row in rows)
@@ -172,7 +216,7 @@ def rank(failure: Failure, symptom: Symptom, window: Window, case: Case) -> tupl
     return (
         not failure.human,
         bool(symptom.browser and not browser),
-        not _known_client(case, rows),
+        not _known_client(rows, served),
         nearest > NEAR_SECONDS,
         -failure.total,
         nearest,
@@ -194,15 +238,26 @@ def roams(case: Case, failure: Failure) -> bool:
     return (paths or 0) >= ROAMED
 
 
-def _known_client(case: Case, rows: Sequence[Mapping[str, Any]]) -> bool:
+def _clients(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The first clients in order of their addresses, without proxies."""
+    return sorted({row["client_ip"] for row in rows if row["client_ip"] and not is_private(row["client_ip"])})[:50]
+
+
+def _known_client(rows: Iterable[Mapping[str, Any]], served: Collection[str]) -> bool:
     """Whether one of the clients is served well elsewhere in the logs: a user of the site."""
-    clients = sorted({row["client_ip"] for row in rows if row["client_ip"] and not is_private(row["client_ip"])})[:50]
+    clients = _clients(rows)
+    return not clients or any(client in served for client in clients)
+
+
+def served_clients(case: Case, failures: Sequence[Failure]) -> set[str]:
+    """Those clients of failing requests to whom the logs show something else that was served well."""
+    seen = ([row for rows in failure.sightings.values() for row in rows] for failure in failures)
+    clients = sorted({client for rows in seen for client in _clients(rows)})
     if not clients:
-        return True
-    return bool(
-        case.value(
-            "SELECT count(*) FROM sightings WHERE list_contains(?::VARCHAR[], client_ip) AND ((hop = 'waf' AND NOT own) OR "
-            "status < 400) LIMIT 1",
-            [clients],
-        )
+        return set()
+    rows = case.rows(
+        "SELECT DISTINCT client_ip FROM sightings JOIN (SELECT unnest(?::VARCHAR[]) AS client_ip) USING (client_ip) "
+        "WHERE (hop = 'waf' AND NOT own) OR status < 400",
+        [clients],
     )
+    return {row["client_ip"] for row in rows}

@@ -36,6 +36,16 @@ HOW = {
     "app": "copy the application's log of that day from every host into the folder",
 }
 HOW["balancer"] = HOW["alb"]
+HOW["clb"] = (
+    "`aws elb describe-load-balancer-attributes --load-balancer-name <NAME>` shows AccessLog; copy the files of that hour from the bucket; "
+    "if logging was off, turn it on and repeat the request"
+)
+HOW["apigateway"] = (
+    "`aws apigateway get-stage --rest-api-id <API_ID> --stage-name <STAGE>` (or `aws apigatewayv2 get-stage`) shows "
+    "accessLogSettings; then "
+    "`aws logs filter-log-events --log-group-name <GROUP> --start-time <MS> --end-time <MS>` into the folder; log "
+    "$context.error.responseType"
+)
 
 
 def gap(hop: str, decides: str, name: str = "") -> Gap:

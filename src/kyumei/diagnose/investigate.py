@@ -13,14 +13,18 @@ from kyumei.correlate.coverage import LogCoverage, by_table, coverage
 from kyumei.correlate.hops import Known, chain, table
 from kyumei.correlate.journey import is_path
 from kyumei.correlate.timeline import timeline
-from kyumei.diagnose.failures import find, is_browser, rank, roams
+from kyumei.diagnose.causes import chained
+from kyumei.diagnose.failures import find, is_browser, rank, roams, served_clients
 from kyumei.diagnose.gaps import WHICH, deciding, elsewhere, status_seen, which_of
+from kyumei.diagnose.impact import impact
 from kyumei.diagnose.lookalikes import look_alikes, nearest, otherwise
+from kyumei.diagnose.standouts import count_requests, pulses, standouts
+from kyumei.diagnose.unprompted import as_symptom, nothing, says_nothing, told
 from kyumei.diagnose.verdict import sentence
 from kyumei.diagnose.view import CaseView
 from kyumei.model.finding import Certainty, Finding, Gap, Investigation, RuledOut, Verdict
 from kyumei.model.window import Window
-from kyumei.store.cite import cite
+from kyumei.store.cite import cite_all
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,9 +54,20 @@ class _Seen:
     failures: Sequence[Failure]
 
 
-def investigate(case: Case, symptom: Symptom) -> Investigation:
-    """The answer for one case and one symptom."""
+def investigate(case: Case, symptom: Symptom, top: int = 1) -> Investigation:
+    """The answer for one case and one symptom; where that says nothing, for the ``top`` gravest of what stands out."""
     sightings.create(case.con)
+    if not says_nothing(symptom):
+        return _answer(case, symptom)
+    count_requests(case.con)
+    found, series = standouts(case), pulses(case)
+    if not found:
+        return nothing(case, symptom)
+    return told([_answer(case, as_symptom(symptom, one)) for one in found[:top]], found, series)
+
+
+def _answer(case: Case, symptom: Symptom) -> Investigation:
+    """The answer for one symptom."""
     window = symptom.window or _whole(case)
     logs = coverage(case, window)
     covering: dict[str, bool] = {}
@@ -92,7 +107,7 @@ def investigate(case: Case, symptom: Symptom) -> Investigation:
         unread_lines=sum(row["n"] for row in files),
         unread_files=tuple((row["name"], row["n"]) for row in files),
         timeline=timeline(case, window, failures),
-        notes=tuple(_notes(case, symptom, seen)),
+        notes=tuple(_notes(case, symptom, seen, findings)),
         case=case.root.name,
     )
     said, message = sentence(answer, main, "" if main else unlike or nearest(case, symptom, window))
@@ -121,16 +136,23 @@ def _opinions(case: Case, symptom: Symptom, seen: _Seen) -> tuple[list[Finding],
     findings: list[Finding] = []
     ruled_out: list[RuledOut] = []
     gaps: list[Gap] = []
+    whole = CaseView(case, symptom, seen.window, seen.logs)
     for failure in seen.failures[:MOST_FAILURES]:
-        view = CaseView(case, symptom, seen.window, seen.logs, (failure,))
-        for rule in discover.rules().values():
-            if not all(view.has(name) for name in rule.needs):
-                continue
-            opinion = rule.examine(view)
-            findings += [_capped(finding, failure, symptom, seen) for finding in opinion.findings]
-            if failure is seen.failures[0]:
-                ruled_out += opinion.ruled_out
-                gaps += opinion.gaps
+        view = replace(whole, failures=(failure,))
+        opinions = {rule.name: rule.examine(view) for rule in discover.rules().values() if all(view.has(name) for name in rule.needs)}
+        did = impact(case, failure, seen.window)
+        own = [
+            replace(_capped(finding, failure, symptom, seen), failures=(failure.key,), impact=did)
+            for opinion in opinions.values()
+            for finding in opinion.findings
+        ]
+        own = chained(own, failure.hop)
+        findings += own
+        if failure is seen.failures[0]:
+            ruled_out += [one for opinion in opinions.values() for one in opinion.ruled_out]
+            # Where the innermost cause is proven, what the rules further out would still like to know does not matter any more.
+            settled = {own[0].rule} if own and own[0].certainty is Certainty.PROVEN else opinions.keys()
+            gaps += [gap for name, opinion in opinions.items() if name in settled for gap in opinion.gaps]
     if contested := _contested(case, symptom, seen):
         gaps.insert(0, which_of(contested))
         findings = [replace(finding, certainty=Certainty.POSSIBLE) for finding in findings]
@@ -148,10 +170,11 @@ def _contested(case: Case, symptom: Symptom, seen: _Seen) -> list[Failure]:
     if symptom.client or symptom.request_ids or not seen.failures:
         return []
     first = seen.failures[0]
-    best = rank(first, symptom, seen.window, case)
+    served = served_clients(case, seen.failures[:MOST_FAILURES])
+    best = rank(first, symptom, seen.window, served)
     found = [first]
     for other in seen.failures[1:MOST_FAILURES]:
-        place = rank(other, symptom, seen.window, case)
+        place = rank(other, symptom, seen.window, served)
         near = place[-1] <= FAR_SECONDS or best[-1] > FAR_SECONDS
         likes = place[:2] == best[:2] and not (place[2] and roams(case, other))
         if likes and near and _cause(other) != _cause(first) and other.total * OUTNUMBERED > first.total:
@@ -193,7 +216,7 @@ def _verdict(findings: Sequence[Finding], seen: _Seen, case: Case, symptom: Symp
     if (
         findings
         and findings[0].certainty in {Certainty.PROVEN, Certainty.LIKELY}
-        and (not seen.failures or seen.failures[0].hop != "unknown")
+        and (not seen.failures or seen.failures[0].hop != "unknown" or findings[0].layer)
     ):
         return Verdict.CAUSE_FOUND
     if seen.failures:
@@ -249,7 +272,12 @@ def _all_arrived(seen: _Seen, case: Case, symptom: Symptom, hop: str) -> bool:
 
 
 def _cited(case: Case, failure: Failure | None) -> dict[str, tuple[Citation, ...]]:
-    return {hop: tuple(cite(case, row) for row in rows[:2]) for hop, rows in failure.sightings.items()} if failure else {}
+    """Citations of the first two records at each hop."""
+    rows = [(hop, row) for hop, seen in failure.sightings.items() for row in seen[:2]] if failure else []
+    found: dict[str, tuple[Citation, ...]] = {}
+    for (hop, _), citation in zip(rows, cite_all(case, [row for _, row in rows]), strict=True):
+        found[hop] = (*found.get(hop, ()), citation)
+    return found
 
 
 def _once(ruled_out: Sequence[RuledOut]) -> list[RuledOut]:
@@ -260,7 +288,7 @@ def _merged(gaps: Sequence[Gap]) -> list[Gap]:
     return list({one.missing: one for one in reversed(gaps)}.values())[::-1]
 
 
-def _notes(case: Case, symptom: Symptom, seen: _Seen) -> list[str]:
+def _notes(case: Case, symptom: Symptom, seen: _Seen, findings: Sequence[Finding]) -> list[str]:
     """What the reader should know: what the symptom's reading assumed, inferred zones, damaged and passed-over files."""
     notes = list(symptom.notes)
     for row in case.rows(
@@ -293,6 +321,11 @@ def _notes(case: Case, symptom: Symptom, seen: _Seen) -> list[str]:
     if passed:
         notes.append(
             f"{passed} large file{'s were' if passed > 1 else ' was'} read only around the moment; lines outside it were passed over"
+        )
+    first = next(iter(findings), None)
+    if first and seen.failures and 0 < first.explains < seen.failures[0].total:
+        notes.append(
+            f"{seen.failures[0].total - first.explains} of the {seen.failures[0].total} failing requests are not explained by the cause"
         )
     if len(seen.failures) > MOST_FAILURES:
         notes.append(

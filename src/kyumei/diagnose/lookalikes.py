@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 
 from kyumei.correlate.hops import TITLES
 from kyumei.correlate.journey import is_path, matches
-from kyumei.correlate.sightings import position
+from kyumei.correlate.sightings import TIES, position
 from kyumei.diagnose.failures import is_browser
 from kyumei.model.finding import RuledOut
-from kyumei.store.cite import cite
+from kyumei.store.cite import cite_all
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from kyumei.model.window import Window
     from kyumei.store.case import Case
 
+Row = dict[str, Any]
 SHOWN = 4
 AN_HOUR_AND_A_HALF = 5400
 CODE_OF = {"waf": "EDGE-022", "alb": "EDGE-009", "nginx": "EDGE-137", "server": "EDGE-001", "app": "EDGE-001"}
@@ -34,27 +35,31 @@ def look_alikes(case: Case, symptom: Symptom, window: Window, failures: Sequence
     taken = {
         (row["table_name"], row["_artifact"], row["_line"]) for failure in failures for seen in failure.sightings.values() for row in seen
     }
-    found: list[RuledOut] = []
+    found: list[tuple[str, str, Row]] = []
     status = symptom.status
     if status is not None:
         rows = case.rows(
             "SELECT * FROM sightings WHERE status = ? AND (time < ? OR started >= ?) AND coalesce(own, true) ORDER BY "
-            "abs(epoch(time - ?::TIMESTAMP)) LIMIT 200",
+            f"abs(epoch(time - ?::TIMESTAMP)), {TIES} LIMIT 200",
             [status, start, end, start],
         )
         rows.sort(key=lambda row: not (symptom.path and is_path(symptom.path, row)))
-        found += [_other_time(case, row, window) for row in _first_of_each(rows)]
+        found += [(_code(row), f"{_what(row)}, {_apart(row, window)} off the moment", row) for row in _first_of_each(rows)]
         rows = case.rows(
             "SELECT * FROM sightings WHERE status >= 400 AND status <> ? AND time >= ? AND started < ? AND coalesce(own, true) "
-            "ORDER BY time LIMIT 200",
+            f"ORDER BY time, {TIES} LIMIT 200",
             [status, start, end],
         )
-        found += [_other_status(case, row, status) for row in _first_of_each(rows)]
-        sql = "SELECT * FROM sightings WHERE status = ? AND time >= ? AND started < ? ORDER BY time LIMIT 500"
+        other = f"another failure, not the {status} that was reported"
+        found += [(_code(row), f"{_what(row)}: {other}", row) for row in _first_of_each(rows)]
+        sql = f"SELECT * FROM sightings WHERE status = ? AND time >= ? AND started < ? ORDER BY time, {TIES} LIMIT 500"
         rows = case.rows(sql, [status, start, end])
         rows = [row for row in rows if (row["table_name"], row["_artifact"], row["_line"]) not in taken]
-        found += [_other_request(case, row) for row in _first_of_each(rows)]
-    return found + _counted(case, start, end)
+        other = "the same status, but another request than the one reported"
+        found += [(_code(row), f"{_what(row)}: {other}", row) for row in _first_of_each(rows)]
+    found += _counted(case, start, end)
+    cited = cite_all(case, [row for _, _, row in found])
+    return [RuledOut(code, why, (citation,)) for (code, why, _), citation in zip(found, cited, strict=True)]
 
 
 def nearest(case: Case, symptom: Symptom, window: Window) -> str:
@@ -64,7 +69,7 @@ def nearest(case: Case, symptom: Symptom, window: Window) -> str:
     start, end = (moment.replace(tzinfo=None) for moment in (window.start, window.end))
     rows = case.rows(
         "SELECT * FROM sightings WHERE (time < ? OR started >= ?) AND (status >= 400 OR own) AND coalesce(own, true) "
-        "ORDER BY greatest(epoch(time - ?::TIMESTAMP), epoch(?::TIMESTAMP - time)) LIMIT 20000",
+        f"ORDER BY greatest(epoch(time - ?::TIMESTAMP), epoch(?::TIMESTAMP - time)), {TIES} LIMIT 20000",
         [start, end, end, start],
     )
     row = next((row for row in rows if matches(symptom, row)), None)
@@ -86,7 +91,7 @@ def otherwise(case: Case, symptom: Symptom, window: Window) -> str:
     start, end = (moment.replace(tzinfo=None) for moment in (window.start, window.end))
     rows = case.rows(
         "SELECT * FROM sightings WHERE time >= ? AND started < ? AND (status >= 400 OR own) AND coalesce(own, true) "
-        "ORDER BY time LIMIT 20000",
+        f"ORDER BY time, {TIES} LIMIT 20000",
         [start, end],
     )
     unlike = replace(symptom, status=None, status_class=None)
@@ -104,60 +109,42 @@ def _local(moment: datetime, zone: str) -> datetime:
         return moment
 
 
-def _apart(row: dict[str, Any], window: Window) -> str:
+def _apart(row: Row, window: Window) -> str:
     """How far a record lies from the window."""
     edge = window.start if row["time"] < window.start.replace(tzinfo=None) else window.end
     seconds = abs((row["time"] - edge.replace(tzinfo=None)).total_seconds())
     return f"{seconds / 3600:.1f} hours" if seconds >= AN_HOUR_AND_A_HALF else f"{max(1, round(seconds / 60))} minutes"
 
 
-def _first_of_each(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def _first_of_each(rows: Sequence[Row]) -> list[Row]:
     """One record for each path and status, that of the innermost hop; few, so that the reader sees the kinds and not the bulk."""
-    found: dict[tuple[Any, Any], dict[str, Any]] = {}
+    found: dict[tuple[Any, Any], Row] = {}
     for row in rows:
         known = found.setdefault((row["path"], row["status"]), row)
         if position(row["hop"]) > position(known["hop"]) and row["method"]:
             found[row["path"], row["status"]] = row
-    kinds: dict[tuple[Any, Any], dict[str, Any]] = {}
+    kinds: dict[tuple[Any, Any], Row] = {}
     for row in found.values():
         kinds.setdefault((row["hop"], row["status"]), row)
     return list(kinds.values())[:SHOWN]
 
 
-def _what(row: dict[str, Any]) -> str:
+def _what(row: Row) -> str:
     return f"{TITLES[row['hop']]} answered {row['status']} to {row['method'] or '?'} {row['path'] or '?'} at {row['time']:%H:%M:%S} UTC"
 
 
-def _other_time(case: Case, row: dict[str, Any], window: Window) -> RuledOut:
-    return RuledOut(CODE_OF.get(row["hop"], "EDGE-001"), f"{_what(row)}, {_apart(row, window)} off the moment", (cite(case, row),))
+def _code(row: Row) -> str:
+    return CODE_OF.get(row["hop"], "EDGE-001")
 
 
-def _other_status(case: Case, row: dict[str, Any], status: int) -> RuledOut:
-    return RuledOut(
-        CODE_OF.get(row["hop"], "EDGE-001"), f"{_what(row)}: another failure, not the {status} that was reported", (cite(case, row),)
-    )
-
-
-def _other_request(case: Case, row: dict[str, Any]) -> RuledOut:
-    return RuledOut(
-        CODE_OF.get(row["hop"], "EDGE-001"), f"{_what(row)}: the same status, but another request than the one reported", (cite(case, row),)
-    )
-
-
-def _counted(case: Case, start: object, end: object) -> list[RuledOut]:
-    """Rules of WAF that matched in the window and let the request pass."""
+def _counted(case: Case, start: object, end: object) -> list[tuple[str, str, Row]]:
+    """Rules of WAF that matched in the window and let the request pass: the code, why it is no cause, and the first such row."""
     rows = case.rows(
-        "SELECT rule, count(*) AS n, arg_min(_artifact, time) AS _artifact, arg_min(_line, time) AS _line, arg_min(request_id, "
-        "time) AS request_id FROM "
-        "(SELECT unnest(counted_rules) AS rule, * FROM waf WHERE time >= ? AND time < ?) GROUP BY rule ORDER BY n DESC LIMIT ?",
+        "SELECT rule, n, first.* FROM (SELECT rule, count(*) AS n, "
+        f"arg_min({{'_artifact': _artifact, '_line': _line, 'request_id': request_id}}, (time, {TIES})) AS first "
+        "FROM (SELECT unnest(counted_rules) AS rule, * FROM waf WHERE time >= ? AND time < ?) GROUP BY rule) "
+        "ORDER BY n DESC, rule LIMIT ?",
         [start, end, SHOWN],
     )
-    return [
-        RuledOut(
-            "EDGE-022",
-            f"WAF rule {row['rule']} matched {row['n']} request{'s' if row['n'] > 1 else ''} in the window and only counted; it "
-            "stops nothing",
-            (cite(case, row),),
-        )
-        for row in rows
-    ]
+    why = "matched {n} request{s} in the window and only counted; it stops nothing"
+    return [("EDGE-022", f"WAF rule {row['rule']} {why.format(n=row['n'], s='s' if row['n'] > 1 else '')}", row) for row in rows]

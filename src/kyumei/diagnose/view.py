@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from kyumei.store.cite import cite
+from kyumei.store.cite import cite_all, identity, place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from kyumei.model.symptom import Symptom
     from kyumei.model.window import Window
     from kyumei.store.case import Case
+    from kyumei.store.cite import Place
 
 
 @dataclass
@@ -29,10 +30,14 @@ class CaseView:
     logs: Sequence[LogCoverage]
     failures: Sequence[Failure] = ()
     _snapshots: dict[tuple[str, str], list[tuple[dict[str, Any], Citation]]] = field(default_factory=dict)
+    _cited: dict[tuple[object, ...], Citation] = field(default_factory=dict)
+    _present: dict[str, bool] = field(default_factory=dict)
 
     def has(self, table: str) -> bool:
         """Whether the case holds any row of the table."""
-        return bool(self.case.value(f'SELECT count(*) FROM (SELECT 1 FROM "{table}" LIMIT 1)'))
+        if table not in self._present:
+            self._present[table] = bool(self.case.value(f'SELECT count(*) FROM (SELECT 1 FROM "{table}" LIMIT 1)'))
+        return self._present[table]
 
     def covers(self, table: str) -> bool:
         """Whether all logs of the table cover the window; false when there is none."""
@@ -45,12 +50,13 @@ class CaseView:
 
     def cite(self, rows: Iterable[Mapping[str, Any]], limit: int = 3) -> tuple[Citation, ...]:
         """Citations for the first rows, each once."""
-        found: dict[tuple[int, int], Citation] = {}
+        first: dict[Place, Mapping[str, Any]] = {}
         for row in rows:
-            key = (row["_artifact"], row["_line"])
-            if len(found) < limit and key not in found:
-                found[key] = cite(self.case, row)
-        return tuple(found.values())
+            if len(first) < limit:
+                first.setdefault(place(row), row)
+        new = {key: row for row in first.values() if (key := identity(row)) not in self._cited}
+        self._cited.update(zip(new, cite_all(self.case, list(new.values())), strict=True))
+        return tuple(self._cited[identity(row)] for row in first.values())
 
     def snapshot(self, service: str, operation: str) -> list[tuple[dict[str, Any], Citation]]:
         """The resources of one AWS operation as stored, each with the line on which it starts."""
@@ -60,5 +66,6 @@ class CaseView:
                 "SELECT _artifact, _line, document FROM resource_snapshot WHERE service = ? AND operation = ? ORDER BY _artifact, _line",
                 key,
             )
-            self._snapshots[key] = [(json.loads(row["document"]), cite(self.case, row)) for row in rows]
+            documents = [json.loads(row["document"]) for row in rows]
+            self._snapshots[key] = list(zip(documents, cite_all(self.case, rows), strict=True))
         return self._snapshots[key]

@@ -1,114 +1,87 @@
-"""Signatures of nginx's error log, as data: what a line means, what it leads to, and how it is mended.
+"""Reads error lines of nginx and Apache by the tables of signatures.
 
-From the failure knowledge base, section 9 of the edge domain; texts and statuses as nginx's own source writes them. A signature is never
-its own proof: it counts for a request only when the access log has that request with one of the statuses.
+A signature is never its own proof: it counts for a request only when the access log has that request with one of the statuses.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
+from kyumei.edge import apache_errors, nginx_errors
 
-@dataclass(frozen=True)
-class Signature:
-    """One row: the pattern on the message, the statuses that follow from it, the cause, and the fix."""
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
-    code: str
-    pattern: str
-    statuses: tuple[int, ...]
-    cause: str
-    fix: str
-    commands: tuple[str, ...] = ()
+    from kyumei.edge.signature import Family, Signature
 
-
-SIGNATURES = (
-    Signature(
-        "EDGE-134",
-        r'directory index of ".*" is forbidden',
-        (403,),
-        "the directory has no index file and listing is off: a wrong root, or an empty deployment",
-        "Put the index file there (check the deployment artefact), or point `root` and `index` at the right place.",
-        ("nginx -T | grep -nE '^\\s*(root|alias|index|autoindex|try_files)'", "ls -la {file}"),
-    ),
-    Signature(
-        "EDGE-135",
-        r'open\(\) ".*" failed \(13: Permission denied\)|" is forbidden \(13',
-        (403,),
-        "the worker may not read the file: mode of the file or of a parent folder, or the SELinux context",
-        "Let nginx's user read the file and enter every folder above it.",
-        ("namei -l {file}", "chmod o+x <each parent folder>; chmod o+r {file}", "ls -Z {file}; restorecon -Rv <root>"),
-    ),
-    Signature(
-        "EDGE-137",
-        r"access forbidden by rule",
-        (403,),
-        "a deny directive of the location refused the client; behind a load balancer the address it checks is the balancer's",
-        "If the client should pass: allow its address, and behind a balancer let nginx check the real one (set_real_ip_from, "
-        "real_ip_header).",
-        (
-            "nginx -T | grep -nE '(allow|deny|satisfy|real_ip|set_real_ip_from)'",
-            "set_real_ip_from <VPC CIDR>; real_ip_header X-Forwarded-For; real_ip_recursive on;",
-        ),
-    ),
-    Signature(
-        "EDGE-136",
-        r'open\(\) ".*" failed \(2: No such file|" is not found \(2',
-        (404,),
-        "the file is not there: a missing deployment, or a wrong root or alias",
-        "Deploy the file, or mend root, alias or try_files.",
-        ("nginx -T | grep -nE '^\\s*(root|alias|try_files)'", "ls -la {file}"),
-    ),
-    Signature(
-        "EDGE-095",
-        r"client intended to send too large (chunked )?body",
-        (413,),
-        "the body is larger than client_max_body_size (1 MB by default)",
-        "Raise client_max_body_size for that location.",
-        ("client_max_body_size <SIZE>m;",),
-    ),
-    Signature(
-        "EDGE-138",
-        r"failed \(24: Too many open files\)",
-        (500,),
-        "nginx ran out of file descriptors",
-        "Raise worker_rlimit_nofile.",
-        ("worker_rlimit_nofile <N>;",),
-    ),
-    Signature(
-        "EDGE-140",
-        r"limiting (requests|connections)(?!.*dry run)",
-        (503, 429),
-        "a rate limit of nginx refused the request; behind a balancer all clients may share one key",
-        "Key the zone by the real client address, or raise the limit.",
-        ("nginx -T | grep -nE '(limit_req|limit_conn)'",),
-    ),
-    Signature(
-        "EDGE-141",
-        r"rewrite or internal redirection cycle",
-        (500,),
-        "try_files or error_page leads back to itself",
-        "Break the loop.",
-        ("nginx -T | grep -nE '(try_files|error_page|rewrite)'",),
-    ),
-    Signature(
-        "EDGE-143",
-        r"client sent plain HTTP request to HTTPS port",
-        (400,),
-        "plain HTTP was sent to an HTTPS port, as by a target group with the wrong protocol",
-        "Use protocol HTTPS in the target group.",
-        ("aws elbv2 describe-target-groups --query 'TargetGroups[].[TargetGroupName,Protocol,Port]'",),
-    ),
+SIGNATURES: tuple[Signature, ...] = (
+    *nginx_errors.REFUSED,
+    *apache_errors.REFUSED,
+    *nginx_errors.UPSTREAM,
+    *apache_errors.UPSTREAM,
 )
+"""Lines that speak of one request."""
+STRAINS: tuple[Signature, ...] = (*nginx_errors.STRAIN, *apache_errors.STRAIN)
+"""Lines that speak of the web server as a whole."""
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
+_BARE = re.compile(r"(?:filesystem path '|configuration: |directory )(/[^\s',:]*)")
+_ADDRESS = re.compile(r"^(?:[a-z]+://)?(?P<address>\[[0-9A-Fa-f:.]+\]:[0-9]+|[^/\s:]+:[0-9]+|[^/\s:]+)(?:/|$|\s)")
+_SPOKEN = re.compile(r"(?:connection to backend:|attempt to connect to|from remote server) (?P<address>[0-9A-Fa-f.:\[\]]+)")
 
 
 def signature_of(message: str, status: int | None) -> Signature | None:
     """The signature that an error line shows, if it can lead to the status."""
-    return next((one for one in SIGNATURES if (status is None or status in one.statuses) and re.search(one.pattern, message)), None)
+    return next((one for one in SIGNATURES if (status is None or status in one.statuses) and _found(one.pattern, message)), None)
+
+
+def signature_of_line(line: Mapping[str, object], status: int | None) -> Signature | None:
+    """The signature that a row of nginx's or Apache's error table shows, if it can lead to the status."""
+    return signature_of(text_of(line), status)
+
+
+def strain_of(line: Mapping[str, object]) -> Signature | None:
+    """The signature of trouble of a whole web server that a row shows."""
+    return next((one for one in STRAINS if _found(one.pattern, text_of(line))), None)
+
+
+def of_family(family: Family) -> tuple[Signature, ...]:
+    """The signatures of one family."""
+    return tuple(one for one in (*SIGNATURES, *STRAINS) if one.family is family)
+
+
+def text_of(line: Mapping[str, object]) -> str:
+    """A line's message, for Apache with the system's error and the AH number that its table keeps apart."""
+    message = str(line.get("message") or "")
+    code, error = line.get("code"), line.get("error_text")
+    number = f"({line['errno']})" if line.get("errno") is not None else ""
+    return f"{f'{number}{error}: ' if error else ''}{f'{code}: ' if code else ''}{message}"
 
 
 def file_of(message: str) -> str | None:
     """The file or folder that an error line names."""
     found = _QUOTED.search(message)
-    return found[1] if found and found[1].startswith("/") else None
+    if found and found[1].startswith("/"):
+        return found[1]
+    bare = _BARE.search(message)
+    return bare[1] if bare else None
+
+
+def upstream_of(line: Mapping[str, object]) -> str | None:
+    """Address and port, or name, of the server behind that a line speaks of; a socket as ``unix:/path``."""
+    told = str(line.get("upstream") or line.get("upstream_addr") or "")
+    socket = re.search(r"unix:[^\s:\"]+", told or str(line.get("message") or ""))
+    if socket:
+        return socket[0]
+    found = _ADDRESS.match(told) or _SPOKEN.search(str(line.get("message") or ""))
+    return found["address"] if found else None
+
+
+@lru_cache(maxsize=256)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern)
+
+
+def _found(pattern: str, text: str) -> bool:
+    return _compiled(pattern).search(text) is not None

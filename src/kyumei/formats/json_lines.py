@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from kyumei.contracts import Format
 from kyumei.layouts.casts import INTEGER, TEXT, Cast
+from kyumei.layouts.gateway_fields import is_gateway_record
 from kyumei.layouts.json_inner import LISTED, NESTED, brought_up
 from kyumei.layouts.json_names import (
     ADDRESS,
@@ -270,11 +271,8 @@ def _raised_line(stack: str) -> str:
     return lines[-1] if lines[0].startswith("Traceback (most recent call last)") else lines[0]
 
 
-_ANY_KEY = "len(list_filter(_entries, lambda entry: entry.key IN [{keys}])) > 0"
-
-
 def _has(*keys: str) -> str:
-    return _ANY_KEY.replace("{keys}", ", ".join(f"'{key}'" for key in keys))
+    return f"{{has {' '.join(keys)}}}"
 
 
 STEPS = (
@@ -298,7 +296,7 @@ LAYOUT = JsonRecord(
         *(f"NOT coalesce(regexp_matches(\"raw {key}\", '^[ \\t\\r\\n]*\\{{'), false)" for key in NESTED),
         f"NOT ({_has(*_PYTHON_KEYS)} AND coalesce(regexp_matches(\"raw level\", '^[0-9]'), false))",
         "stack IS NULL",
-        "coalesce(_target[1] = '/', true)",
+        "coalesce(starts_with(_target, '/'), true)",
         "coalesce(len(string_split(_target, '?')) <= 2 AND NOT contains(_target, '#'), true)",
     ),
     is_open=True,
@@ -307,6 +305,18 @@ LAYOUT = JsonRecord(
 _OTHERS = frozenset(
     {
         "webaclId",
+        "x-edge-location",
+        "x-edge-request-id",
+        "x-edge-result-type",
+        "x-edge-response-result-type",
+        "x-edge-detailed-result-type",
+        "x-host-header",
+        "fle-status",
+        "fle-encrypted-fields",
+        "origin-fbl",
+        "origin-lbl",
+        "cache-behavior-path-pattern",
+        "timestamp(ms)",
         "query_timestamp",
         "firewall_name",
         "logEvents",
@@ -335,6 +345,8 @@ def sniff(text: str, _name: str) -> bool:
     if not isinstance(found, dict) or _OTHERS & found.keys() or any(one in found and two in found for one, two in _PAIRS):
         return False
     if str(found.get("type", "")).startswith("platform.") and "record" in found:
+        return False
+    if is_gateway_record(found):
         return False
     document = _prepare(found)
     return any(find(document, name) is not MISSING for name in (*TIME_NAMES.split(), *MESSAGE_NAMES.split()))

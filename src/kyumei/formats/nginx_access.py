@@ -24,6 +24,7 @@ from kyumei.layouts.delimited import Delimited
 from kyumei.layouts.delimited_fields import Field, Style, Tail, Variant
 from kyumei.layouts.stamps import COMMON, EPOCH, ISO
 from kyumei.layouts.template import Templated, parse_log_format, parse_template
+from kyumei.layouts.web_servers import web_server
 from kyumei.model.table import Column, Kind, Link, Table
 
 if TYPE_CHECKING:
@@ -178,13 +179,15 @@ LAYOUT = Delimited(
 _BEGINS = re.compile(
     r"[^ \"\[]{1,255}(?: [^ \"\[]{1,255}){0,5} \[[0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}:[0-9]{2}:[0-9]{2}:[0-9]{2} [+-][0-9]{4}\] \"", re.ASCII
 )
-_APACHE_VHOST = re.compile(r"[A-Za-z0-9_.*-]+:[0-9]{1,5} [^ ]+ [^ ]+ [^ ]+ \[", re.ASCII)
-_OTHERS = re.compile("gunicorn|uvicorn|uwsgi|werkzeug|hypercorn|apache|httpd", re.IGNORECASE)
 
 
 def sniff(text: str, name: str) -> bool:
-    """Whether the record begins as access logs do, client, user, time in brackets, a quote; and nothing tells of another server."""
-    return _BEGINS.match(text) is not None and not _OTHERS.search(name) and not _APACHE_VHOST.match(text)
+    """Whether the record begins as access logs do, client, user, time in brackets, a quote; and nothing tells of another server.
+
+    Apache writes the same common and combined lines. Where neither the name of the file nor the line tells, they are taken for nginx's;
+    see ``layouts.web_servers``.
+    """
+    return _BEGINS.match(text) is not None and web_server(text, name) == "nginx"
 
 
 _OTHER_SOURCES: tuple[tuple[str, str, Cast], ...] = (

@@ -16,7 +16,7 @@ import re
 from kyumei.contracts import Format
 from kyumei.layouts import stamps
 from kyumei.layouts.casts import INTEGER, TEXT, Cast, Take, guarded, quoted, to_json
-from kyumei.layouts.clocks import ISO_NAIVE, ISO_TIME, SYSLOG_TIME, YEARLESS_TIME
+from kyumei.layouts.clocks import ISO_TIME, SYSLOG_TIME, TIME_NAIVE, YEARLESS_TIME
 from kyumei.layouts.text import Text
 from kyumei.layouts.text_shapes import Shape
 from kyumei.model.table import Column, Kind, Link, Table
@@ -128,7 +128,7 @@ def _modern(version: str) -> Shape:
         "rfc 5424",
         rf"^{_PRIORITY}{version}(?:-|(?P<time>{_ISO})) {ends}{_DATA}(?: |$)",
         (
-            *(*_PRI, Take("time", "time", ISO_TIME), Take("_naive", "time", ISO_NAIVE), _HOST_TAKE, *_TAG_TAKES, _CONTENT),
+            *(*_PRI, Take("time", "time", ISO_TIME), Take("_naive", "time", TIME_NAIVE), _HOST_TAKE, *_TAG_TAKES, _CONTENT),
             Take("message_id", "message_id", TEXT),
             Take("structured", "data", STRUCTURED),
         ),
@@ -148,7 +148,7 @@ def _classic(name: str, time: str, takes: tuple[Take, ...], constants: dict[str,
     )
 
 
-_NEW = _classic("iso", _ISO, (Take("time", "time", ISO_TIME), Take("_naive", "time", ISO_NAIVE)), {})
+_NEW = _classic("iso", _ISO, (Take("time", "time", ISO_TIME), Take("_naive", "time", TIME_NAIVE)), {})
 SHAPES = (
     *_classic("rfc 3164", _OLD, (Take("time", "time", SYSLOG_TIME),), {"_naive": YEARLESS_TIME}),
     _modern("[0-9]{1,3} "),

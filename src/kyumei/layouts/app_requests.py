@@ -11,7 +11,7 @@ import re
 
 from kyumei.layouts.app_shapes import LEVEL, UUID
 from kyumei.layouts.casts import CLF_TIME, INTEGER, NUMBER, TEXT, Cast, Take, guarded
-from kyumei.layouts.clocks import CTIME, ISO_NAIVE, ISO_TIME, LOCAL_TIME, SPACED_TIME, UTC_TIME
+from kyumei.layouts.clocks import CTIME, ISO_TIME, LOCAL_TIME, SPACED_TIME, TIME_NAIVE, UTC_TIME
 from kyumei.layouts.request_line import METHOD, PATH, QUERY, VERSION
 from kyumei.layouts.text_shapes import Look, Shape
 
@@ -202,7 +202,7 @@ LOGFMT = (
             Shape(
                 "time",
                 r'(?:^| )(?:time|ts|t|timestamp)="?(?P<time>[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.,]+(?:Z| ?[+-][0-9]{2}:?[0-9]{2})?)',
-                (Take("time", "time", ISO_TIME), Take("_naive", "time", ISO_NAIVE)),
+                (Take("time", "time", ISO_TIME), Take("_naive", "time", TIME_NAIVE)),
             ),
         ),
     ),

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kyumei.layouts.casts import INTEGER, TEXT, Take, guarded, quoted
+from kyumei.layouts.casts import INTEGER, TEXT, Cast, Take, quoted
 from kyumei.layouts.clocks import (
     DASHED_TIME,
-    ISO_NAIVE,
     ISO_TIME,
     KLOG_TIME,
     LOCAL_TIME,
     SLASHED_TIME,
     SPACED_TIME,
+    TIME_NAIVE,
     TWELVE_HOURS,
     UTC_TIME,
     YEARLESS_TIME,
@@ -41,7 +41,11 @@ _CASES = " ".join(
     for level, words in LEVELS.items()
 )
 _USUAL = " ".join(f"WHEN {{x}} = {quoted(level)} THEN {quoted(level)}" for level in ("INFO", "ERROR", "WARNING", "DEBUG", "CRITICAL"))
-LEVEL = guarded("level", lambda raw: _LEVEL_OF.get(raw.strip("[]<>: ").upper()), r"[A-Za-z\[\]<>: ]+", f"CASE {_USUAL} {_CASES} END")
+LEVEL = Cast(
+    "level",
+    lambda raw: _LEVEL_OF.get(raw.strip("[]<>: ").upper()),
+    f"CASE {_USUAL} WHEN regexp_full_match({{x}}, '[A-Za-z\\[\\]<>: ]+') THEN CASE {_CASES} END END",
+)
 
 # Small letters are trusted only where brackets or a colon mark a level; the longest word first, so that none is taken for the beginning of
 # another.
@@ -70,6 +74,12 @@ _MONTH = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _DASHED = rf"(?P<time>[0-9]{{2}}-{_MONTH}-[0-9]{{4}} [0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}(?:\.[0-9]{{1,9}})?)"
 _SPACED = rf"[0-9]{{2}}/{_MONTH}/[0-9]{{4}} [0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}"
 _BOX = rf"\[?{_ISO}\]?"
+_BEGINNINGS = {
+    **dict.fromkeys((f"^{_BOX}", f"^{_ISO}", rf"^\[{_ISO}", f"^(?P<time>{_DATE}"), rf"\[?{_DATE}"),
+    f"^{_SLASHED}": "[0-9]{4}/[0-9]{2}/",
+    f"^{_DASHED}": "[0-9]{2}-[A-Z]",
+}
+"""How a pattern opens, and a short one for all texts that it fits; see ``Shape.begins``."""
 _GAP = r"[ \t]*(?:[-|,:][ \t]+)?"
 _AFTER = r"[ \t]*(?:[-|:][ \t]+)?"
 _PLACE = r"(?:(?P<logger>[\w./-]+\.go:[0-9]+): )?"
@@ -83,7 +93,7 @@ _KNOWN = "django|werkzeug|uvicorn|gunicorn|celery|sqlalchemy|urllib3|botocore|bo
 _DIGITS = "0123456789"
 _UPPER_STARTS = "".join(sorted({word[0] for word in _WORDS}))
 
-_TIME = (Take("time", "time", ISO_TIME), Take("_naive", "time", ISO_NAIVE))
+_TIME = (Take("time", "time", ISO_TIME), Take("_naive", "time", TIME_NAIVE))
 _LEVEL_TAKE = Take("level", "level", LEVEL)
 _LOGGER, _THREAD, _PID = Take("logger", "logger", TEXT), Take("thread", "thread", TEXT), Take("pid", "pid", INTEGER)
 _LINE = Take("_line", "text", TEXT)
@@ -98,7 +108,8 @@ def _opening(name: str, pattern: str, takes: tuple[Take, ...], constants: Mappin
     only = pattern
     for loose, strict in _STRICT_OF.items():
         only = only.replace(loose, strict)
-    return Shape(name, pattern, (_LINE, *takes), constants, starts, only if only != pattern else "")
+    begins = next((begins for opening, begins in _BEGINNINGS.items() if pattern.startswith(opening)), "")
+    return Shape(name, pattern, (_LINE, *takes), constants, starts, only if only != pattern else "", begins=begins)
 
 
 def _iso(name: str, pattern: str, *takes: Take, starts: str = _DIGITS + "[", server: str = "") -> Shape:

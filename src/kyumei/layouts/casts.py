@@ -200,7 +200,7 @@ EPOCH_MILLIS = guarded(
     "seconds since 1970",
     parse_epoch,
     r"[0-9]{10}\.[0-9]{3}",
-    "make_timestamp(TRY_CAST(replace({x}, '.', '') AS BIGINT) * 1000)",
+    "make_timestamp(TRY_CAST(left(replace({x}, '.', ''), 13) AS BIGINT) * 1000)",
 )
 """As nginx writes ``$msec``: seconds with three decimals."""
 COMMA_LIST = Cast("list with commas", lambda raw: raw.split(","), "string_split({x}, ',')")

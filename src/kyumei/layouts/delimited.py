@@ -14,6 +14,7 @@ reader is generated from the same declaration (see ``delimited_bulk``). Rules fo
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from kyumei.contracts import Refused
 from kyumei.layouts.casts import fill
 from kyumei.layouts.delimited_bulk import select
-from kyumei.layouts.delimited_fields import Field, Style, Tail, Variant
+from kyumei.layouts.delimited_fields import Field, Shown, Style, Tail, Trailing, Variant
 from kyumei.layouts.stamps import substrings
 
 if TYPE_CHECKING:
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
     from kyumei.layouts.stamps import Stamp
     from kyumei.model.table import Column
     from kyumei.model.window import Window
+
+
+MOST_SHOWN = 6
+"""Shapes of a sample that the bulk reader is made for; rarer ones are for the exact reader."""
 
 
 class Token(NamedTuple):
@@ -84,9 +89,39 @@ class Delimited:
         """See ``contracts.Layout``."""
         return substrings(self.written, window, offsets)
 
-    def bulk(self, source: str) -> str:
+    def bulk(self, source: str, sample: Sequence[str] = ()) -> str:
         """See ``contracts.Layout``."""
-        return select(self, source)
+        counted = Counter(found for text in sample if (found := self.shown(text)))
+        return select(self, source, [found for found, _ in counted.most_common(MOST_SHOWN)])
+
+    def shown(self, text: str) -> Shown | None:
+        """What the record shows to the bulk reader; null when it is none for it."""
+        tokens = self._tokens(text.rstrip(" "))
+        if isinstance(tokens, Refused):
+            return None
+        for number, variant in enumerate(self.variants):
+            raw = _arranged(variant, _gathered(variant, tokens) if variant.spread else tokens)
+            if isinstance(raw, str):
+                continue
+            styles = {token.style for known, token in zip(variant.fields, tokens, strict=False) if known.style is Style.EITHER}
+            rest = tokens[len(variant.fields) :]
+            if not variant.bulk or variant.spread or len(styles) > 1 or any(token.style is Style.BRACKETED for token in rest):
+                return None
+            names = dict.fromkeys(raw, "")
+            return Shown(
+                number, len(tokens) - len(rest), next(iter(styles), Style.QUOTED), tuple(self._trailing(names, token) for token in rest)
+            )
+        return None
+
+    def _trailing(self, named: dict[str, str], token: Token) -> Trailing:
+        """A field behind the last one; which one it is goes to ``named``, for a second of that name is unknown."""
+        begins = ""
+        if not token.key and token.style is Style.QUOTED:
+            begins = next((begins for begins in self.tail.beginnings if token.value.startswith(begins)), "")
+        name = self.tail.beginnings[begins] if begins else self.tail.keys.get(token.key, "")
+        name = "" if name in named else name
+        named[name] = token.key
+        return Trailing(token.style, token.key, name, begins)
 
     def read(self, text: str) -> dict[str, Any] | Refused:
         """See ``contracts.Layout``."""

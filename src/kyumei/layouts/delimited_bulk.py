@@ -13,11 +13,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from kyumei.layouts.casts import TEXT, quoted
-from kyumei.layouts.delimited_fields import Field, Style, Tail, Variant
+from kyumei.layouts.delimited_fields import Field, Style, Tail, Trailing, Variant
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from kyumei.layouts.casts import Take
     from kyumei.layouts.delimited import Delimited
+    from kyumei.layouts.delimited_fields import Shown
 
 _KEY = r"[A-Za-z_][A-Za-z0-9_.-]*="
 _KEPT = "_artifact, _line, _variant"
@@ -37,20 +40,30 @@ class _Plain:
     quotes: int
     last_bare: int
     """How many tokens stand in the stretch after the last quote."""
+    tail: tuple[Trailing, ...] | None = None
+    """What follows the last field, where a sample shows it."""
+    unknown: tuple[str, ...] = ()
+    """Of these the fields that fill no column, as SQL."""
+    begun: tuple[str, ...] = ()
+    """Conditions on their texts."""
 
 
-def select(layout: Delimited, source: str) -> str:
-    """The SELECT of ``contracts.Layout.bulk``."""
-    plains = [plain for variant in layout.variants if variant.bulk for plain in _plains(variant)]
+def select(layout: Delimited, source: str, shown: Sequence[Shown] = ()) -> str:
+    """The SELECT of ``contracts.Layout.bulk``, for lines of the shapes shown or for all."""
+    every = [(number, plain) for number, variant in enumerate(layout.variants) if variant.bulk for plain in _plains(variant)]
+    plains, cases = _shown(layout, every, shown) if shown else _all(layout, [plain for _, plain in every])
     cut = f"SELECT _artifact, _line, {_NO_ESCAPE} AS _clear, string_split(text, '\"') AS q FROM {source}"
-    bones = f"SELECT _artifact, _line, q, _clear AND len(q) % 2 = 1 AS _clear, array_to_string(q[1:-1:2], '\"\"') AS _bones FROM ({cut})"
-    cases = " ".join(f"WHEN {_fits(layout, plain)} THEN {number}" for number, plain in enumerate(plains, 1))
+    whole = ", array_to_string(q[1:-1:2], '\"\"') AS _bones" if "_bones" in cases else ""
+    bones = f"SELECT _artifact, _line, q, _clear AND len(q) % 2 = 1 AS _clear{whole} FROM ({cut})"
     told = f"SELECT _artifact, _line, CASE WHEN NOT _clear THEN NULL {cases} END AS _variant, q FROM ({bones})"
     stretches = range(1, 2 * max(plain.quotes for plain in plains) + 2, 2)
     split = f"SELECT {_KEPT}, q, " + ", ".join(f"string_split(q[{n}], ' ') AS s{n}" for n in stretches) + f" FROM ({told})"
-    tokens = f"SELECT *, {_tail_tokens(plains)} AS _tokens FROM ({split})"
-    tokens = f"SELECT *, {_tail_names(layout)} AS _names FROM ({tokens})"
-    tokens = f"SELECT *, {_tail_values(layout)} AS _unknown, {_tail_sound(layout)} AS _single FROM ({tokens})"
+    if shown:
+        tokens = f"SELECT *, {_unknown(plains)} AS _unknown, true AS _single FROM ({split})"
+    else:
+        tokens = f"SELECT *, {_tail_tokens(plains)} AS _tokens FROM ({split})"
+        tokens = f"SELECT *, {_tail_names(layout)} AS _names FROM ({tokens})"
+        tokens = f"SELECT *, {_tail_values(layout)} AS _unknown, {_tail_sound(layout)} AS _single FROM ({tokens})"
     raws = ", ".join(f"{_raw(layout, plains, name)} AS {_id(name)}" for name in _sources(layout))
     raw = f"SELECT {_KEPT}, _unknown, _single, {raws} FROM ({tokens})"
     columns = ", ".join(f'({_value(layout, column.name)})::{column.kind} AS "{column.name}"' for column in layout.columns)
@@ -60,6 +73,73 @@ def select(layout: Delimited, source: str) -> str:
         + ", ".join(f'"{column.name}"' for column in layout.columns)
         + f", {_sound(layout)} AS _ok FROM ({values})"
     )
+
+
+def _all(layout: Delimited, plains: list[_Plain]) -> tuple[list[_Plain], str]:
+    """All variants, and the cases that tell which of them a line has."""
+    return plains, " ".join(f"WHEN {_fits(layout, plain)} THEN {number}" for number, plain in enumerate(plains, 1))
+
+
+def _shown(layout: Delimited, every: list[tuple[int, _Plain]], shown: Sequence[Shown]) -> tuple[list[_Plain], str]:
+    """The shapes shown, and the cases: a line of another shape of an earlier variant has none of them."""
+    plains: list[_Plain] = []
+    cases: list[str] = []
+    for number, plain in every:
+        variant = layout.variants[number]
+        styled = zip(plain.variant.fields, variant.fields, strict=True)
+        either = next((known.style for known, declared in styled if declared.style is Style.EITHER), Style.QUOTED)
+        for found in shown:
+            if found.variant == number and found.either is either:
+                fields = plain.variant.fields[: found.fields]
+                exact = _plains(replace(variant, fields=fields, needed=len(fields), bulk_tail=False))[0]
+                plains.append(_ended(layout, exact, found.tail))
+                cases.append(f"WHEN {_fits_exactly(layout, plains[-1])} THEN {len(plains)}")
+        cases.append(f"WHEN {_fits(layout, plain)} THEN NULL")
+    while cases and cases[-1].endswith("THEN NULL"):
+        del cases[-1]
+    return plains, " ".join(cases)
+
+
+def _ended(layout: Delimited, plain: _Plain, tail: tuple[Trailing, ...]) -> _Plain:
+    """The variant with just these fields behind its last one."""
+    places, unknown, begun = dict(plain.places), [], []
+    quotes, token = plain.quotes, plain.last_bare + (1 if plain.quotes else 0)
+    for one in tail:
+        token += 1
+        key = f"{one.key}=" if one.key else ""
+        if one.style is Style.QUOTED:
+            quotes, token = quotes + 1, 1
+            value = f"q[{2 * quotes}]"
+            if not key:
+                starts = [f"starts_with({value}, {quoted(text)})" for text in ([one.begins] if one.begins else layout.tail.beginnings)]
+                begun += starts if one.begins else [f"NOT {start}" for start in starts]
+        else:
+            text = f"s{2 * quotes + 1}[{token}]"
+            value = f"substr({text}, {len(key) + 1})" if key else text
+        if one.name:
+            places[one.name] = value
+        else:
+            unknown.append(f"{quoted(key)} || {value}" if key else value)
+    return replace(plain, places=places, quotes=quotes, tail=tail, unknown=tuple(unknown), begun=tuple(begun))
+
+
+def _fits_exactly(layout: Delimited, plain: _Plain) -> str:
+    """SQL: whether a line without escapes has all these fields and no more; of each stretch between quotes by itself."""
+    tests = [f"len(q) = {2 * plain.quotes + 1}"]
+    for number, pattern in enumerate(_bones(layout, plain).split('""')):
+        stretch = f"q[{2 * number + 1}]"
+        tests.append(f"{stretch} = {quoted(pattern)}" if not pattern.strip(" ") else f"regexp_full_match({stretch}, {quoted(pattern)})")
+    for known in plain.variant.fields:
+        shape = _shape(layout, known)
+        if known.style is Style.QUOTED and shape:
+            tests.append(f"regexp_full_match({plain.places[known.name]}, {quoted(shape)})")
+    return " AND ".join((*tests, *plain.begun))
+
+
+def _unknown(plains: list[_Plain]) -> str:
+    """The fields behind the last one that fill no column, as a list; null where there are none."""
+    whens = [f"WHEN _variant = {number} THEN [{', '.join(plain.unknown)}]" for number, plain in enumerate(plains, 1) if plain.unknown]
+    return f"CASE {' '.join(whens)} END" if whens else "NULL::VARCHAR[]"
 
 
 def _id(name: str) -> str:
@@ -112,6 +192,7 @@ def _bones(layout: Delimited, plain: _Plain) -> str:
     bare = _bare_text(layout)
     keyed = f"(?:{_KEY})?" if layout.tail.keys else ""
     pattern = f'(?: (?:{keyed}""|{bare}))*' if plain.variant.bulk_tail else ""
+    pattern += "".join(f" {_bone(layout, one)}" for one in plain.tail or ())
     parts = []
     for known in plain.variant.fields:
         inside = _shape(layout, known) or (r'[^ "\[\]]*' if known.style is Style.BRACKETED else bare)
@@ -130,6 +211,15 @@ def _shape(layout: Delimited, known: Field) -> str:
     return f"(?:{'|'.join((*marks, shape))})" if shape else ""
 
 
+def _bone(layout: Delimited, one: Trailing) -> str:
+    """The pattern of a field that a sample shows behind the last one."""
+    if one.style is Style.QUOTED:
+        return f'{re.escape(one.key)}=""' if one.key else '""'
+    if one.key:
+        return re.escape(one.key) + ('=(?:[^ "]*[^ ",:])?' if layout.lists else '=[^ "]*')
+    return _bare_text(layout).replace("[^", "[^=") if layout.tail.keys else _bare_text(layout)
+
+
 def _bare_text(layout: Delimited) -> str:
     """A bare field that is certainly one to the exact reader: no bracket at its start, not a part of a list."""
     first = r'[^ "\[]' if layout.brackets else '[^ "]'
@@ -145,10 +235,10 @@ def _tail_tokens(plains: list[_Plain]) -> str:
     for number, plain in enumerate(plains, 1):
         if plain.variant.bulk_tail:
             stretch = 2 * plain.quotes + 1
-            more = f"len(q) > {stretch} OR len(s{stretch}) > {plain.last_bare + 1}"
+            more = f"len(q) > {stretch} OR len(s{stretch}) > {plain.last_bare + bool(plain.quotes)}"
             rest = f"array_to_string(q[{stretch}:], '\"')"
             if plain.last_bare:
-                rest = f"regexp_replace({rest}, '^(?: [^ \"]+){{{plain.last_bare}}}', '')"
+                rest = f"regexp_replace({rest}, '^(?: ?[^ \"]+){{{plain.last_bare}}}', '')"
             whens.append(f'WHEN _variant = {number} AND ({more}) THEN regexp_extract_all({rest}, \'[^ "]*"[^"]*"|[^ "]+\')')
     return f"CASE {' '.join(whens)} END" if whens else "NULL::VARCHAR[]"
 
@@ -157,7 +247,8 @@ def _raw(layout: Delimited, plains: list[_Plain], name: str) -> str:
     """SQL for a raw field: where it stands in each variant, else in the tail; null when missing."""
     places: dict[str, list[int]] = {}
     for number, plain in enumerate(plains, 1):
-        place = plain.places.get(name) or (_in_tail(layout.tail, name) if name in layout.tail.names else "NULL")
+        generic = _in_tail(layout.tail, name) if name in layout.tail.names and plain.tail is None else "NULL"
+        place = plain.places.get(name) or generic
         places.setdefault(place, []).append(number)
     usual = max(places, key=lambda place: len(places[place]))
     # Comparisons, not IN: DuckDB makes a join of a longer IN.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,3 +68,24 @@ class Tail:
     def names(self) -> tuple[str, ...]:
         """The fields that may be found so, each once."""
         return tuple(dict.fromkeys((*self.keys.values(), *self.beginnings.values())))
+
+
+class Trailing(NamedTuple):
+    """A field behind the last one of a variant, as a sample shows it: how it is written, its key, the field that it names (or empty).
+
+    ``begins`` is what it begins with, where that tells which field it is.
+    """
+
+    style: Style
+    key: str
+    name: str
+    begins: str = ""
+
+
+class Shown(NamedTuple):
+    """What a record of a sample shows: its variant, by number, how many of its fields, the style of those of either style, and the tail."""
+
+    variant: int
+    fields: int
+    either: Style
+    tail: tuple[Trailing, ...]

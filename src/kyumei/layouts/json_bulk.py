@@ -9,26 +9,38 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from kyumei.layouts import json_sampled
 from kyumei.layouts.casts import TEXT, quoted
 
 if TYPE_CHECKING:
+    import re
+    from collections.abc import Mapping, Sequence
+
     from kyumei.layouts.casts import Cast
     from kyumei.layouts.json_record import Field, JsonRecord
 
 
-def select(layout: JsonRecord, source: str) -> str:
-    """The SELECT that reads all plain records of ``source``; see ``contracts.Layout``."""
-    sound = "CASE WHEN json_valid(text) AND starts_with(ltrim(text, ' ' || chr(9) || chr(10) || chr(13)), '{') THEN text END"
+def select(layout: JsonRecord, source: str, documents: Sequence[Mapping[str, Any]] = ()) -> str:
+    """The SELECT that reads all plain records of ``source``, or those that are like the documents; see ``contracts.Layout``."""
+    begins = "CASE WHEN starts_with(text, '{') THEN true ELSE starts_with(ltrim(text, ' ' || chr(9) || chr(10) || chr(13)), '{') END"
+    sound = f"CASE WHEN json_valid(text) AND {begins} THEN text END"
     layers = [f"SELECT _artifact, _line, {sound} AS _text FROM {source}"]
+    if documents and _may_be_sampled(layout):
+        return json_sampled.select(layout, layers[0], documents)
     layers.append((_open_layer if layout.is_open else _closed_layer)(layout))
     layers.append("SELECT *, " + ", ".join(f"coalesce({_raws(target)}) AS {_first(target)}" for target in layout.fields) + " FROM {below}")
     layers.append("SELECT *, " + ", ".join(f"{_value(target)} AS {_name(target.column)}" for target in layout.fields) + " FROM {below}")
     if layout.is_open:
         layers += [f"SELECT *, {_used(layout)} AS _used FROM {{below}}", f"SELECT *, {_rest(layout)} AS _rest FROM {{below}}"]
     layers += [
-        "SELECT *, " + ", ".join(f"{sql} AS {_name(column)}" for column, sql in step.items()) + " FROM {below}" for step in layout.steps
+        "SELECT *, " + ", ".join(f"{_told(sql)} AS {_name(column)}" for column, sql in step.items()) + " FROM {below}"
+        for step in layout.steps
     ]
-    conditions = [*(_open_conditions(layout) if layout.is_open else _closed_conditions(layout)), *map(_sure, layout.fields), *layout.plain]
+    conditions = [
+        *(_open_conditions(layout) if layout.is_open else _closed_conditions(layout)),
+        *map(_sure, layout.fields),
+        *map(_told, layout.plain),
+    ]
     made = {target.column for target in layout.fields} | {column for step in layout.steps for column in step}
     columns = ", ".join(
         _name(column.name) if column.name in made else f"NULL::{column.kind} AS {_name(column.name)}" for column in layout.table.columns
@@ -41,6 +53,22 @@ def select(layout: JsonRecord, source: str) -> str:
     names = [f"_layer{number}" for number in range(len(layers) - 1)]
     inner = [layers[0], *(layer.replace("{below}", name) for layer, name in zip(layers[1:], names, strict=True))]
     return "WITH " + ", ".join(f"{name} AS ({layer})" for name, layer in zip(names, inner, strict=False)) + " " + inner[-1]
+
+
+def _may_be_sampled(layout: JsonRecord) -> bool:
+    """Whether the layout is open and its own SQL looks at no key but by HAS."""
+    own = [*layout.plain, *(sql for step in layout.steps for sql in step.values())]
+    plain = not any(way.shape for target in layout.fields for way in target.ways) and not any("_entries" in sql for sql in own)
+    return layout.is_open and plain and not layout.needs and not layout.known
+
+
+def _told(sql: str) -> str:
+    """The SQL of a layout with HAS written out."""
+
+    def has(found: re.Match[str]) -> str:
+        return f"(len(list_filter(_entries, lambda entry: entry.key IN [{', '.join(map(quoted, found[1].split()))}])) > 0)"
+
+    return json_sampled.HAS.sub(has, sql)
 
 
 def _name(column: str) -> str:

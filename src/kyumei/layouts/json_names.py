@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from kyumei.layouts.casts import CLF_TIME, Cast, guarded, parse_clf, parse_epoch, quoted
-from kyumei.layouts.clocks import ISO_NAIVE, ISO_TIME, parse_any_iso
+from kyumei.layouts.clocks import ISO_TIME, TIME_NAIVE, parse_any_iso
 from kyumei.layouts.stamps import COMMON, EPOCH, ISO, ISO_SPACE, Stamp
 
 if TYPE_CHECKING:
@@ -46,8 +46,9 @@ WHEN = Cast("time", _when, f"coalesce({ISO_TIME.sql}, {_EPOCH_SQL}, {CLF_TIME.sq
 WHEN_NAIVE = Cast(
     "whether a time has a zone",
     _when_naive,
-    f"coalesce({ISO_NAIVE.sql}, CASE WHEN {_EPOCH_SQL} IS NOT NULL OR {CLF_TIME.sql} IS NOT NULL THEN 0 END)",
+    f"CASE WHEN strpos({{x}}, '-') = 5 THEN {TIME_NAIVE.sql} WHEN {{x}} IS NOT NULL THEN 0 END",
 )
+"""For a value that ``WHEN`` takes, too: a text that is no time makes the record one for the exact reader anyhow."""
 STAMPS = (
     ISO,
     ISO_SPACE,
@@ -85,10 +86,17 @@ def _level(name: str, numbers: dict[str, str]) -> Cast:
         found = _WORD.fullmatch(raw)
         return _NAMES.get(found[1].upper()) if found else numbers.get(raw)
 
-    word = "upper(regexp_extract({x}, '^\\s*([A-Za-z]+)[0-9]?\\s*$', 1))"
-    cases = " ".join(f"WHEN {word} IN ({', '.join(map(quoted, words))}) THEN {quoted(level)}" for level, words in LEVELS.items())
+    usual = " ".join(
+        f"WHEN {{x}} = {quoted(word)} OR {{x}} = {quoted(word.lower())} THEN {quoted(_NAMES[word])}"
+        for word in ("INFO", "ERROR", "WARNING", "WARN", "DEBUG")
+    )
+    word = "'|' || upper(regexp_extract({x}, '^\\s*([A-Za-z]+)[0-9]?\\s*$', 1)) || '|'"
+    # No IN, of which DuckDB makes a join.
+    cases = " ".join(
+        f"WHEN contains({quoted('|' + '|'.join(words) + '|')}, {word}) THEN {quoted(level)}" for level, words in LEVELS.items()
+    )
     digits = " ".join(f"WHEN {{x}} = {quoted(number)} THEN {quoted(level)}" for number, level in numbers.items())
-    return Cast(name, cast, f"CASE {cases} {digits} END")
+    return Cast(name, cast, f"CASE {usual} {digits} WHEN regexp_matches({{x}}, '[A-Za-z]') THEN CASE {cases} END END")
 
 
 LEVEL = _level("level", BUNYAN)
@@ -116,7 +124,8 @@ def _of_request(part: int) -> Callable[[str], str | None]:
 METHOD = Cast(
     "HTTP method",
     lambda raw: raw.upper() if raw.isascii() and raw.upper() in _METHODS else None,
-    f"CASE WHEN upper({{x}}) IN ({', '.join(map(quoted, _METHODS))}) AND regexp_full_match({{x}}, '[A-Za-z]+') THEN upper({{x}}) END",
+    "CASE WHEN {x} = 'GET' OR {x} = 'POST' THEN {x} WHEN regexp_full_match({x}, '[A-Za-z]+') AND "
+    f"contains({quoted('|' + '|'.join(_METHODS) + '|')}, '|' || upper({{x}}) || '|') THEN upper({{x}}) END",
 )
 TARGET = Cast(
     "path or URL",

@@ -35,7 +35,7 @@ MISSING: Any = object()
 _BLANK = " \t\r\n"
 _LONGEST_NUMBER = 4000
 """Digits of an integer that Python converts; a longer one stays text."""
-_LENIENT = re.compile(r'"(?:[^"\\]|\\.)*"|,(?=\s*[\]}])|(?<![\w.])-?(?:nan|inf(?:inity)?)(?!\w)', re.IGNORECASE | re.DOTALL)
+_LENIENT = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\Z)|,(?=\s*[\]}])|(?<![\w.])-?(?:nan|inf(?:inity)?)(?!\w)', re.IGNORECASE | re.DOTALL)
 _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -210,7 +210,8 @@ class JsonRecord:
     ``known`` are paths that are no surprise though no column is filled from them; ``needs`` are paths that must all be there. ``prepare``
     rewrites an object before it is looked at; ``derive`` answers further columns from the object and the values taken, and the paths that
     it used up. ``steps`` say the same in SQL, each a layer of expressions over the columns of those before. ``plain`` are conditions,
-    over all columns, without which the bulk reader leaves a record to the exact one. ``is_open`` says that unknown keys are normal, so
+    over all columns, without which the bulk reader leaves a record to the exact one. In both, ``{has key other}`` stands for whether the
+    record has any of these keys, and ``"raw path"`` for the text at a path. ``is_open`` says that unknown keys are normal, so
     that the bulk reader collects them in ``_extra``; else they are a case for the exact reader. ``stamp_ways`` are the ways in which the
     time is written; null when it is in none that a substring could tell.
     """
@@ -257,6 +258,7 @@ class JsonRecord:
             return Refused("the JSON is nested too deeply")
         return row
 
-    def bulk(self, source: str) -> str:
+    def bulk(self, source: str, sample: Sequence[str] = ()) -> str:
         """The SELECT that reads all plain records of ``source``; see ``contracts.Layout``."""
-        return select(self, source)
+        documents = [found for text in sample if self.is_open and isinstance(found := parse_object(text), dict)]
+        return select(self, source, documents)

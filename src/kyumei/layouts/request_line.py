@@ -99,7 +99,7 @@ def _query(target: str) -> str | None:
 # Shapes leave out quotes and backslashes, so that layouts may use them inside quotes.
 _QUERY_SHAPE = r'(?:\?[^ "\\]*)? HTTP/[0-9](?:\.[0-9])?'
 # A request line whose target is a path: nginx, Apache, gunicorn.
-_LINE = rf'[A-Z]+ [^ ?"\\]+{_QUERY_SHAPE}'
+_LINE = rf'[A-Z]{{1,40}} [^ ?"\\]+{_QUERY_SHAPE}'
 # The same expressions on purpose, with split and not split_part: DuckDB then works each out once for all columns.
 _WORDS = "string_split({x}, ' ')"
 _PATH_SQL = "string_split({t}, '?')[1]"
@@ -128,7 +128,7 @@ ODD_LINE = Cast(
 """The raw text of a request line that is not method, target and version; null for one that is."""
 
 # A request line whose target is an absolute URL: load balancers.
-_URL_LINE = rf'[A-Z]+ [a-z]+://[A-Za-z0-9._-]+:[0-9]{{1,5}}/[^ ?"\\]*{_QUERY_SHAPE}'
+_URL_LINE = rf'[A-Z]{{1,40}} [a-z]{{1,20}}://[A-Za-z0-9._-]+:[0-9]{{1,5}}/[^ ?"\\]*{_QUERY_SHAPE}'
 _STEPS = f"string_split({_WORDS}[2], '/')"
 _TARGET = f"substr({_WORDS}[2], length({_STEPS}[1]) + length({_STEPS}[3]) + 3)"
 

@@ -1,8 +1,9 @@
 """Stamps: substrings that betray a time, so that lines outside a window are passed over without being parsed.
 
 A stamp is a way to write a time. For a window it answers a short list of substrings, of which every record with a time in the window holds
-at least one: the common beginnings of the written times, ten minutes long for windows up to two hours, an hour long up to two days, a
-day long beyond. Where all parts of something larger are wanted, the larger one stands for them: six times ten minutes are the hour.
+at least one: the common beginnings of the written times, a minute long for windows up to forty minutes, ten minutes up to two hours, an
+hour up to two days, a day beyond. Where all parts of something larger are wanted, the larger one stands for them: six times ten minutes are
+the hour.
 A hit too many costs time; a miss would lose a record. So when in doubt the answer is empty: no substring can tell.
 """
 
@@ -51,15 +52,18 @@ def in_utc(stamp: Stamp) -> Stamp:
     return Stamp(f"{stamp.name} in UTC", lambda window, _offsets: stamp.find(window, (timedelta(0),)))
 
 
-# A span is (year,), (year, month), ... down to (year, month, day, hour, ten minutes); its length is its grain.
-_YEAR, _MONTH, _DAY, _HOUR, _TEN_MINUTES = 1, 2, 3, 4, 5
-_DAY_STEP = {_DAY: timedelta(days=1), _HOUR: timedelta(hours=1), _TEN_MINUTES: timedelta(minutes=10)}
-_FINE, _MIDDLE = timedelta(hours=2), timedelta(days=2)
+# A span is (year,), (year, month), ... down to (year, month, day, hour, ten minutes, minute); its length is its grain.
+_YEAR, _MONTH, _DAY, _HOUR, _TEN_MINUTES, _MINUTE = 1, 2, 3, 4, 5, 6
+_STEP = {_DAY: timedelta(days=1), _HOUR: timedelta(hours=1), _TEN_MINUTES: timedelta(minutes=10), _MINUTE: timedelta(minutes=1)}
+_ZERO = datetime(1970, 1, 1, tzinfo=UTC).replace(tzinfo=None)
+_GRAINS = ((timedelta(minutes=40), _MINUTE), (timedelta(hours=2), _TEN_MINUTES), (timedelta(days=2), _HOUR))
+"""The finest grain for windows up to so long."""
 
 
 def _written(templates: tuple[tuple[str, ...], ...], window: Window, offsets: Sequence[timedelta]) -> tuple[str, ...]:
-    """Substrings for a written time; ``templates`` hold the ways to write a span, from a year down to ten minutes."""
-    finest = _TEN_MINUTES if window.length <= _FINE else _HOUR if window.length <= _MIDDLE else _DAY
+    """Substrings for a written time; ``templates`` hold the ways to write a span, from a year down to ten minutes; minutes follow."""
+    finest = next((grain for length, grain in _GRAINS if window.length <= length), _DAY)
+    templates = (*templates, tuple(one + "{i}" for one in templates[_TEN_MINUTES - 1]))
     touched = _touched(window, offsets, finest)
     for grain in range(finest, 0, -1):
         spans = _merged({span[:grain] for span in touched})
@@ -78,11 +82,10 @@ def _touched(window: Window, offsets: Sequence[timedelta], grain: int) -> set[tu
         try:
             moment = window.start.astimezone(UTC).replace(tzinfo=None) + offset
             last = max(window.end.astimezone(UTC).replace(tzinfo=None) + offset - timedelta(microseconds=1), moment)
-            moment = moment.replace(minute=moment.minute // 10 * 10 if grain == _TEN_MINUTES else 0, second=0, microsecond=0)
-            moment = moment.replace(hour=0) if grain == _DAY else moment
+            moment -= (moment - _ZERO) % _STEP[grain]
             while moment <= last:
-                spans.add((moment.year, moment.month, moment.day, moment.hour, moment.minute // 10)[:grain])
-                moment += _DAY_STEP[grain]
+                spans.add((moment.year, moment.month, moment.day, moment.hour, moment.minute // 10, moment.minute % 10)[:grain])
+                moment += _STEP[grain]
         except OverflowError:
             return set()
     return spans
@@ -90,7 +93,7 @@ def _touched(window: Window, offsets: Sequence[timedelta], grain: int) -> set[tu
 
 def _merged(spans: set[tuple[int, ...]]) -> set[tuple[int, ...]]:
     """The spans, where all parts of a larger one are there, replaced by the larger one."""
-    for grain in range(_TEN_MINUTES, _YEAR, -1):
+    for grain in range(_MINUTE, _YEAR, -1):
         parts: dict[tuple[int, ...], int] = {}
         for span in spans:
             if len(span) == grain:
@@ -106,12 +109,12 @@ def _parts_of(span: tuple[int, ...]) -> int:
         year, month = span
         leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
         return (31, 29 if leap else 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)[month - 1]
-    return {_YEAR: 12, _DAY: 24, _HOUR: 6}[len(span)]
+    return {_YEAR: 12, _DAY: 24, _HOUR: 6, _TEN_MINUTES: 10}[len(span)]
 
 
 def _fill(template: str, span: tuple[int, ...]) -> str:
-    """The template with the parts of the span: year y, month m (its name: n), day d, hour h, tens of minutes t."""
-    names = dict(zip("ymdht", span, strict=False))
+    """The template with the parts of the span: year y, month m (its name: n), day d, hour h, tens of minutes t, minute i."""
+    names = dict(zip("ymdhti", span, strict=False))
     return template.format(**names, n=MONTHS[names.get("m", 1) - 1])
 
 

@@ -128,7 +128,7 @@ class Templated:
             raw[name] = None if _is_missing(name, value, self.kept) else value
         return raw
 
-    def bulk(self, source: str) -> str:
+    def bulk(self, source: str, sample: Sequence[str] = ()) -> str:  # noqa: ARG002 - these are never many shapes
         """See ``contracts.Layout``. Lines of JSON are all left to the exact reader."""
         names = list(dict.fromkeys(name for name, _ in self.template.parts))
         raw = self._raw_sql(names, source)

@@ -45,46 +45,50 @@ class Text:
         """See ``contracts.Layout``."""
         return substrings(self.written, window, offsets)
 
-    def bulk(self, source: str) -> str:
+    def bulk(self, source: str, sample: Sequence[str] = ()) -> str:
         """See ``contracts.Layout``."""
-        return select(self, source)
+        return select(self, source, sample)
 
     def read(self, text: str) -> dict[str, Any] | Refused:
         """See ``contracts.Layout``."""
+        return self.follow(text)[0]
+
+    def follow(self, text: str) -> tuple[dict[str, Any] | Refused, list[Shape | None]]:
+        """What ``read`` answers, and which shapes it found: the record's own, then that of each look, null where there was none."""
         subject = without_colour(text).rstrip("\n")
         found = first_shape(self.shapes, subject)
         if not found:
-            return Refused("no known shape fits")
+            return Refused("no known shape fits"), []
         shape = found[0]
         values, extra = _filled(*found)
         unread = next((extra[take.source] for take in shape.takes if take.column == "time" and take.source in extra), None)
         if unread is not None:
-            return Refused(f"the time cannot be read: {unread[:60]!r}")
-        for look in self.looks:
-            self._look(look, values, extra)
+            return Refused(f"the time cannot be read: {unread[:60]!r}"), []
+        shapes = [shape, *(self._look(look, values, extra) for look in self.looks)]
         row = {column.name: values.get(column.name) for column in self.columns}
         for name, default in self.defaults.items():
             row[name] = default if row[name] is None else row[name]
-        return {"_naive": values.get("_naive") or 0, "_extra": extra or None, **row}
+        return {"_naive": values.get("_naive") or 0, "_extra": extra or None, **row}, shapes
 
     @staticmethod
-    def _look(look: Look, values: dict[str, Any], extra: dict[str, str]) -> None:
+    def _look(look: Look, values: dict[str, Any], extra: dict[str, str]) -> Shape | None:
         inner = values.get(look.column)
         if inner is None:
-            return
+            return None
         inner = inner if look.whole else inner.partition("\n")[0][:HEADLINE]
         if look.literals and not any(text in inner for text in look.literals):
-            return
+            return None
         if look.worth and not compiled(look.worth).search(inner):
-            return
+            return None
         found = first_shape(look.shapes, inner)
         if not found:
-            return
+            return None
         more, faults = _filled(*found)
         extra.update(faults)
         for column, value in more.items():
             if values.get(column) is None:
                 values[column] = value
+        return found[0]
 
 
 def _filled(shape: Shape, match: re.Match[str], before: str) -> tuple[dict[str, Any], dict[str, str]]:

@@ -2,7 +2,8 @@
 
 It works in stages, each a SELECT over the one before: which shape a record has (``which``), its groups cut out by one ``regexp_extract``
 per shape (``s1``, ``s2``, ...), the raw fields of all shapes side by side (``r_<group>``), their casts (``c_<column>``), and whether each
-raw field that is there could be cast (``sound``). Every look repeats the stages on its column and fills what is null.
+raw field that is there could be cast (``sound``). Every look repeats the stages on its column and fills what is null. Of shapes that a
+sample of the records does not show only one pattern for all of them is left, a gate: what it fits is for the exact reader.
 """
 
 from __future__ import annotations
@@ -11,36 +12,45 @@ import re
 from typing import TYPE_CHECKING
 
 from kyumei.layouts.casts import TEXT, quoted
-from kyumei.layouts.text_shapes import HEADLINE, compiled
+from kyumei.layouts.text_sample import Gate, choices, everything
+from kyumei.layouts.text_shapes import COLOUR, HEADLINE, compiled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from kyumei.layouts.casts import Take
     from kyumei.layouts.text import Text
+    from kyumei.layouts.text_sample import Chosen
     from kyumei.layouts.text_shapes import Look, Shape
 
-_RECORD = ("_artifact", "_line", "subject", "coloured")
+_RECORD = ("_artifact", "_line", "subject")
 _NAMED = re.compile(r"\(\?P<[^>]*>")
+SHUT = 0
+"""Stands for the number of a shape where a gate is shut."""
 BATCH = 7
 """Shapes that are tried behind one pattern for all of them."""
+UNGATED = 2
+"""Shapes that are tried at once."""
 LONGEST = 65536
 """Bytes of a record that the bulk reader takes on; the few longer ones are for the exact reader."""
 
 
-def select(layout: Text, source: str) -> str:
+def select(layout: Text, source: str, sample: Sequence[str] = ()) -> str:
     """See ``contracts.Layout.bulk``."""
-    subject = "CASE WHEN suffix(text, chr(10)) THEN rtrim(text, chr(10)) ELSE text END AS subject"
-    query = f"SELECT _artifact, _line, {subject}, contains(text, chr(27)) AS coloured FROM {source}"
-    query = _stages(layout.shapes, query, "subject", _RECORD)
-    names = _columns(layout.shapes)
+    opening, *looks = choices(layout, sample) if sample else map(everything, (layout.shapes, *(look.shapes for look in layout.looks)))
+    plain = f"CASE WHEN contains(text, chr(27)) THEN regexp_replace(text, {quoted(COLOUR)}, '', 'g') ELSE text END"
+    query = f"SELECT _artifact, _line, {plain} AS plain FROM {source}"
+    query = f"SELECT _artifact, _line, CASE WHEN suffix(plain, chr(10)) THEN rtrim(plain, chr(10)) ELSE plain END AS subject FROM ({query})"
+    query = _stages(opening, query, "subject", _RECORD)
+    names = _columns(opening.shapes)
     known = [f"c_{name} AS k_{name}" for name in names]
-    query = f"SELECT {_comma([*_RECORD, f'{_sound(layout.shapes)} AND which IS NOT NULL AS sound', *known])} FROM ({query})"
-    for look in layout.looks:
-        query, names = _look(look, query, names)
+    query = f"SELECT {_comma([*_RECORD, f'{_sound(opening.shapes)} AND coalesce(which > 0, false) AS sound', *known])} FROM ({query})"
+    for look, chosen in zip(layout.looks, looks, strict=True):
+        if look.column in names:
+            query, names = _look(look, chosen, query, names)
     columns = [_final(layout, column.name, column.kind.value, names) for column in layout.columns]
     naive = "coalesce(k__naive, 0)" if "_naive" in names else "0"
-    sound = f"sound AND NOT coloured AND strlen(subject) <= {LONGEST} AS _ok"
+    sound = f"sound AND strlen(subject) <= {LONGEST} AS _ok"
     return f"SELECT {_comma(['_artifact', '_line', f'{naive} AS _naive', 'NULL::JSON AS _extra', *columns, sound])} FROM ({query})"
 
 
@@ -51,16 +61,17 @@ def _final(layout: Text, name: str, kind: str, names: Sequence[str]) -> str:
     return f'CAST({value} AS {kind}) AS "{name}"'
 
 
-def _look(look: Look, query: str, names: list[str]) -> tuple[str, list[str]]:
+def _look(look: Look, chosen: Chosen, query: str, names: list[str]) -> tuple[str, list[str]]:
     """The query with a look on top, and the columns that are known after it."""
     known = [*_RECORD, *(f"k_{name}" for name in names)]
     inner = f"k_{look.column}" if look.whole else _headline(f"k_{look.column}")
     query = f"SELECT {_comma(known)}, sound AS sound_before, {inner} AS inner_text FROM ({query})"
-    query = _stages(look.shapes, query, "inner_text", [*known, "sound_before", "inner_text"], _worth(look))
-    new = _columns(look.shapes)
+    query = _stages(chosen, query, "inner_text", [*known, "sound_before", "inner_text"], _worth(look))
+    new = _columns(chosen.shapes)
     kept = [f"k_{name}" for name in names if name not in new]
     filled = [f"coalesce(k_{name}, c_{name}) AS k_{name}" if name in names else f"c_{name} AS k_{name}" for name in new]
-    query = f"SELECT {_comma([*_RECORD, f'sound_before AND {_sound(look.shapes)} AS sound', *kept, *filled])} FROM ({query})"
+    sound = f"sound_before AND {_sound(chosen.shapes)} AND which IS DISTINCT FROM {SHUT} AS sound"
+    query = f"SELECT {_comma([*_RECORD, sound, *kept, *filled])} FROM ({query})"
     return query, [*(name for name in names if name not in new), *new]
 
 
@@ -80,9 +91,10 @@ def _headline(text: str) -> str:
     return f"CASE WHEN strlen({text}) <= {HEADLINE} AND NOT contains({text}, chr(10)) THEN {text} ELSE {cut} END"
 
 
-def _stages(shapes: Sequence[Shape], query: str, subject: str, carried: Sequence[str], worth: str = "") -> str:
+def _stages(chosen: Chosen, query: str, subject: str, carried: Sequence[str], worth: str = "") -> str:
     """The query with what is carried, ``which``, the raw fields and the ``c_`` columns of the shapes."""
-    which = _which(shapes, subject)
+    shapes = chosen.shapes
+    which = _which(chosen, subject)
     which = f"CASE WHEN {worth} THEN {which} END" if worth else which
     cut = [
         f"CASE WHEN which = {number} THEN {_cut(shape, subject)} END AS s{number}"
@@ -103,16 +115,36 @@ def _stages(shapes: Sequence[Shape], query: str, subject: str, carried: Sequence
     return query
 
 
-def _which(shapes: Sequence[Shape], subject: str) -> str:
-    """The number of the first shape that is found, counted from 1. One pattern tells first whether any of several is found."""
-    batches = [list(enumerate(shapes, 1))[start : start + BATCH] for start in range(0, len(shapes), BATCH)]
+def _which(chosen: Chosen, subject: str) -> str:
+    """The number of the first shape that is found, counted from 1, or SHUT. One pattern tells first whether any of several is found."""
+    batches: list[Gate | list[tuple[int, Shape]]] = []
+    number = 0
+    for step in chosen.steps:
+        if isinstance(step, Gate):
+            batches.append(step)
+            continue
+        number += 1
+        if batches and isinstance(last := batches[-1], list) and len(last) < BATCH:
+            last.append((number, step))
+        else:
+            batches.append([(number, step)])
     cases = []
     for batch in batches:
+        if isinstance(batch, Gate):
+            cases.append(f"WHEN {_any_of(batch.shapes, subject)} THEN {SHUT}")
+            continue
+        shapes = [shape for _, shape in batch]
         tests = " ".join(f"WHEN {_found(shape, subject)} THEN {number}" for number, shape in batch)
-        any_of = _NAMED.sub("(?:", "|".join(f"(?:{shape.only or shape.pattern})" for _, shape in batch))
-        gated = len(batches) > 1 and not any(shape.last for _, shape in batch)
-        cases.append(f"WHEN regexp_matches({subject}, {quoted(any_of)}) THEN CASE {tests} END" if gated else tests)
+        gated = len(batches) > 1 and len(batch) > UNGATED and not any(shape.last for shape in shapes)
+        cases.append(f"WHEN {_any_of(shapes, subject)} THEN CASE {tests} END" if gated else tests)
     return f"CASE {' '.join(cases)} END"
+
+
+def _any_of(shapes: Sequence[Shape], subject: str) -> str:
+    """Whether any of the shapes is found, by one pattern."""
+    if len(shapes) == 1:
+        return _found(shapes[0], subject)
+    return f"regexp_matches({subject}, {quoted(_NAMED.sub('(?:', '|'.join(f'(?:{shape.only or shape.pattern})' for shape in shapes)))})"
 
 
 def _found(shape: Shape, subject: str) -> str:
@@ -155,6 +187,8 @@ def _raw(shapes: Sequence[Shape], name: str, subject: str) -> str:
             cases.append(f"WHEN {number} THEN nullif(substr({subject}, length(s{number}._whole) + 1), '')")
         elif name in _groups(shape):
             cases.append(f"WHEN {number} THEN nullif(s{number}.{name}, '')")
+    if len(cases) == 1 and name != "before":  # what was cut out for one shape is null for the others
+        return cases[0].split(" THEN ", 1)[1]
     return f"CASE which {' '.join(cases)} END"
 
 
@@ -174,6 +208,10 @@ def _value(shapes: Sequence[Shape], column: str) -> str:
         for take in shape.takes:
             if take.column == column:
                 groups.setdefault(take.cast.sql.replace("{x}", f"r_{take.source}"), []).append(number)
+    sources = {take.source for shape in shapes for take in shape.takes if take.column == column}
+    alike = len(groups) == 1 and len(next(iter(groups.values()))) == len(shapes)
+    if alike and sources and not sources & {"text", "before"}:
+        return next(iter(groups))  # of a record without a shape the raw field is null
     return f"CASE {' '.join(f'WHEN {_among(numbers)} THEN {value}' for value, numbers in groups.items())} END"
 
 

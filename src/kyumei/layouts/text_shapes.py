@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 HEADLINE = 65536
 """Characters of a first line that looks read."""
-_COLOUR = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+COLOUR = r"\x1b\[[0-9;?]*[A-Za-z]"
+"""An escape sequence that colours a terminal."""
+_COLOUR = re.compile(COLOUR)
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,8 @@ class Shape:
 
     ``starts`` are characters with one of which every text begins that the pattern fits, to pass over the others quickly; empty when it may
     be any. Where ``only`` is given it decides instead of the pattern: it is narrower and too long for RE2 to cut groups out at speed, and
-    fits no text that the pattern does not fit.
+    fits no text that the pattern does not fit. Every text that the pattern fits begins with what ``begins`` matches, a short pattern that
+    many shapes share, so that of most texts and shapes the long patterns are not even compiled.
     Where ``last`` is given the pattern is for what follows its last occurrence; what stands before is the raw field ``before``.
     """
 
@@ -44,6 +47,7 @@ class Shape:
     starts: str = ""
     only: str = ""
     last: str = ""
+    begins: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,14 +79,19 @@ def without_colour(text: str) -> str:
 def first_shape(shapes: Sequence[Shape], text: str) -> tuple[Shape, re.Match[str], str] | None:
     """The first of the shapes that the text has, where it was found, and what stands before ``last``."""
     lead = text[:1]
+    begun: dict[str, bool] = {}
     for shape in shapes:
         if shape.starts and (not lead or lead not in shape.starts):
             continue
-        if shape.only and not _found(shape.only, text):
-            continue
+        if shape.begins:
+            if shape.begins not in begun:
+                begun[shape.begins] = compiled(shape.begins).match(text) is not None
+            if not begun[shape.begins]:
+                continue
         before, mark, after = text.rpartition(shape.last) if shape.last else ("", "", text)
         match = _found(shape.pattern, after) if mark == shape.last else None
-        if match:
+        # The narrower pattern is much longer: it is compiled when the other fits.
+        if match and (not shape.only or _found(shape.only, text)):
             return shape, match, before
     return None
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from kyumei.model.artifact import Coverage
+    from kyumei.model.standout import Pulse, Standout
     from kyumei.model.symptom import Symptom
 
 
@@ -72,6 +73,26 @@ class Check:
 
 
 @dataclass(frozen=True)
+class Impact:
+    """How much a failure did, as far as the logs that were read tell.
+
+    ``requests`` failed so, of ``clients`` (null where the log does not tell them apart) on ``paths`` paths, from ``first`` to
+    ``last``, which was ``share`` of all requests to these paths in that time. ``since`` requests to them came after the last;
+    ``ongoing`` says that these are too few to tell that it is over. ``sql`` counts it again.
+    """
+
+    requests: int
+    clients: int | None
+    paths: int
+    first: datetime
+    last: datetime
+    share: float
+    since: int
+    ongoing: bool
+    sql: str
+
+
+@dataclass(frozen=True)
 class Finding:
     """One cause. ``code`` is an id of the failure knowledge base; ``chain`` runs from the symptom to the cause."""
 
@@ -87,6 +108,13 @@ class Finding:
     explains: int = 0
     message: str = ""
     """In plain words, for the person who reported it."""
+    layer: str = ""
+    """The component in which the cause lies; it may be further in than the one that answered: ``alb``, ``nginx``, ``server``, ``host``."""
+    failures: tuple[str, ...] = ()
+    """Keys of the failures that it explains."""
+    because: str = ""
+    """The code of the finding further in that explains this one; empty where this one is the cause."""
+    impact: Impact | None = None
 
 
 @dataclass(frozen=True)
@@ -154,3 +182,9 @@ class Investigation:
     notes: tuple[str, ...] = ()
     """What the reader should know: inferred zones, damaged files, lines passed over."""
     case: str = ""
+    standouts: tuple[Standout, ...] = ()
+    """What stands out in the logs, the gravest first, where nobody said what was wrong; the answer is about the first."""
+    pulses: tuple[Pulse, ...] = ()
+    """Requests and failures at each hop over time, where nobody said what was wrong."""
+    others: tuple[Investigation, ...] = ()
+    """The answers for the next standouts, as many as were asked for."""

@@ -85,5 +85,8 @@ LINEAGE = (
     Column("_via", Kind.TEXT, "The table whose message held this record (syslog); null for a record of its own."),
     Column("_naive", Kind.INTEGER, "0 the record states its zone; 1 its zone is inferred; 2 its zone and its year are."),
     Column("_extra", Kind.JSON, "Fields that the table does not know, by name or position; null when none."),
+    Column(
+        "_text", Kind.TEXT, "The raw text of the record; null for one inside another's message, and for a further row of the same line."
+    ),
 )
 """The columns that every stored row carries besides its own."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from kyumei.model.finding import Certainty, Verdict
 from kyumei.report.document import Banner, Bullets, Code, Document, Facts, Glance, Message, Paragraph, Section, Step, Steps, Tone
+from kyumei.report.extent import impact_section, impact_words, others_section, standouts_section
 from kyumei.report.moments import shown_moment, shown_span
 from kyumei.report.quote import GLANCE_CHARACTERS, proving, quote, telling_words
 from kyumei.report.tables import coverage_grid, hop_grid, hop_label, hop_name, timeline_grid, unread_grid
@@ -42,7 +43,9 @@ def to_document(investigation: Investigation) -> Document:
     gaps = _gaps(investigation)
     sections = (
         () if found else gaps,
+        standouts_section(investigation),
         _evidence(investigation),
+        impact_section(cause if found else None, investigation.symptom.zone),
         _hops(investigation),
         _ruled_out(investigation),
         _fix(investigation, cause) if found else (),
@@ -51,6 +54,7 @@ def to_document(investigation: Investigation) -> Document:
         _coverage(investigation),
         _unread(investigation),
         _timeline(investigation),
+        others_section(investigation),
         _notes(investigation),
         _message(investigation, cause),
     )
@@ -122,7 +126,9 @@ def _glance(investigation: Investigation, cause: Finding | None) -> Glance:
     facts += _subject(cause)
     if cause.onset:
         facts.append(("Since", shown_moment(cause.onset, investigation.symptom.zone)))
-    if cause.explains:
+    if cause.impact:
+        facts.append(("Impact", impact_words(cause.impact, investigation.symptom.zone)))
+    elif cause.explains:
         facts.append(("Explains", _count(cause.explains, "failing request")))
     proof = proving(cause, investigation.symptom)
     command, title = next(((command, remedy.says) for remedy in cause.remedy for command in remedy.commands), ("", ""))
@@ -183,13 +189,16 @@ def _evidence(investigation: Investigation) -> tuple[Section, ...]:
         blocks: list[Block] = []
         if not found:
             blocks.append(Paragraph(_MEANING[finding.certainty], quiet=True))
+            if finding.because:
+                blocks.append(Paragraph(f"A consequence: it is explained by {finding.because}.", lead=True))
             blocks.append(Facts((("Cause", f"{finding.code} {finding.rule}"), *_subject(finding))))
         blocks.append(Steps(steps))
         if any(shown.shortened for step in steps for shown in step.quotes):
             blocks.append(
                 Paragraph("Long lines are shortened here around the part that tells; the JSON report holds them whole.", quiet=True)
             )
-        title = "Evidence" if found else f"{'Also found' if number else 'What would fit'}: {finding.title}"
+        start = "Felt as" if finding.because else "Also found" if number else "What would fit"
+        title = "Evidence" if found else f"{start}: {finding.title}"
         sections.append(Section("evidence" if found else f"finding-{number + 1}", title, tuple(blocks)))
     return tuple(sections)
 

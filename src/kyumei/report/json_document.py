@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from kyumei.model.artifact import Coverage
-    from kyumei.model.finding import Citation, Finding, Hop, Investigation, Moment
+    from kyumei.model.finding import Citation, Finding, Hop, Impact, Investigation, Moment
+    from kyumei.model.standout import Standout
     from kyumei.model.symptom import Symptom
     from kyumei.model.window import Window
 
@@ -43,6 +44,8 @@ def to_json(investigation: Investigation) -> dict[str, Any]:
         },
         "timeline": [_moment(moment) for moment in investigation.timeline],
         "notes": list(investigation.notes),
+        "standouts": [_standout(item) for item in investigation.standouts],
+        "others": [to_json(other) for other in investigation.others],
     }
 
 
@@ -105,6 +108,9 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "subject": dict(finding.subject),
         "onset": _time(finding.onset),
         "explains": finding.explains,
+        "layer": finding.layer or None,
+        "because": finding.because or None,
+        "impact": _impact(finding.impact),
         "message": finding.message,
         "chain": [
             {"says": evidence.says, "sql": evidence.sql, "total": evidence.total, "citations": _citations(evidence.citations)}
@@ -112,6 +118,40 @@ def _finding(finding: Finding) -> dict[str, Any]:
         ],
         "remedy": [{"says": remedy.says, "commands": list(remedy.commands), "proof": remedy.proof} for remedy in finding.remedy],
         "check": [{"says": check.says, "command": check.command} for check in finding.check],
+    }
+
+
+def _impact(impact: Impact | None) -> dict[str, Any] | None:
+    """How much a failure did, or null where it cannot be counted."""
+    if impact is None:
+        return None
+    return {
+        "requests": impact.requests,
+        "clients": impact.clients,
+        "paths": impact.paths,
+        "first": _time(impact.first),
+        "last": _time(impact.last),
+        "share": round(impact.share, 6),
+        "since": impact.since,
+        "ongoing": impact.ongoing,
+        "sql": impact.sql,
+    }
+
+
+def _standout(item: Standout) -> dict[str, Any]:
+    """A stretch in which a status was more frequent than usual."""
+    return {
+        "window": _window(item.window),
+        "hop": item.hop,
+        "status": item.status,
+        "failed": item.failed,
+        "requests": item.requests,
+        "expected": round(item.expected, 3),
+        "score": round(item.score, 3),
+        "onset": _time(item.onset),
+        "last": _time(item.last),
+        "ongoing": item.ongoing,
+        "paths": list(item.paths),
     }
 
 

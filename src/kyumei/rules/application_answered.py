@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 RELAYS = {"waf": "AWS WAF let it pass", "alb": "the load balancer relayed its target's status", "nginx": "nginx relayed it"}
 BESIDE_SECONDS = 2
 SERVER_ERRORS = 500
+HEADERS_TOO_LARGE = 431
+"""Made by the application server before the application is asked; another rule knows it."""
 REASONS = {
     401: "its log-in or token check refused the request",
     403: "its own permission check refused the request",
@@ -40,7 +42,7 @@ def examine(view: View) -> Opinion:
     ruled_out: list[RuledOut] = []
     gaps: list[Gap] = []
     for failure in view.failures:
-        if failure.hop not in ANSWERERS or not failure.rows:
+        if failure.hop not in ANSWERERS or not failure.rows or failure.rows[0].get("status") == HEADERS_TOO_LARGE:
             continue
         beside = _beside(view, failure)
         findings.append(_finding(view, failure, beside))

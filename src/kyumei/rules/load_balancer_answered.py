@@ -11,7 +11,11 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from kyumei.contracts import Failure, Opinion, Rule, View
+from kyumei.edge.balancer_answer import Stage, stage
+from kyumei.edge.balancer_fallthrough import fell_through
+from kyumei.edge.balancer_setting import listener_rules
 from kyumei.edge.probe import probe
+from kyumei.edge.statement import as_list, as_map
 from kyumei.layouts.casts import quoted
 from kyumei.model.finding import Certainty, Check, Evidence, Finding, Gap, Remedy, RuledOut
 
@@ -34,8 +38,10 @@ def examine(view: View) -> Opinion:
         if failure.hop != "alb" or not failure.rows:
             continue
         action = (failure.rows[0]["actions"] or [""])[-1]
-        if action not in ACTIONS:
+        if stage(failure.rows[0]) is Stage.OTHER:
             gaps.append(_unexplained(failure, action))
+        # Another rule of the family speaks for the other parts of a balancer, and for what fell through to the default action.
+        if stage(failure.rows[0]) is not Stage.RULE or fell_through(view, failure.rows[0]):
             continue
         configured = _configured(view, failure.rows[0], action)
         findings.append(_finding(view, failure, action, configured))
@@ -59,11 +65,10 @@ def _unexplained(failure: Failure, action: str) -> Gap:
 
 def _configured(view: View, row: Mapping[str, Any], action: str) -> tuple[dict[str, Any], Citation] | None:
     """The listener rule of that priority with that action, where exactly one is in the case."""
-    priority = "default" if row["rule_priority"] == 0 else str(row["rule_priority"])
     found = [
         (document, where)
-        for document, where in view.snapshot("elbv2", "describe-rules")
-        if str(document.get("Priority")) == priority and any(one.get("Type") == action for one in document.get("Actions", []))
+        for document, where in listener_rules(view, str(row["elb"]), row["rule_priority"])
+        if any(as_map(one).get("Type") == action for one in as_list(document.get("Actions")))
     ]
     return found[0] if len(found) == 1 else None
 
@@ -116,6 +121,8 @@ def _finding(view: View, failure: Failure, action: str, configured: tuple[dict[s
         ),
         onset=_onset(view, row),
         explains=failure.total,
+        layer="alb",
+        failures=(failure.key,) if failure.key else (),
         message=f"Our load balancer is set to answer {row['path']} with {row['status']} itself. We are checking whether it should.",
     )
 

@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -21,9 +22,10 @@ import duckdb
 from kyumei import __version__, discover
 from kyumei.layouts.casts import quoted
 from kyumei.model.window import Window
+from kyumei.store.bulk_files import PACKED
 from kyumei.store.keys import needed
 from kyumei.store.parse import create_tables, parse_all
-from kyumei.store.pick import pick_all
+from kyumei.store.pick import look_at, pick_all
 from kyumei.store.settings import Settings, read_settings
 from kyumei.store.walk import quoted_path, walk
 
@@ -36,8 +38,6 @@ if TYPE_CHECKING:
 
 WHOLE = 64 * 1024 * 1024
 """Up to this many bytes of text a case is read whole; a larger one only around the window."""
-PACKED = 12
-"""How many times its size a compressed log unpacks to, roughly."""
 MEMORY = "800MB"
 KEPT_CACHES = 20
 
@@ -50,13 +50,13 @@ class Case:
     con: duckdb.DuckDBPyConnection
     settings: Settings
     whole: bool
-    unkept: Path | None = None
-    """Where in the cache the case is to be kept when it is closed; null when it is there already, or is not to be kept."""
+    keeping: Thread | None = None
+    """Writes the case to the cache meanwhile; null when it is there already, or is not to be kept."""
 
     def close(self) -> None:
-        """Keep the case in the cache and close it."""
-        if self.unkept is not None:
-            _keep(self.con, self.unkept)
+        """Close the case once it is in the cache."""
+        if self.keeping is not None:
+            self.keeping.join()
         self.con.close()
 
     def rows(self, sql: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> list[dict[str, Any]]:
@@ -112,9 +112,7 @@ def open_case(  # noqa: PLR0913 - each is a choice of the caller
     """
     artifacts = walk(root)
     settings = read_settings(root)
-    size = sum(
-        artifact.size * (PACKED if artifact.name.endswith((".gz", ".zst", ".bz2", ".xz", ".zip", ".tgz")) else 1) for artifact in artifacts
-    )
+    size = _text_size(artifacts)
     loaded = None if window is None or size <= WHOLE else _rounded(window)
     folder = cache_folder(cache)
     kept = folder / f"{_fingerprint(root, artifacts, settings, loaded, key)}.duckdb" if folder else None
@@ -124,11 +122,11 @@ def open_case(  # noqa: PLR0913 - each is a choice of the caller
         artifacts = [artifact for artifact in artifacts if needed(artifact.name, loaded)]
     if kept is None or loaded is not None or size <= WHOLE:
         con = connect(None)
-        _build(con, artifacts, settings, loaded, offsets)
+        parts = _build(con, artifacts, settings, loaded, offsets)
         settle(con, settings)
         if loaded is not None:
-            _drop_outside(con, loaded)
-        return Case(root, con, settings, loaded is None, kept)
+            _drop_outside(con, parts, loaded)
+        return Case(root, con, settings, loaded is None, _keeping(con, kept) if kept else None)
     name = _unused_name(kept.parent)
     try:
         con = connect(name)
@@ -142,6 +140,23 @@ def open_case(  # noqa: PLR0913 - each is a choice of the caller
     return Case(root, connect(kept, read_only=True), settings, loaded is None)
 
 
+def _text_size(artifacts: Sequence[Artifact]) -> int:
+    """How many bytes of text the files hold, roughly."""
+    packed = (".gz", ".zst", ".bz2", ".xz", ".zip", ".tgz")
+    return sum(artifact.size * (PACKED if artifact.name.endswith(packed) else 1) for artifact in artifacts)
+
+
+def is_large(root: Path) -> bool:
+    """Whether a case is too large to be read whole for one question. Raises PathError when there is nothing to read."""
+    return _text_size(walk(root)) > WHOLE
+
+
+def open_for_survey(root: Path) -> tuple[Case, list[Part]]:
+    """A case of which nothing is read yet, and what its files are."""
+    settings = read_settings(root)
+    return Case(root, connect(None), settings, whole=False), look_at(walk(root), settings)
+
+
 def _reopened(kept: Path) -> duckdb.DuckDBPyConnection | None:
     """The database in the cache, or null when there is none that can be read."""
     if not kept.is_file():
@@ -153,6 +168,13 @@ def _reopened(kept: Path) -> duckdb.DuckDBPyConnection | None:
         kept.unlink(missing_ok=True)
         return None
     return con
+
+
+def _keeping(con: duckdb.DuckDBPyConnection, kept: Path) -> Thread:
+    """Begin to write a database that was built in memory to the cache, while it is asked; what is asked changes nothing that is kept."""
+    thread = Thread(target=_keep, args=(con.cursor(), kept), name="kyumei-cache")
+    thread.start()
+    return thread
 
 
 def _keep(con: duckdb.DuckDBPyConnection, kept: Path) -> None:
@@ -187,8 +209,8 @@ def _remove(name: Path) -> None:
 
 
 def _rounded(window: Window) -> Window:
-    """The window from one full ten minutes to another, so that questions about nearly the same moment share a cache."""
-    step = timedelta(minutes=10)
+    """The window from one full five minutes to another, so that questions about nearly the same moment share a cache."""
+    step = timedelta(minutes=5)
     start = window.start - (window.start - _EPOCH) % step
     return Window(start, window.end + (_EPOCH - window.end) % step)
 
@@ -198,16 +220,14 @@ ASIDE = timedelta(minutes=20)
 """How far outside the window rows are kept; what was picked for another zone than its clock turned out to keep lies further off."""
 
 
-def _drop_outside(con: duckdb.DuckDBPyConnection, window: Window) -> None:
-    """Drop the rows far outside the window, with their raw text. Host logs stay: their lines belong to rows of other tables, too."""
+def _drop_outside(con: duckdb.DuckDBPyConnection, parts: Sequence[Part], window: Window) -> None:
+    """Drop the rows far outside the window. Host logs stay: their lines belong to rows of other tables, too; and what was read whole."""
     start, end = (moment.astimezone(UTC).replace(tzinfo=None) for moment in (window.start - ASIDE, window.end + ASIDE))
     own = "_artifact IN (SELECT artifact FROM artifacts WHERE shape = 'lines' AND format <> 'syslog')"
+    own += "".join(f" AND _artifact <> {part.artifact.number}" for part in parts if part.small)
     for name, leaf in discover.formats().items():
         if "time" in leaf.table:
-            outside = f"SELECT _artifact, _line FROM \"{name}\" WHERE {own} AND time NOT BETWEEN '{start}' AND '{end}'"
-            con.execute(f"CREATE OR REPLACE TEMP TABLE _outside AS {outside}")
-            for table in (name, "_records"):
-                con.execute(f'DELETE FROM "{table}" t USING _outside o WHERE t._artifact = o._artifact AND t._line = o._line')
+            con.execute(f"DELETE FROM \"{name}\" WHERE {own} AND time NOT BETWEEN '{start}' AND '{end}'")
 
 
 def _build(
@@ -216,11 +236,12 @@ def _build(
     settings: Settings,
     window: Window | None,
     offsets: Callable[[Identity], tuple[timedelta, ...]],
-) -> None:
+) -> list[Part]:
     create_tables(con)
     parts = pick_all(con, artifacts, settings, window, offsets)
     parse_all(con, parts)
     _keep_artifacts(con, parts)
+    return parts
 
 
 def _keep_artifacts(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> None:

@@ -12,7 +12,7 @@ from kyumei.store.unpack import members
 from kyumei.store.walk import artifact_at
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from kyumei.store.case import Case
     from kyumei.store.lines import Batch
@@ -25,39 +25,89 @@ LONG = 64 * 1024
 
 def cite(case: Case, row: Mapping[str, Any]) -> Citation:
     """The citation of a row, found by its _artifact and _line (and by its own ids where several records start on one line)."""
-    known = case.rows("SELECT name, path, member, shape FROM artifacts WHERE artifact = ?", [row["_artifact"]])[0]
-    texts = [
-        str(one["text"])
-        for one in case.rows("SELECT text FROM _records WHERE _artifact = ? AND _line = ?", [row["_artifact"], row["_line"]])
-    ]
-    record = _own_text(row, texts)
-    if known["shape"] == "lines" and record:
+    return cite_all(case, [row])[0]
+
+
+def cite_all(case: Case, rows: Sequence[Mapping[str, Any]]) -> list[Citation]:
+    """The citations of rows, in their order; many at once cost hardly more than one."""
+    if not rows:
+        return []
+    numbers = sorted({row["_artifact"] for row in rows})
+    files = {
+        file["artifact"]: file
+        for file in case.rows(
+            "SELECT artifact, name, path, member, shape FROM artifacts WHERE list_contains(?::INTEGER[], artifact)", [numbers]
+        )
+    }
+    texts: dict[Place, list[str]] = {}
+    for one in case.rows(f"SELECT _artifact, _line, text FROM _records JOIN {AT_PLACES}", places(rows)):
+        texts.setdefault(place(one), []).append(str(one["text"]))
+    records = [_own_text(row, texts.get(place(row), ())) for row in rows]
+    wanted: dict[int, set[int]] = {}
+    for row, record in zip(rows, records, strict=True):
+        if files[row["_artifact"]]["shape"] != "lines" or not record:
+            wanted.setdefault(row["_artifact"], set()).add(row["_line"])
+    raw = {artifact: _raw_lines(files[artifact]["path"], files[artifact]["member"], lines) for artifact, lines in wanted.items()}
+    return [_citation(files[row["_artifact"]], row["_line"], record, raw) for row, record in zip(rows, records, strict=True)]
+
+
+def _citation(file: Mapping[str, Any], line: int, record: str, raw: Mapping[int, Mapping[int, str]]) -> Citation:
+    """One citation: the record itself where it stands so in the file, else the line on which it starts."""
+    if file["shape"] == "lines" and record:
         first, more, _ = record.partition("\n")
-        return Citation(known["name"], row["_line"], first, record if more else "")
-    line = _raw_line(known["path"], known["member"], row["_line"])
-    if len(line) > LONG:
+        return Citation(file["name"], line, first, record if more else "")
+    text = raw[file["artifact"]].get(line, "")
+    if len(text) > LONG:
         inside = json.dumps(record, ensure_ascii=False)[1:-1]
-        line = next((form for form in (record, inside) if form and form in line), line)
-    return Citation(known["name"], row["_line"], line, record if record != line else "")
+        text = next((form for form in (record, inside) if form and form in text), text)
+    return Citation(file["name"], line, text, record if record != text else "")
+
+
+def identity(row: Mapping[str, Any]) -> tuple[object, ...]:
+    """What tells rows apart as far as their citations go: rows with equal ones are cited alike."""
+    return (*place(row), *(row.get(name) for name in MARKS))
+
+
+MARKS = ("request_id", "trace_id", "path", "client_ip")
+"""Columns by which a record is known among several that start on one line."""
+Place = tuple[int, int]
+"""Where a record starts: the number of its file, and the line."""
+AT_PLACES = "(SELECT unnest(?::BIGINT[]) AS _artifact, unnest(?::BIGINT[]) AS _line) USING (_artifact, _line)"
+"""SQL to join with, so that one query finds the records at many ``places``."""
+
+
+def place(row: Mapping[str, Any]) -> Place:
+    """Where a row's record starts."""
+    return (row["_artifact"], row["_line"])
+
+
+def places(rows: Iterable[Mapping[str, Any]]) -> tuple[list[int], list[int]]:
+    """The places of rows, each once, as the two parameters of ``AT_PLACES``."""
+    found = sorted({place(row) for row in rows})
+    return [artifact for artifact, _ in found], [line for _, line in found]
 
 
 def _own_text(row: Mapping[str, Any], texts: Sequence[str]) -> str:
     """The record among several that start on one line of a document: the one that holds the row's own ids."""
     if len(texts) <= 1:
         return texts[0] if texts else ""
-    marks = [str(row[name]) for name in ("request_id", "trace_id", "path", "client_ip") if row.get(name)]
+    marks = [str(row[name]) for name in MARKS if row.get(name)]
     return next((text for text in texts if all(mark in text for mark in marks)), texts[0])
 
 
-def _raw_line(path: str, member: str, wanted: int) -> str:
+def _raw_lines(path: str, member: str, wanted: Collection[int]) -> dict[int, str]:
+    """Lines of a file by their numbers; a large one is read once for all of them, as far as the last."""
     artifact = artifact_at(path)
     if artifact.size <= REMEMBERED:
         lines = _lines_of(path, member, artifact.modified_ns)
-        return lines[wanted - 1] if 0 < wanted <= len(lines) else ""
+        return {number: lines[number - 1] for number in wanted if 0 < number <= len(lines)}
+    found: dict[int, str] = {}
     for batch in _batches(path, member):
-        if batch.first <= wanted < batch.first + len(batch.lines):
-            return batch.lines[wanted - batch.first]
-    return ""
+        end = batch.first + len(batch.lines)
+        found.update((number, batch.lines[number - batch.first]) for number in wanted if batch.first <= number < end)
+        if len(found) == len(wanted):
+            break
+    return found
 
 
 @lru_cache(maxsize=4)

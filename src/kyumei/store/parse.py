@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from kyumei import discover
@@ -18,25 +19,27 @@ from kyumei.layouts.casts import quoted
 from kyumei.model.table import LINEAGE, Kind
 from kyumei.store.lines import BLANKS
 from kyumei.store.pick import heads
+from kyumei.store.side_by_side import side_by_side
+from kyumei.store.stage import BLANK, ids, insert_tuples, refuse_long, stage, take_headers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     import duckdb
 
-    from kyumei.contracts import Format
+    from kyumei.contracts import Format, Layout
     from kyumei.model.table import Table
     from kyumei.store.pick import Part
 
-MAX_RECORD_LINES = 2_000
-"""Lines that one record may take up; what follows starts a record of its own, and is unread if no format claims it."""
 CHUNK_ROWS = 20_000
-BLANK = f"trim(text, {' || '.join(f'chr({ord(one)})' for one in BLANKS)}) = ''"
-"""A line of nothing but these is blank: it is no record, and inside a record it is an empty line."""
+SAMPLED = 400
+"""Records that tell the bulk reader which shapes there are."""
 BULK_ROWS = 4_000
 """Records from which the bulk reader pays: planning its query takes longer than reading a few thousand records one by one."""
 SHORTEST_INNER = 15
 """Characters that a message needs to hold a time and a text."""
+ENVELOPE_TIME = "make_timestamp(s.envelope_ms * 1000)"
+"""When CloudWatch Logs had the event: the time of a record that states none."""
 OUTER_FORMATS = {
     "syslog": "true",
     "json_lines": "status IS NULL AND path IS NULL AND (level IS NULL OR regexp_matches(message, '^\\[?[0-9]'))",
@@ -45,7 +48,7 @@ OUTER_FORMATS = {
 
 Docker and the journal pass on lines of any program.
 """
-INNER_FORMATS = ("app_log", "nginx_access", "nginx_error", "json_lines")
+INNER_FORMATS = ("app_log", "nginx_access", "nginx_error", "apache_access", "apache_error", "json_lines")
 
 
 def create_tables(con: duckdb.DuckDBPyConnection) -> None:
@@ -54,7 +57,9 @@ def create_tables(con: duckdb.DuckDBPyConnection) -> None:
         columns = ", ".join(f'"{column.name}" {column.kind}' for column in (*LINEAGE, *leaf.table.columns))
         con.execute(f'CREATE TABLE "{leaf.name}" ({columns})')
     con.execute("CREATE TABLE _lines (_artifact INTEGER, _line BIGINT, text VARCHAR, envelope_ms BIGINT, _span BIGINT)")
-    con.execute("CREATE TABLE _records (_artifact INTEGER, _line BIGINT, _span BIGINT, text VARCHAR)")
+    texts = (f'SELECT _artifact, _line, _span, _text AS text FROM "{name}" WHERE _text IS NOT NULL' for name in discover.formats())
+    con.execute(f"CREATE VIEW _records AS {' UNION ALL '.join(texts)}")
+    con.execute("CREATE TABLE headers (_artifact INTEGER, _line BIGINT, text VARCHAR)")
     con.execute("CREATE TABLE unread (_artifact INTEGER, _line BIGINT, text VARCHAR, why VARCHAR)")
 
 
@@ -63,29 +68,15 @@ def parse_all(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> None:
     for part in parts:
         if part.document:
             _parse_snapshot(con, part)
-    _refuse_long(con, parts)
+    refuse_long(con, parts)
+    take_headers(con, parts)
     _take_single_lines(con, parts)
-    for name in discover.formats():
-        own = [part for part in parts if part.format == name]
-        if own:
-            _parse_format(con, discover.formats()[name], own)
+    own = {name: [part for part in parts if part.format == name] for name in discover.formats()}
+    side_by_side(con, [partial(_parse_format, leaf=discover.formats()[name], own=found) for name, found in own.items() if found])
     _parse_unclaimed(con, parts)
     for name in OUTER_FORMATS:
         _parse_inner(con, name)
     con.execute("DROP TABLE _lines")
-
-
-def _ids(parts: Iterable[Part]) -> str:
-    return "(" + ",".join(str(part.artifact.number) for part in parts) + ")"
-
-
-def _refuse_long(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> None:
-    for part in parts:
-        for line, size in part.long.items():
-            con.execute("DELETE FROM _lines WHERE _artifact = ? AND _line = ? RETURNING text", [part.artifact.number, line])
-            text = con.fetchone()
-            why = f"the line is {size} bytes long; only its first part is kept"
-            con.execute("INSERT INTO unread VALUES (?, ?, ?, ?)", [part.artifact.number, line, text[0] if text else "", why])
 
 
 def _take_single_lines(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> None:
@@ -96,7 +87,8 @@ def _take_single_lines(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) ->
         ]
         if not guests:
             continue
-        con.execute(f"CREATE OR REPLACE TEMP TABLE _staged AS SELECT * FROM _lines WHERE _artifact IN {_ids(guests)}")
+        con.execute(f"CREATE OR REPLACE TEMP TABLE _staged AS SELECT * FROM _lines WHERE _artifact IN {ids(guests)}")
+        # Without a sample: a line of a shape that it did not show would be taken for a part of the record above.
         _keep_bulk(con, leaf, via=None, selects=[leaf.layout.bulk(_numbered())])
         con.execute(
             "DELETE FROM _lines USING _staged s, _bulk b "
@@ -104,68 +96,56 @@ def _take_single_lines(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) ->
         )
 
 
-def _stage(con: duckdb.DuckDBPyConnection, own: Sequence[Part]) -> None:
-    """Fill ``_staged`` with the records of the parts: one a line, or lines joined from one head to the next.
-
-    Where a line in between was taken by another format or refused, a record ends: its lines are always neighbours.
-    """
-    con.execute("CREATE OR REPLACE TEMP TABLE _staged (_artifact INTEGER, _line BIGINT, text VARCHAR, _span BIGINT, envelope_ms BIGINT)")
-    begins: dict[str, list[Part]] = {}
-    for part in own:
-        begins.setdefault(_begins(part), []).append(part)
-    for begin, parts in begins.items():
-        if begin == "true":
-            con.execute(
-                "INSERT INTO _staged SELECT _artifact, _line, text, _span, envelope_ms FROM _lines "
-                f"WHERE _artifact IN {_ids(parts)} AND NOT {BLANK}"
-            )
-            continue
-        con.execute(
-            f"""INSERT INTO _staged
-            WITH lines AS (
-                SELECT * REPLACE (CASE WHEN {BLANK} THEN '' ELSE text END AS text),
-                    lag(_line) OVER (PARTITION BY _artifact ORDER BY _line) IS DISTINCT FROM _line - 1 AS apart
-                FROM _lines WHERE _artifact IN {_ids(parts)}),
-            begun AS (
-                SELECT *, count(*) FILTER (WHERE apart OR {begin})
-                    OVER (PARTITION BY _artifact ORDER BY _line ROWS UNBOUNDED PRECEDING) AS record
-                FROM lines),
-            counted AS (
-                SELECT *, (row_number() OVER (PARTITION BY _artifact, record ORDER BY _line) - 1) // {MAX_RECORD_LINES} AS piece
-                FROM begun),
-            bounds AS (
-                SELECT *, CASE WHEN text <> '' THEN _line END AS filled FROM counted)
-            SELECT _artifact, min(filled), trim(string_agg(text, chr(10) ORDER BY _line), chr(10)),
-                max(filled) - min(filled) + 1, min(envelope_ms)
-            FROM bounds GROUP BY _artifact, record, piece HAVING count(filled) > 0"""
-        )
-    con.execute(f"DELETE FROM _lines WHERE _artifact IN {_ids(own)}")
-
-
-def _begins(part: Part) -> str:
-    """The condition under which a line of the part begins a record; ``true`` where every line is one."""
-    if part.identity.shape == "document" or not (head := heads(part)):
-        return "true"
-    return "envelope_ms IS NOT NULL" if part.identity.shape == "export" else f"regexp_matches(text, {quoted('^(?:' + head + ')')})"
-
-
 def _parse_format(con: duckdb.DuckDBPyConnection, leaf: Format, own: Sequence[Part]) -> None:
     """Parse the records of one format: in bulk where there are many, the rest one by one."""
-    _stage(con, own)
+    stage(con, own)
+    under = _place_headers(con, leaf, own)
     custom = {part.artifact.number: part.layout for part in own if part.layout is not None}
-    left = "SELECT _artifact, _line, text, _span FROM _staged ORDER BY 1, 2"
+    left = "SELECT _artifact, _line, text, _span, envelope_ms FROM _staged ORDER BY 1, 2"
     if _count(con, "_staged") >= BULK_ROWS:
-        plain = _numbered(f"_artifact NOT IN ({','.join(map(str, custom))})" if custom else "true")
-        selects = [leaf.layout.bulk(plain)]
-        selects += [layout.bulk(_numbered(f"_artifact = {number}")) for number, layout in custom.items()]
-        _keep_bulk(con, leaf, via=None, selects=selects)
-        left = "SELECT s._artifact, s._line, s.text, s._span FROM _staged s ANTI JOIN _bulk b ON s.rowid = b._line ORDER BY 1, 2"
+        own_layout = f"_artifact NOT IN ({','.join(map(str, custom))})" if custom else "true"
+        own_layout += " AND rowid NOT IN (SELECT record FROM _under)" if under else ""
+        chosen = [(leaf.layout, own_layout), *((layout, f"_artifact = {number}") for number, layout in custom.items())]
+        chosen += [(layout, f"rowid IN (SELECT record FROM _under WHERE layout = {number})") for number, layout in enumerate(under)]
+        _keep_bulk(con, leaf, via=None, selects=[_bulk(con, layout, where) for layout, where in chosen])
+        left = "SELECT s.* FROM _staged s ANTI JOIN _bulk b ON s.rowid = b._line ORDER BY _artifact, _line"
     _read_exactly(con, left, {part.artifact.number: part for part in own})
+
+
+def _place_headers(con: duckdb.DuckDBPyConnection, leaf: Format, own: Sequence[Part]) -> list[Layout]:
+    """The layouts that header lines give to records; ``_under`` lists those records, by rowid, with the number of their layout.
+
+    The format's own layout is not among them, and a file whose layout the user told has none.
+    """
+    layouts: list[Layout] = []
+    places: list[tuple[int, int, int]] = []
+    for part in own:
+        for line, layout in part.below if part.layout is None else ():
+            if layout is not leaf.layout and layout not in layouts:
+                layouts.append(layout)
+            places.append((part.artifact.number, line, -1 if layout is leaf.layout else layouts.index(layout)))
+    if layouts:
+        con.execute("CREATE OR REPLACE TEMP TABLE _below (_artifact INTEGER, _line BIGINT, layout INTEGER)")
+        insert_tuples(con, "_below", places, ("INTEGER", "BIGINT", "INTEGER"))
+        records = "SELECT _artifact, _line, rowid AS record FROM _staged"
+        con.execute(
+            f"CREATE OR REPLACE TEMP TABLE _under AS SELECT s.record, b.layout FROM ({records}) s "
+            "ASOF JOIN _below b ON s._artifact = b._artifact AND s._line > b._line WHERE b.layout >= 0"
+        )
+    return layouts
 
 
 def _count(con: duckdb.DuckDBPyConnection, table: str) -> int:
     row = con.execute(f"SELECT count(*) FROM {table}").fetchone()
     return int(row[0]) if row else 0
+
+
+def _bulk(con: duckdb.DuckDBPyConnection, layout: Layout, where: str = "true") -> str:
+    """The bulk reader's SELECT over some of ``_staged``, for the shapes that records from all over it have."""
+    every = f"_staged WHERE {where}"
+    step = max(_count(con, every) // SAMPLED, 1)
+    sample = con.execute(f"SELECT text FROM (SELECT text, row_number() OVER () AS n FROM {every}) WHERE n % {step} = 0 LIMIT {SAMPLED}")
+    return layout.bulk(_numbered(where), [text for (text,) in sample.fetchall()])
 
 
 def _numbered(where: str = "true") -> str:
@@ -174,7 +154,7 @@ def _numbered(where: str = "true") -> str:
 
 
 def _keep_bulk(con: duckdb.DuckDBPyConnection, leaf: Format, via: str | None, selects: Sequence[str]) -> None:
-    """Read ``_staged`` by bulk into the format's table; raw text goes to ``_records`` unless the record lies inside another.
+    """Read ``_staged`` by bulk into the format's table, with the raw text unless the record lies inside another.
 
     ``_bulk`` holds afterwards what was read; its ``_line`` is the rowid of the staged record.
     """
@@ -183,13 +163,13 @@ def _keep_bulk(con: duckdb.DuckDBPyConnection, leaf: Format, via: str | None, se
     if via is not None:
         _refuse_unclaimed(con, leaf)
     columns = ", ".join(f'b."{column.name}"' for column in leaf.table.columns)
-    joined = "FROM _bulk b JOIN _staged s ON s.rowid = b._line"
+    own = f"{quoted(via)}, b._naive, b._extra, NULL" if via else "NULL, b._naive, b._extra, s.text"
+    if via is None and "time" in leaf.table:
+        columns = columns.replace('b."time"', f'coalesce(b."time", {ENVELOPE_TIME})', 1)
+        own = own.replace("b._naive", f'if(b."time" IS NULL AND {ENVELOPE_TIME} IS NOT NULL, 0, b._naive)')
     con.execute(
-        f'INSERT INTO "{leaf.name}" SELECT s._artifact, s._line, s._span, {quoted(via) if via else "NULL"}, b._naive, b._extra, '
-        f"{columns} {joined}"
+        f'INSERT INTO "{leaf.name}" SELECT s._artifact, s._line, s._span, {own}, {columns} FROM _bulk b JOIN _staged s ON s.rowid = b._line'
     )
-    if via is None:
-        con.execute(f"INSERT INTO _records SELECT s._artifact, s._line, s._span, s.text {joined}")
 
 
 def _read_exactly(con: duckdb.DuckDBPyConnection, left: str, parts: dict[int, Part]) -> None:
@@ -201,17 +181,21 @@ def _read_exactly(con: duckdb.DuckDBPyConnection, left: str, parts: dict[int, Pa
     for start in range(0, _count(con, "_left"), CHUNK_ROWS):
         outcome = _Outcome()
         chunk = con.execute(
-            f"SELECT _artifact, _line, text, _span FROM _left WHERE n > {start} AND n <= {start + CHUNK_ROWS} ORDER BY n"
+            f"SELECT _artifact, _line, text, _span, envelope_ms FROM _left WHERE n > {start} AND n <= {start + CHUNK_ROWS} ORDER BY n"
         ).fetchall()
-        for artifact, line, text, span in chunk:
-            part = parts[artifact]
-            if outcome.take(part, artifact, line, text, span) or span == 1:
+        for record in chunk:
+            artifact, line, text, span, sent = record
+            if outcome.take(parts[artifact], record) or span == 1:
                 continue
             outcome.unread.pop()
             for number, single in enumerate(text.split("\n"), start=line):
                 if single.strip(BLANKS):
-                    outcome.take(part, artifact, number, single, 1)
+                    outcome.take(parts[artifact], (artifact, number, single, 1, sent))
         outcome.store(con)
+
+
+_Staged = tuple[int, int, str, int, int | None]
+"""A record: its file, the number of its first line, its text, how many lines it takes up, and when its envelope was sent."""
 
 
 @dataclass
@@ -219,34 +203,35 @@ class _Outcome:
     """What became of a chunk of records."""
 
     rows: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    kept: list[tuple[int, int, int, str]] = field(default_factory=list)
     unread: list[tuple[int, int, str, str]] = field(default_factory=list)
 
-    def take(self, part: Part, artifact: int, line: int, text: str, span: int) -> bool:
-        """Read one record; false when it is unread."""
-        found = _read_one(part, text)
+    def take(self, part: Part, record: _Staged) -> bool:
+        """Read one record; false when it is unread. What states no time of its own has that of its envelope, where it came in one."""
+        artifact, line, text, span, sent = record
+        found = _read_one(part, line, text)
         if isinstance(found, str):
             self.unread.append((artifact, line, text, found))
             return False
-        self.rows.setdefault(found[0], []).append({**found[1], "_artifact": artifact, "_line": line, "_span": span})
-        self.kept.append((artifact, line, span, text))
+        name, row = found
+        if sent is not None and row.get("time") is None:
+            row = {**row, "time": datetime(1970, 1, 1) + timedelta(milliseconds=sent), "_naive": 0}  # noqa: DTZ001 - rows hold naive UTC
+        self.rows.setdefault(name, []).append({**row, "_artifact": artifact, "_line": line, "_span": span, "_text": text})
         return True
 
     def store(self, con: duckdb.DuckDBPyConnection) -> None:
         """Append everything to its tables."""
         for name, found in self.rows.items():
             insert_rows(con, discover.formats()[name].table, found)
-        _insert_tuples(con, "_records", self.kept, ("INTEGER", "BIGINT", "BIGINT", "VARCHAR"))
-        _insert_tuples(con, "unread", self.unread, ("INTEGER", "BIGINT", "VARCHAR", "VARCHAR"))
+        insert_tuples(con, "unread", self.unread, ("INTEGER", "BIGINT", "VARCHAR", "VARCHAR"))
 
 
-def _read_one(part: Part, text: str) -> tuple[str, dict[str, Any]] | str:
+def _read_one(part: Part, line: int, text: str) -> tuple[str, dict[str, Any]] | str:
     """The format and the row of one record, or why none could be read."""
     why = "no format claims it"
     name = part.artifact.name
     if part.format is not None:
         own = discover.formats()[part.format]
-        layout = part.layout or own.layout
+        layout = part.layout_at(line) or own.layout
         found = layout.read(text)
         if not isinstance(found, Refused):
             return part.format, found
@@ -284,18 +269,12 @@ def _plain(value: Any, kind: Kind) -> Any:  # noqa: ANN401 - any value of a row
     return value
 
 
-def _insert_tuples(con: duckdb.DuckDBPyConnection, table: str, rows: list[tuple[Any, ...]], kinds: tuple[str, ...]) -> None:
-    if rows:
-        columns = list(zip(*rows, strict=True))
-        con.execute(
-            f"INSERT INTO {table} SELECT " + ", ".join(f"unnest(?::{kind}[])" for kind in kinds), [list(column) for column in columns]
-        )
-
-
 def _parse_unclaimed(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> None:
     """Lines of files that no format claims: each is tried by every format, and unread if none takes it."""
-    con.execute(f"CREATE OR REPLACE TEMP TABLE _staged AS SELECT _artifact, _line, text, _span FROM _lines WHERE NOT {BLANK}")
-    _read_exactly(con, "SELECT _artifact, _line, text, _span FROM _staged ORDER BY 1, 2", {part.artifact.number: part for part in parts})
+    unclaimed = {part.artifact.number: part for part in parts if part.format is None}
+    if unclaimed:
+        own = f"_artifact IN {ids(unclaimed.values())} AND NOT {BLANK}"
+        _read_exactly(con, f"SELECT * FROM _lines WHERE {own} ORDER BY _artifact, _line", unclaimed)
 
 
 def _parse_snapshot(con: duckdb.DuckDBPyConnection, part: Part) -> None:
@@ -304,13 +283,13 @@ def _parse_snapshot(con: duckdb.DuckDBPyConnection, part: Part) -> None:
     number = part.artifact.number
     if isinstance(found, Refused):
         part.trouble = part.trouble or found.why
-        _insert_tuples(con, "unread", [(number, 1, part.document[:65536], found.why)], ("INTEGER", "BIGINT", "VARCHAR", "VARCHAR"))
+        insert_tuples(con, "unread", [(number, 1, part.document[:65536], found.why)], ("INTEGER", "BIGINT", "VARCHAR", "VARCHAR"))
         return
     part.format = "resource_snapshot"
-    insert_rows(con, table, [{**row, "_artifact": number, "_line": line, "_span": 1, "_naive": 0} for line, row in found])
     lines = part.document.split("\n")
-    kept = [(number, line, 1, lines[line - 1].removesuffix("\r")) for line in dict.fromkeys(line for line, _ in found)]
-    _insert_tuples(con, "_records", kept, ("INTEGER", "BIGINT", "BIGINT", "VARCHAR"))
+    texts = {line: lines[line - 1].removesuffix("\r") for line, _ in found}
+    own = {"_artifact": number, "_span": 1, "_naive": 0}
+    insert_rows(con, table, [{**row, **own, "_line": line, "_text": texts.pop(line, None)} for line, row in found])
 
 
 def _parse_inner(con: duckdb.DuckDBPyConnection, outer: str) -> None:
@@ -327,7 +306,7 @@ def _parse_inner(con: duckdb.DuckDBPyConnection, outer: str) -> None:
         return
     for name in _inner_formats(outer):
         leaf = discover.formats()[name]
-        _keep_bulk(con, leaf, outer, [leaf.layout.bulk(_numbered())])
+        _keep_bulk(con, leaf, outer, [_bulk(con, leaf.layout)])
 
 
 def _refuse_unclaimed(con: duckdb.DuckDBPyConnection, leaf: Format) -> None:
@@ -336,7 +315,7 @@ def _refuse_unclaimed(con: duckdb.DuckDBPyConnection, leaf: Format) -> None:
     wrong = [(number,) for number, text, program in sure if not leaf.sniff(text, program)]
     if wrong:
         con.execute("CREATE OR REPLACE TEMP TABLE _wrong (_line BIGINT)")
-        _insert_tuples(con, "_wrong", wrong, ("BIGINT",))
+        insert_tuples(con, "_wrong", wrong, ("BIGINT",))
         con.execute("DELETE FROM _bulk USING _wrong WHERE _bulk._line = _wrong._line")
 
 

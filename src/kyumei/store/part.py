@@ -27,14 +27,26 @@ class Part:
     """Whether the file was not opened because its times lie far from the window."""
     layout: Layout | None = None
     """A layout made from a format string that the user told; null for the format's own."""
+    below: list[tuple[int, Layout]] = field(default_factory=list)
+    """Layouts that header lines give to the records below them, by line."""
+    above: tuple[Layout, ...] = ()
+    """Layouts that header lines among its first lines give to what stands below: they tell by what records of a window are found."""
     trouble: str = ""
     document: str = ""
     """The text of a snapshot, parsed later as one document."""
     long: dict[int, int] = field(default_factory=dict)
     joined: bool = False
     """Whether the lines of each record were joined while picking, so that every row of ``_lines`` is a record."""
+    small: bool = False
+    """Whether it is read whole whatever the window."""
     far: bool = False
     """Whether its first, middle and last records lie far from the window."""
+
+    def layout_at(self, line: int) -> Layout | None:
+        """The layout of its format's records there: told by the user, by the header line above, or null for the format's own."""
+        if self.layout is not None:
+            return self.layout
+        return next((layout for number, layout in reversed(self.below) if number < line), None)
 
     @property
     def wanted(self) -> bool:
@@ -45,7 +57,8 @@ class Part:
 def layouts(part: Part) -> list[Layout]:
     """The layouts of all formats that a part holds, its own first."""
     names = [name for name in (part.format, *part.others) if name]
-    return [part.layout if part.layout is not None and name == part.format else discover.formats()[name].layout for name in names]
+    own = [part.layout if part.layout is not None and name == part.format else discover.formats()[name].layout for name in names]
+    return [*own, *part.above]
 
 
 def heads(part: Part) -> str | None:

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, timedelta
 from functools import partial
-from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from kyumei import discover
 from kyumei.errors import ConfigError
+from kyumei.store.bulk_files import PACKED, is_for_bulk, read_bulk
 from kyumei.store.identify import Identity, identify
 from kyumei.store.lines import decode
 from kyumei.store.part import Part, heads, layouts
+from kyumei.store.side_by_side import side_by_side
 from kyumei.store.take import (
     ONE_DOCUMENT,
     STEP,
     exactly,
     has_guests,
     insert_all,
-    is_for_bulk,
-    line_ends,
-    take_bulk,
     take_document,
     take_records,
 )
@@ -44,10 +41,10 @@ __all__ = ["Part", "heads", "pick_all"]
 FAR = timedelta(hours=26)
 """Further than the widest zone (UTC+14) and half a day of disorder."""
 YEARLESS = 2
-READERS = 2
-"""Files read at once: while one is decompressed, another is searched."""
 HEAD = 256 * 1024
 """Bytes of a file that tell what it is."""
+SMALL_FILE, SMALL_FILES = 1024 * 1024, 8 * 1024 * 1024
+"""Bytes of a file, and of all of them together, up to which the smallest files are read whole whatever the window."""
 EMPTY_CHUNKS = 64
 """Chunks without text at the start of a file after which no more is looked for."""
 PIECE = 32 * 1024
@@ -71,24 +68,34 @@ def pick_all(
         count += len(parts)
         looked.append((artifact, parts))
     found = [part for _, parts in looked for part in parts]
+    _spare_small(found)
     hints = tuple(sorted({offset for part in found for offset in offsets(part.identity)}))
     reads = [partial(_read, artifact, parts, window, hints) for artifact, parts in looked if any(part.wanted for part in parts)]
-    cursors: SimpleQueue[duckdb.DuckDBPyConnection] = SimpleQueue()
-    for _ in range(READERS):
-        cursors.put(con.cursor())
-    with ThreadPoolExecutor(READERS) as pool:
-        for done in [pool.submit(_with_cursor, cursors, read) for read in reads]:
-            done.result()
+    side_by_side(con, reads)
     return found
 
 
-def _with_cursor(cursors: SimpleQueue[duckdb.DuckDBPyConnection], read: Callable[[duckdb.DuckDBPyConnection], None]) -> None:
-    """Do something with one of the cursors, which serve one thread at a time."""
-    cursor = cursors.get()
-    try:
-        read(cursor)
-    finally:
-        cursors.put(cursor)
+def look_at(artifacts: Iterable[Artifact], settings: Settings) -> list[Part]:
+    """What every file is, by its first bytes, without reading the rest."""
+    found: list[Part] = []
+    for artifact in artifacts:
+        found += _look(artifact, len(found), settings, None)
+    return found
+
+
+def _spare_small(parts: Sequence[Part]) -> None:
+    """Mark the smallest files, to be read whole: a log that is seldom written shows only by lines far away that it was being written."""
+    room = SMALL_FILES
+    for part in sorted(parts, key=lambda part: (_text_size(part.artifact), part.artifact.number)):
+        room -= _text_size(part.artifact)
+        if room < 0 or _text_size(part.artifact) > SMALL_FILE:
+            break
+        part.small = True
+
+
+def _text_size(artifact: Artifact) -> int:
+    """How many bytes a file unpacks to, roughly; of a member of an archive the archive's size is known."""
+    return artifact.size * (PACKED if artifact.compression or artifact.member else 1)
 
 
 def _look(artifact: Artifact, count: int, settings: Settings, window: Window | None) -> Iterator[Part]:
@@ -108,7 +115,12 @@ def _look(artifact: Artifact, count: int, settings: Settings, window: Window | N
             part.trouble = part.trouble or "holds no text"
         told = settings.log_format(name)
         if told is not None and part.wanted:
-            part.format, part.layout = "nginx_access", _custom(told)
+            part.format = settings.format(name) or _writer(told)
+            part.layout = _custom(part.format, told)
+        leaf = discover.formats().get(part.format or "")
+        if leaf is not None and leaf.below is not None and part.layout is None:
+            headers = {line.removesuffix("\r") for line in decode(head).split("\n") if line.startswith(leaf.headers)}
+            part.above = tuple(layout for line in sorted(headers) if (layout := leaf.below(line)) is not None)
         part.far = window is not None and far_from(window, part, head, pieces)
         yield part
 
@@ -122,11 +134,18 @@ def _first_text(chunks: Iterator[bytes]) -> bytes:
     return head
 
 
-def _custom(text: str) -> Layout:
-    """The layout of an nginx log_format that the user told."""
-    make = discover.formats()["nginx_access"].custom
+def _writer(log_format: str) -> str:
+    """The format whose variables a told log_format is written in: API Gateway's, Apache's directives, or nginx's."""
+    if "$context." in log_format:
+        return "api_gateway_access"
+    return "apache_access" if "%" in log_format and "$" not in log_format else "nginx_access"
+
+
+def _custom(name: str, text: str) -> Layout:
+    """The layout that a format makes of a log_format that the user told."""
+    make = discover.formats()[name].custom
     if make is None:
-        message = "nginx_access takes no log_format"
+        message = f"{name} takes no log_format"
         raise ConfigError(message, "leave [log_format] out of case.toml")
     return make(text)
 
@@ -178,15 +197,14 @@ def _pick(con: duckdb.DuckDBPyConnection, part: Part, stream: Unpacked, window: 
         with ONE_DOCUMENT:
             take_document(con, part, chunks)
     else:
-        prefixes = _prefixes(part, window, hints)
+        prefixes = () if part.small else _prefixes(part, window, hints)
         part.whole = not prefixes
         if prefixes and part.far:
             part.passed_over = True
             return
         if shape == "lines" and (prefixes or (heads(part) and not has_guests(part))):
-            plain = bool(prefixes) and not (part.artifact.compression or part.artifact.member or stream.encoding)
-            take_records(con, part, chunks, prefixes, partial(line_ends, part.artifact.path) if plain else None)
-        elif not (is_for_bulk(part, stream) and take_bulk(con, part)):
+            take_records(con, part, chunks, prefixes)
+        elif not (is_for_bulk(part, stream) and read_bulk(con, part)):
             insert_all(con, part, exactly(part, chunks, prefixes))
     part.trouble = part.trouble or stream.trouble
 
@@ -209,7 +227,7 @@ def _prefixes(part: Part, window: Window | None, offsets: tuple[timedelta, ...])
     """Substrings that a line of the window holds, over all formats of the part; empty means that every line is taken."""
     if window is None or part.format is None:
         return ()
-    found: dict[str, None] = {}
+    found: dict[str, None] = dict.fromkeys(discover.formats()[part.format].headers)
     for layout in layouts(part):
         stamps = layout.stamps(window, offsets)
         if not stamps:

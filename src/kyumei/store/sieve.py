@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from os.path import commonprefix
 from typing import TYPE_CHECKING
 
+from stringzilla import count, find, rfind
+
 from kyumei.store.lines import KEPT, MAX_LINE, Block, blocks
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Sequence
 
 MAX_RECORD_LINES = 2_000
 """Lines that one record may take up; what follows starts a record of its own."""
@@ -24,13 +26,15 @@ MAX_WAIT = 4 * 1024 * 1024
 """Bytes of a record whose end is waited for."""
 SHORTEST = 3
 """Bytes that are searched for at least: shorter ones stand everywhere."""
+DENSE = 2
+"""Lines are kept in one piece where at least one in so many holds a needle."""
 ENDING, MANY = 4, 3
 """When so many searches end in the same few bytes, one for these is faster: the hour, after a date that is written in many ways."""
 
 
 @dataclass(frozen=True)
 class Kept:
-    """A record: the number of its first line, counted from 1, and its lines joined by line feeds.
+    """Records that follow each other: the number of their first line, counted from 1, and all their lines joined by line feeds.
 
     ``length`` is that of a line that is too long, of which ``data`` then holds the first part.
     """
@@ -42,61 +46,46 @@ class Kept:
 
 @dataclass(frozen=True)
 class _Family:
-    """Substrings that one search for the ``core`` finds: what stands ``before`` it (so many bytes) and ``after`` decides which, if any."""
+    """Substrings that hold one ``core``: a block without it holds none of them."""
 
     core: bytes
-    members: dict[tuple[int, int], frozenset[bytes]]
-
-    def holds(self, data: bytes, at: int) -> bool:
-        """Whether a member stands around the core that was found at ``at``."""
-        end = at + len(self.core)
-        for (before, after), found in self.members.items():  # noqa: SIM110 - any() is twice as slow, and this runs for every candidate
-            if at >= before and data[at - before : end + after] in found:
-                return True
-        return False
+    members: tuple[bytes, ...]
 
 
-def sift(
-    chunks: Iterable[bytes], needles: Sequence[str], begins: re.Pattern[bytes] | None, recount: Callable[[int, int], int] | None = None
-) -> Iterator[Kept]:
-    """The records of a stream that hold one of the substrings (all of them when there are none), and every line that is too long.
+def sift(chunks: Iterable[bytes], needles: Sequence[str], begins: re.Pattern[bytes] | None) -> Iterator[Kept]:
+    """The records of a stream that hold one of the substrings, and every line that is too long; without substrings all, one by one.
 
-    ``begins`` matches the first line of a record; null when every line is one. Line ends are counted as they pass, or, where the stream can
-    be had again, by ``recount(start, end)`` between two of its offsets, and only once a record is kept: most files hold none.
+    ``begins`` matches the first line of a record; null when every line is one. A neighbour that holds no substring may be kept, too, where
+    that is less work than to leave it out: in a log, the records of a window stand together.
     """
     families = _families(needles)
-    number, counted, open_end = 1, 0, False
+    number, open_end = 1, False
     for block in _whole_records(blocks(chunks), begins):
-        starts = _starts(block.data, families) if families and not block.length else [0]
-        if open_end and begins and not block.length and not begins.match(block.data):
-            starts = [0, *starts]
-        if not starts and recount:
-            continue
-        if recount:
-            number += recount(counted, block.offset)
         if block.length:
             yield Kept(number, block.data, block.length)
             number += 1
+            continue
+        spans = _wanted(block.data, families) if families else [(0, len(block.data))]
+        if open_end and begins and not begins.match(block.data):
+            spans = [(0, len(block.data.partition(b"\n")[0])), *spans]
+        if spans:
+            open_end = yield from _kept(block.data, (_runs if families else _records)(block.data, spans, begins), number)
         else:
-            spans = _spans(block.data, starts, begins) if families else _all_spans(block.data, begins)
-            open_end = yield from _kept(block.data, spans, number)
-            number += block.data.count(b"\n") + 1
-        counted = block.offset + block.size + 1
+            open_end = False
+        number += count(block.data, b"\n") + 1
 
 
 def _families(needles: Sequence[str]) -> list[_Family]:
-    """The searches that find every needle: those that differ in their first byte or in the digits at their end need but one."""
-    found: dict[bytes, dict[tuple[int, int], set[bytes]]] = {}
+    """The searches that tell whether a needle is there: those that differ in their first byte or the digits at their end need but one."""
+    found: dict[bytes, list[bytes]] = {}
     raws = [needle.encode() for needle in needles]
     shared = commonprefix([needle for needle in needles if needle.isdigit()]).encode()  # noqa: RUF071 - digits, no paths
     cores = {raw: shared if raw.isdigit() and len(shared) > SHORTEST else _core(raw) for raw in raws}
     ends = Counter(core[-ENDING:] for core in set(cores.values()))
-    common = {end for end, count in ends.items() if count >= MANY}
+    common = {end for end, times in ends.items() if times >= MANY}
     for raw, own in cores.items():
-        core = own[-ENDING:] if own[-ENDING:] in common else own
-        before = raw.index(own) + len(own) - len(core)
-        found.setdefault(core, {}).setdefault((before, len(raw) - before - len(core)), set()).add(raw)
-    return [_Family(core, {shape: frozenset(members) for shape, members in shapes.items()}) for core, shapes in found.items()]
+        found.setdefault(own[-ENDING:] if own[-ENDING:] in common else own, []).append(raw)
+    return [_Family(core, tuple(members)) for core, members in found.items()]
 
 
 def _core(raw: bytes) -> bytes:
@@ -105,27 +94,48 @@ def _core(raw: bytes) -> bytes:
     return core if len(core) >= SHORTEST else raw[1:-1] if len(raw) >= SHORTEST + len("12") else raw
 
 
-def _starts(data: bytes, families: Iterable[_Family]) -> list[int]:
-    """Where the lines start that hold a member of a family, or are too long."""
-    found = set(_long_lines(data)) if len(data) > MAX_LINE else set()
+def _wanted(data: bytes, families: Iterable[_Family]) -> list[tuple[int, int]]:
+    """From where to where the lines stand that hold a needle or are too long; in one piece where most lines in between do."""
+    if len(data) > MAX_LINE:
+        return sorted(_lines_at(data, _places(data, families)) | set(_long_lines(data)))
+    near = (family.members for family in families if find(data, family.core) >= 0)
+    present = [one for members in near for one in members if find(data, one) >= 0]
+    if not present:
+        return []
+    start = data.rfind(b"\n", 0, min(find(data, one) for one in present)) + 1
+    last = data.find(b"\n", max(rfind(data, one) for one in present))
+    end = last if last >= 0 else len(data)
+    if DENSE * sum(count(data, one, start, end) for one in present) >= count(data, b"\n", start, end):
+        return [(start, end)]
+    return sorted(_lines_at(data, _places(data, [_Family(b"", tuple(present))])))
+
+
+def _places(data: bytes, families: Iterable[_Family]) -> Iterator[int]:
+    """Where the needles stand, once for each line and needle."""
     for family in families:
-        at = data.find(family.core)
-        while at >= 0:
-            if not family.holds(data, at):
-                at = data.find(family.core, at + 1)
-                continue
-            found.add(data.rfind(b"\n", 0, at) + 1)
-            end = data.find(b"\n", at)
-            at = data.find(family.core, end) if end >= 0 else -1
-    return sorted(found)
+        for member in family.members:
+            at = find(data, member)
+            while at >= 0:
+                yield at
+                end = data.find(b"\n", at)
+                at = find(data, member, end) if end >= 0 else -1
 
 
-def _long_lines(data: bytes) -> Iterator[int]:
-    """Where the lines start that are too long to be read; they are kept whatever they hold, for what they hold is not known."""
+def _lines_at(data: bytes, places: Iterable[int]) -> set[tuple[int, int]]:
+    """From where to where the lines stand that hold the places."""
+    found = set()
+    for at in places:
+        end = data.find(b"\n", at)
+        found.add((data.rfind(b"\n", 0, at) + 1, end if end >= 0 else len(data)))
+    return found
+
+
+def _long_lines(data: bytes) -> Iterator[tuple[int, int]]:
+    """From where to where the lines stand that are too long to be read; they are kept: what they hold is not known."""
     at = 0
     for line in data.split(b"\n"):
         if len(line) > MAX_LINE:
-            yield at
+            yield at, at + len(line)
         at += len(line) + 1
 
 
@@ -133,7 +143,7 @@ def _kept(data: bytes, spans: Iterable[tuple[int, int]], number: int) -> Generat
     """What lies between the offsets; ``number`` is that of the first line. Returns whether the end of the block is kept."""
     counted, last = 0, -1
     for start, end in spans:
-        number += data.count(b"\n", counted, start)
+        number += count(data, b"\n", counted, start)
         counted, last = start, end
         if end - start > MAX_LINE and data.find(b"\n", start, end) < 0:
             yield Kept(number, data[start : start + KEPT], end - start)
@@ -142,28 +152,43 @@ def _kept(data: bytes, spans: Iterable[tuple[int, int]], number: int) -> Generat
     return last == len(data)
 
 
-def _spans(data: bytes, starts: Iterable[int], begins: re.Pattern[bytes] | None) -> Iterator[tuple[int, int]]:
-    """Where the records of the lines at ``starts`` begin and end."""
+def _records(data: bytes, spans: Iterable[tuple[int, int]], begins: re.Pattern[bytes] | None) -> Iterator[tuple[int, int]]:
+    """Where each record of the lines at ``spans`` begins and ends, or its pieces do."""
     until = 0
-    for start in starts:
-        if start < until:
-            continue
-        until = start if begins is None else _first_line(data, start, until, begins)
-        for end in _pieces(data, until, begins):
-            yield until, end
-            until = end + 1
+    for start, end in spans:
+        if begins is None:
+            yield from [(start, end)] if end - start <= MAX_LINE else _each_line(data, start, end)
+        elif end >= until:
+            until = _first_line(data, max(start, until), until, begins)
+            while until <= end:
+                for stop in _pieces(data, until, begins):
+                    yield until, stop
+                    until = stop + 1
 
 
-def _all_spans(data: bytes, begins: re.Pattern[bytes] | None) -> Iterator[tuple[int, int]]:
-    """Where all records begin and end."""
+def _runs(data: bytes, spans: Sequence[tuple[int, int]], begins: re.Pattern[bytes] | None) -> Iterator[tuple[int, int]]:
+    """Where the records of the lines at ``spans`` begin and end, all records of a span in one."""
+    if begins is None or len(data) > MAX_LINE:
+        yield from _records(data, spans, begins)
+        return
     until = 0
-    while until <= len(data):
-        for end in _pieces(data, until, begins):
-            yield until, end
-            until = end + 1
+    for start, end in spans:
+        if end >= until:
+            first = _first_line(data, max(start, until), until, begins)
+            until = max(_pieces(data, data.rfind(b"\n", 0, end) + 1, begins)) + 1
+            yield first, until - 1
 
 
-def _pieces(data: bytes, at: int, begins: re.Pattern[bytes] | None) -> Iterator[int]:
+def _each_line(data: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """From where to where each line stands."""
+    while start <= end:
+        stop = data.find(b"\n", start, end)
+        stop = end if stop < 0 else stop
+        yield start, stop
+        start = stop + 1
+
+
+def _pieces(data: bytes, at: int, begins: re.Pattern[bytes]) -> Iterator[int]:
     """Where the record that starts at ``at`` ends, or its pieces do: it is cut at MAX_RECORD_LINES, and around a line that is too long."""
     lines, last = 0, -1
     while True:
@@ -178,7 +203,7 @@ def _pieces(data: bytes, at: int, begins: re.Pattern[bytes] | None) -> Iterator[
             yield end
             lines = 0
         at = end + 1
-        if begins is None or at > len(data) or begins.match(data, at):
+        if at > len(data) or begins.match(data, at):
             break
     if lines:
         yield last

@@ -1,95 +1,45 @@
 """Brings the lines of one part into the table ``_lines``: all of them, or the records around a window.
 
-Whole plain, gzip and zstd files go through DuckDB's line reader; every file that it would misread (carriage returns, bytes that
-are not UTF-8, a broken end) goes through Python's own splitter, which is slower and always right. For a window the records are
-sifted out of the bytes.
+Python's own splitter is always right, whatever the bytes are; for a window the records are sifted out of the bytes. Large plain
+files that are read whole are not for here: the database reads them itself (``bulk_files``).
 """
 
 from __future__ import annotations
 
 import re
-from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 from typing import TYPE_CHECKING
 
-import duckdb
+from stringzilla import count
 
 from kyumei import discover
-from kyumei.layouts.casts import quoted
-from kyumei.store.lines import BLANKS, MAX_LINE, batches, decode
+from kyumei.store.lines import BLANKS, batches, decode
 from kyumei.store.part import heads
 from kyumei.store.sieve import Kept, sift
-from kyumei.store.unpack import members
 from kyumei.store.unwrap import Broken, records, strip_export_time
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-    from pathlib import Path
+    from collections.abc import Iterable, Iterator, Sequence
+
+    import duckdb
 
     from kyumei.contracts import Format
-    from kyumei.model.artifact import Artifact
     from kyumei.store.part import Part
-    from kyumei.store.unpack import Unpacked
 
-DELIMITER = "\x01"
-"""Ends a field for DuckDB's reader, which cannot be told that there are none; a file that holds one is not for it."""
-BULK_FROM = 1024 * 1024
-"""Bytes of a file from which starting DuckDB's reader pays."""
 MAX_DOCUMENT = 512 * 1024 * 1024
 """Characters of one JSON document that are held in memory."""
 ONE_DOCUMENT = Lock()
 """A JSON document is held in memory as a whole, one at a time."""
 AT_ONCE = 4096
 """Lines handed over to the database at once; of longer lists each line costs twice as much."""
+LATEST = 253_402_300_800_000
+"""Milliseconds from 1970 to the year 10000; an envelope that says more does not say when."""
 MOST_HELD = 8 * 1024 * 1024
 """Characters held before they are handed over, however few the lines."""
+WORTH_SPLITTING = 16 * 1024
+"""Bytes of lines from which the database splits them faster than we do."""
 STEP = 64 * 1024
 """Bytes read at once: they stay in the processor's cache, and larger pieces are twice as slow."""
-_MISREAD = re.compile("[*?\\[\\]{}\udc80-\udcff]|://|^-$")
-"""What in a path DuckDB would take for a pattern or an address, or could not be told."""
-
-
-def _line_count(artifact: Artifact) -> int | None:
-    """How many lines a file has; null where it holds what DuckDB's reader would end a line or a field at, or breaks off."""
-    ends, last = 0, b"\n"
-    for _, _, stream in members(artifact):
-        for piece in stream.chunks(STEP):
-            if b"\r" in piece or DELIMITER.encode() in piece:
-                return None
-            ends += piece.count(b"\n")
-            last = piece[-1:]
-        if stream.trouble:
-            return None
-    return ends + (last != b"\n")
-
-
-def is_for_bulk(part: Part, stream: Unpacked) -> bool:
-    """Whether DuckDB's reader can read the file, as far as is known beforehand."""
-    artifact = part.artifact
-    kind = part.identity.shape == "lines" and artifact.compression in {"", "gzip", "zstd"} and not artifact.member and not stream.encoding
-    return part.whole and kind and artifact.size >= BULK_FROM and not _MISREAD.search(str(artifact.path))
-
-
-def take_bulk(con: duckdb.DuckDBPyConnection, part: Part) -> bool:
-    """Take all lines by DuckDB's line reader; false, and nothing taken, when the file is not for it."""
-    number = part.artifact.number
-    reader = (
-        f"read_csv({quoted(str(part.artifact.path))}, delim='{DELIMITER}', quote='', escape='', header=false, auto_detect=false, "
-        f"columns={{'line':'VARCHAR'}}, strict_mode=false, max_line_size={MAX_LINE}, "
-        f"compression={quoted(part.artifact.compression or 'none')})"
-    )
-    with ThreadPoolExecutor(1) as pool:
-        counted = pool.submit(_line_count, part.artifact)
-        try:
-            con.execute(f"INSERT INTO _lines SELECT {number}, row_number() OVER (), coalesce(line, ''), NULL, 1 FROM {reader}")
-            taken = con.fetchone()
-        except duckdb.Error:
-            taken = None
-        # The reader passes over a line that is too long without a word; then every number after it would be wrong.
-        if taken is None or taken[0] != counted.result():
-            con.execute("DELETE FROM _lines WHERE _artifact = ?", [number])
-            return False
-    return True
 
 
 def has_guests(part: Part) -> bool:
@@ -97,22 +47,53 @@ def has_guests(part: Part) -> bool:
     return any(discover.formats()[name].layout.head is None for name in part.others)
 
 
-def take_records(
-    con: duckdb.DuckDBPyConnection,
-    part: Part,
-    chunks: Iterable[bytes],
-    prefixes: tuple[str, ...],
-    recount: Callable[[int, int], int] | None,
-) -> None:
+def take_records(con: duckdb.DuckDBPyConnection, part: Part, chunks: Iterable[bytes], prefixes: tuple[str, ...]) -> None:
     """Take the records that hold one of the prefixes, or all of them when there are none."""
     head = heads(part)
     begins = re.compile(head.encode()) if head else None
-    found = sift(chunks, prefixes, begins, recount)
-    if begins is None or has_guests(part):
-        insert_all(con, part, (line for kept in found for line in _lines_of(part, kept)))
+    found = sift(chunks, prefixes, begins)
+    if begins is None or prefixes or has_guests(part):
+        _insert_runs(con, part, found)
     else:
         insert_all(con, part, (record for kept in found if (record := _record_of(part, kept))))
         part.joined = True
+
+
+def _insert_runs(con: duckdb.DuckDBPyConnection, part: Part, found: Iterable[Kept]) -> None:
+    """Append lines that follow each other to ``_lines``, as much text at once as the database takes well."""
+    held: list[Kept] = []
+    size, following = 0, 0
+    for kept in found:
+        if held and (kept.number != following or kept.length or held[-1].length or size > MOST_HELD):
+            _insert_run(con, part, held)
+            held, size = [], 0
+        held.append(kept)
+        size += len(kept.data)
+        following = kept.number + count(kept.data, b"\n") + 1
+    if held:
+        _insert_run(con, part, held)
+
+
+def _insert_run(con: duckdb.DuckDBPyConnection, part: Part, run: Sequence[Kept]) -> None:
+    """Append lines of which each follows the one before; the database splits them where nothing in the bytes speaks against it."""
+    data = b"\n".join(kept.data for kept in run)
+    if run[0].length or len(data) < WORTH_SPLITTING or b"\r" in data or not _is_text(data):
+        insert_all(con, part, _lines_of(part, Kept(run[0].number, data, run[0].length)))
+        return
+    con.execute(
+        "INSERT INTO _lines SELECT ?, ? + generate_subscripts(lines, 1), unnest(lines), NULL, 1 "
+        "FROM (SELECT string_split(?, chr(10)) AS lines)",
+        [part.artifact.number, run[0].number - 1, data.decode()],
+    )
+
+
+def _is_text(data: bytes) -> bool:
+    """Whether the bytes are UTF-8."""
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _lines_of(part: Part, kept: Kept) -> Iterator[Line]:
@@ -134,17 +115,6 @@ def _record_of(part: Part, kept: Kept) -> Line | None:
         return None
     first, last = filled[0], filled[-1]
     return kept.number + first, "\n".join(lines[first : last + 1]), None, last - first + 1
-
-
-def line_ends(path: Path, start: int, end: int) -> int:
-    """How many line ends a plain file has between two offsets."""
-    count = 0
-    with path.open("rb", buffering=0) as raw:
-        raw.seek(start)
-        while start < end and (piece := raw.read(min(STEP, end - start))):
-            count += piece.count(b"\n")
-            start += len(piece)
-    return count
 
 
 def exactly(part: Part, chunks: Iterable[bytes], prefixes: tuple[str, ...]) -> Iterator[Line]:
@@ -193,7 +163,8 @@ def insert_lines(  # noqa: PLR0913 - the columns of the table
     spans: list[int] | None = None,
 ) -> None:
     """Append lines of one artifact to ``_lines``; times are those of an envelope, in milliseconds since 1970; spans are in lines."""
-    times = times if times and any(time is not None for time in times) else None
+    times = [time if time is not None and 0 < time < LATEST else None for time in times or ()]
+    times = times if any(times) else None
     spans = spans if spans and any(span != 1 for span in spans) else None
     time, span = "unnest(?::BIGINT[])" if times else "NULL", "unnest(?)" if spans else "1"
     for start in range(0, len(numbers), AT_ONCE):

@@ -1,0 +1,81 @@
+"""Counts requests by hop, status, path and minute: of what was read, or, where nobody said what to look for, of whole logs.
+
+A survey reads only four columns of each record, by the bulk readers and from all files of a format at once, and keeps none. Lines
+that these do not claim are left out: it tells where to look, and what is found there is read exactly.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from kyumei.correlate.agents import NOISE
+from kyumei.correlate.sightings import ANSWERING
+from kyumei.store.bulk_files import is_plain_text, lines_of
+from kyumei.store.part import layouts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kyumei.store.part import Part
+
+SLOW = frozenset({"app_log", "json_lines", "waf"})
+"""Logs of which each line costs more, or that tell no status; they are surveyed where no other log has the requests."""
+SEGMENTS = 4
+"""Parts of a path between slashes, with the empty one before the first, by which requests are counted."""
+
+
+def create_pulse(con: duckdb.DuckDBPyConnection, requests: Sequence[str]) -> None:
+    """Create the temporary table ``pulse`` (hop, status, path, minute, n, first, last) from SELECTs of requests.
+
+    These tell hop, status, time, path and user_agent. Of a path the first parts count, and those that hold a digit, as ids do,
+    for one. Status 0 stands for requests that count as traffic only: what WAF let pass, and what scanners are refused.
+    """
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE pulse (hop VARCHAR, status BIGINT, path VARCHAR, minute TIMESTAMP, n BIGINT, first TIMESTAMP, "
+        "last TIMESTAMP)"
+    )
+    for request in requests:
+        con.execute(
+            f"""INSERT INTO pulse
+            SELECT hop, status, regexp_replace(path, '/[^/]*[0-9][^/]*', '/*', 'g') AS path, minute, sum(n), min(first), max(last)
+            FROM (SELECT hop, status, array_to_string(string_split(path, '/')[:{SEGMENTS}], '/') AS path,
+                    time_bucket(INTERVAL 1 MINUTE, time) AS minute, count(*) AS n, min(time) AS first, max(time) AS last
+                FROM (SELECT hop, time, path, CASE WHEN hop = 'waf' AND status IS NULL OR (status BETWEEN 400 AND 499 AND {NOISE}) THEN 0
+                    ELSE status END AS status FROM ({request}))
+                WHERE status IS NOT NULL AND time IS NOT NULL GROUP BY ALL)
+            GROUP BY ALL"""
+        )
+
+
+def survey(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> list[str]:
+    """Create ``pulse`` from whole files; the names of those that hold requests and were not surveyed."""
+    telling = [part for part in parts if part.format in ANSWERING]
+    quick = [part for part in telling if part.format not in SLOW] or telling
+    readable = [part for part in quick if is_plain_text(part)]
+    left = [part.artifact.name for part in quick if not is_plain_text(part)]
+    requests: list[str] = []
+    for name in dict.fromkeys(str(part.format) for part in readable):
+        own = [part for part in readable if part.format == name]
+        for compression in dict.fromkeys(part.artifact.compression for part in own):
+            alike = [part for part in own if part.artifact.compression == compression]
+            select = _requests(con, name, alike)
+            if select is None:
+                left += [part.artifact.name for part in alike]
+            else:
+                requests.append(select)
+    create_pulse(con, requests)
+    return left
+
+
+def _requests(con: duckdb.DuckDBPyConnection, name: str, parts: Sequence[Part]) -> str | None:
+    """A SELECT of the requests in files of one format; null where the files cannot be read so."""
+    answering = ANSWERING[name]
+    source = lines_of([part.artifact for part in parts])
+    try:
+        sample = [text for (text,) in con.execute(f"SELECT text FROM {source} LIMIT 400").fetchall()]
+    except duckdb.Error:
+        return None
+    bulk = layouts(parts[0])[0].bulk(source, sample)
+    return f"SELECT {answering.hop} AS hop, {answering.status} AS status, time, path, user_agent FROM ({bulk}) WHERE _naive = 0"

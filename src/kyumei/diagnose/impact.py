@@ -1,0 +1,86 @@
+"""How much a failure did: requests, clients, paths, first and last, its share of the traffic, and whether it is over.
+
+Counted over all that was read, not only over the window of the symptom: from the failing requests in the window outwards, as long
+as the next one is less than an hour away. What came a day before is another failure, even if it looks alike.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import TYPE_CHECKING, Any
+
+from kyumei.correlate.sightings import ANSWERING
+from kyumei.layouts.casts import quoted
+from kyumei.model.finding import Impact
+
+if TYPE_CHECKING:
+    from kyumei.contracts import Failure
+    from kyumei.model.window import Window
+    from kyumei.store.case import Case
+
+APART_SECONDS = 3600
+"""Failing requests further apart than this belong to two episodes."""
+BY_KIND = frozenset({"waf", "alb", "clb", "cloudfront", "apigateway"})
+"""Hops whose record names why they answered; of others the path tells failures apart."""
+BY_PATH = frozenset({"app", "target", "unknown"})
+UNSURE = 3.0
+"""Requests without a failure, in units of the usual distance between two failures, after which it is over."""
+
+
+def impact(case: Case, failure: Failure, window: Window) -> Impact | None:
+    """The impact of a failure, or null where its records cannot be counted again (a record without a status)."""
+    answering = ANSWERING.get(failure.table)
+    record = next((row for seen in failure.sightings.values() for row in seen if row["table_name"] == failure.table), None)
+    if answering is None or record is None or record["status"] is None:
+        return None
+    where = f"({answering.status}) = {int(record['status'])}"
+    if record["own"] is not None:
+        where += f" AND ({answering.own}) IS {'TRUE' if record['own'] else 'FALSE'}"
+    if failure.hop in BY_KIND and record["kind"]:
+        where += f" AND ({answering.kind}) = {quoted(str(record['kind']))}"
+    if failure.hop in BY_PATH and record["path"]:
+        where += f" AND path = {quoted(str(record['path']))}"
+    start, end = window.start.replace(tzinfo=None), window.end.replace(tzinfo=None)
+    counted = _episode(case, failure.table, where, (str(start), str(end)))
+    if counted is None or not counted["requests"]:
+        return None
+    sql = (
+        f'SELECT count(*), count(DISTINCT client_ip), count(DISTINCT path), min(time), max(time) FROM "{failure.table}" '
+        f"WHERE {where} AND time BETWEEN '{counted['first']}' AND '{counted['last']}'"
+    )
+    return _against_traffic(case, failure.table, where, counted, sql)
+
+
+def _episode(case: Case, table: str, where: str, bounds: tuple[str, str]) -> dict[str, Any] | None:
+    """The failing requests that follow each other without a long pause, among them one of the window."""
+    found = case.rows(
+        f"""WITH failing AS (SELECT time, client_ip, path FROM "{table}" WHERE {where} AND time IS NOT NULL),
+            marked AS (SELECT *, epoch(time - lag(time) OVER (ORDER BY time)) > {APART_SECONDS} AS apart FROM failing),
+            numbered AS (SELECT *, count(*) FILTER (apart) OVER (ORDER BY time ROWS UNBOUNDED PRECEDING) AS episode FROM marked)
+        SELECT count(*) AS requests, nullif(count(DISTINCT client_ip), 0) AS clients, count(DISTINCT path) AS paths,
+            min(time) AS first, max(time) AS last
+        FROM numbered GROUP BY episode HAVING min(time) < ?::TIMESTAMP AND max(time) >= ?::TIMESTAMP ORDER BY 1 DESC, 4 LIMIT 1""",
+        [bounds[1], bounds[0]],
+    )
+    return found[0] if found else None
+
+
+def _against_traffic(case: Case, table: str, where: str, counted: dict[str, Any], sql: str) -> Impact:
+    """The episode beside all requests to the same paths, in its time and after it."""
+    traffic = case.rows(
+        f"""SELECT count(*) FILTER (time BETWEEN $first AND $last) AS during, count(*) FILTER (time > $last) AS since FROM "{table}"
+        WHERE time >= $first AND path IN (SELECT path FROM "{table}" WHERE {where} AND time BETWEEN $first AND $last)""",
+        {"first": counted["first"], "last": counted["last"]},
+    )[0]
+    share = counted["requests"] / max(traffic["during"], counted["requests"])
+    return Impact(
+        requests=counted["requests"],
+        clients=counted["clients"],
+        paths=counted["paths"],
+        first=counted["first"].replace(tzinfo=UTC),
+        last=counted["last"].replace(tzinfo=UTC),
+        share=share,
+        since=traffic["since"],
+        ongoing=traffic["since"] < UNSURE / share,
+        sql=sql,
+    )

@@ -1,0 +1,44 @@
+"""A layout whose lines are put right before another layout reads them, for formats that quote carelessly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import timedelta
+
+    from kyumei.contracts import Layout, Refused
+    from kyumei.model.window import Window
+
+
+@dataclass(frozen=True)
+class Mended:
+    """``inner`` behind a change of the text: ``python`` for one record, and the same as ``sql`` over the column ``text``.
+
+    Where the bulk reader of ``inner`` claims a record, both must give it the same text, or texts that ``inner`` reads alike. The stamps
+    of a time must survive. Both are total, and take linear time.
+    """
+
+    inner: Layout
+    python: Callable[[str], str]
+    sql: str = "text"
+
+    @property
+    def head(self) -> str | None:
+        """See ``contracts.Layout``."""
+        return self.inner.head
+
+    def stamps(self, window: Window, offsets: Sequence[timedelta]) -> tuple[str, ...]:
+        """See ``contracts.Layout``."""
+        return self.inner.stamps(window, offsets)
+
+    def read(self, text: str) -> dict[str, Any] | Refused:
+        """See ``contracts.Layout``."""
+        return self.inner.read(self.python(text))
+
+    def bulk(self, source: str, sample: Sequence[str] = ()) -> str:
+        """See ``contracts.Layout``."""
+        mended = source if self.sql == "text" else f"(SELECT _artifact, _line, {self.sql} AS text FROM {source})"
+        return self.inner.bulk(mended, [self.python(text) for text in sample])

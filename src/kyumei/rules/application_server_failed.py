@@ -1,0 +1,354 @@
+"""The application server failed: a worker timed out, was killed or crashed, the application did not boot, or a restart left a gap.
+
+Requests under way in a process that ends get no answer, and what stands in front makes a 502, 503 or 504 of it (EDGE-150 to EDGE-154).
+An event counts for a request only if it ended with the event, or came while nothing served, on the same host as far as hosts are known.
+That the application's log has no line of the request fits: a worker writes it when done, and a killed one never does. Proven where a second
+log tells the same (the error line of the web server, the time that the load balancer measured, the kernel).
+
+Follows gunicorn's "Settings" (timeout) and "FAQ", the kernel's text of the out-of-memory killer, and systemd's journal messages.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from kyumei.contracts import Failure, Opinion, Rule, View
+from kyumei.edge.process_causes import CAUSES, FOREIGN_KILL, Cause
+from kyumei.edge.process_events import PYTHON, Event, Kind, is_web_server, own_kills, read
+from kyumei.edge.process_lines import process_lines, speaks_of_kernel
+from kyumei.edge.server_errors import signature_of_line, text_of, upstream_of
+from kyumei.edge.victims import Ask, Fit, asked, fit, spread
+from kyumei.layouts.casts import quoted
+from kyumei.model.finding import Certainty, Check, Evidence, Finding, Gap, Remedy, RuledOut
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+OUTER = frozenset({"alb", "clb", "nginx", "apache", "cloudfront", "apigateway", "unknown", "target"})
+STATUSES = frozenset({502, 503, 504})
+TIMED_OUT = 504
+"""What is mostly made where nothing ended, but nobody answered."""
+AROUND = timedelta(minutes=30)
+"""How far around the failing requests events are looked for; what lies in it and fits no request is ruled out by name."""
+HALF = 0.5
+FEW = 0.2
+"""Shares of the failing requests below which an event is not the cause of the whole, and only one possible among others."""
+CLOSED = re.compile(
+    r"prematurely closed|Connection reset by peer|AH00898|AH01102|Connection refused|No such file|no live upstreams|AH00957|AH01114"
+)
+"""What the web server writes when the process that it asked is gone."""
+NAMES = {"server": "the application server", "app": "the application"}
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A failure with what this rule knows of it: its requests, the events around them, and the lines that tell of those."""
+
+    failure: Failure
+    asks: tuple[Ask, ...]
+    events: tuple[Event, ...]
+    lines: tuple[Mapping[str, Any], ...]
+
+    @property
+    def start(self) -> datetime:
+        """When the first of its requests began."""
+        return min(one.started for one in self.asks)
+
+    @property
+    def end(self) -> datetime:
+        """When the last of its requests ended."""
+        return max(one.ended for one in self.asks)
+
+
+def examine(view: View) -> Opinion:
+    """One finding for each sort of event that cost failing requests."""
+    findings: list[Finding] = []
+    ruled_out: list[RuledOut] = []
+    gaps: list[Gap] = []
+    for failure in view.failures:
+        if failure.hop not in OUTER or not failure.rows or not _is_for_want_of_an_answer(failure.rows[0]):
+            continue
+        told = _asked(view, failure)
+        found, used = _explained(view, told)
+        findings += found
+        ruled_out += _ruled_out(view, told, used)
+        gaps += _gaps(told, found)
+    return Opinion(tuple(findings), tuple(ruled_out), tuple(gaps))
+
+
+def _is_for_want_of_an_answer(row: Mapping[str, Any]) -> bool:
+    """Whether what stands in front made this answer because nothing behind it gave one; not a listener's fixed 503, nor one of Lambda."""
+    actions = row.get("actions") or ["forward"]
+    return row.get("status") in STATUSES and actions[-1] == "forward" and not row.get("error_reason")
+
+
+def _asked(view: View, failure: Failure) -> _Asked:
+    first = view.cite(failure.rows, 1)
+    place = first[0].file if first else ""
+    lines = {(line.get("method"), line.get("path")): line for line in failure.inner_errors}
+    asks = []
+    for row in failure.rows:
+        line = lines.get((row.get("method"), row.get("path")))
+        target = str(row.get("target_ip") or row.get("upstream_addr") or (upstream_of(line) if line else None) or "")
+        # The web server's own folder tells its host; a load balancer's tells none.
+        asks.append(asked(failure.table, row, target, place if failure.hop in {"nginx", "apache"} else ""))
+    start, end = min(one.started for one in asks), max(one.ended for one in asks)
+    rows = process_lines(view, start - AROUND, end + AROUND)
+    events = [
+        event for event in read(rows) if _may_serve(view, event) and not (failure.hop in {"nginx", "apache"} and is_web_server(event))
+    ]
+    return _Asked(failure, tuple(asks), tuple(events), tuple(rows))
+
+
+def _may_serve(view: View, event: Event) -> bool:
+    """Whether what happened may have happened to what serves the requests: a process by its name, a service unless it is known not to."""
+    if event.serves is False or (event.serves is None and event.name and not event.unit):
+        return False
+    if event.name and not event.confirmed and not PYTHON.search(event.name) and not is_web_server(event):
+        return not view.rows("SELECT 1 FROM app_log WHERE server IN ('gunicorn', 'uvicorn', 'uwsgi', 'werkzeug', 'django') LIMIT 1")
+    return True
+
+
+def _explained(view: View, told: _Asked) -> tuple[list[Finding], list[Event]]:
+    """The findings; each request is given to the first cause that fits it."""
+    findings: list[Finding] = []
+    used: list[Event] = []
+    left = list(told.asks)
+    for cause in CAUSES:
+        events = [event for event in told.events if event.kind is cause.kind]
+        if not events or not left:
+            continue
+        found = fit(left, events, longer_than=cause.longer_than)
+        if not found.asks:
+            continue
+        used += found.events
+        left = [one for one in left if one not in found.asks]
+        findings.append(_finding(view, told, cause, Fit(found.asks, found.events, len(told.asks), found.better, found.here)))
+    return findings, used
+
+
+def _finding(view: View, told: _Asked, cause: Cause, found: Fit) -> Finding:
+    first = found.events[0]
+    kernel = cause.kind is Kind.KILLED and speaks_of_kernel(view, told.start, told.end)
+    cause = FOREIGN_KILL if kernel else cause
+    failure, what = told.failure, _what(first)
+    explains = failure.total if len(found.asks) == len(told.asks) else len(found.asks)
+    status = failure.rows[0]["status"]
+    return Finding(
+        code=cause.code,
+        rule=RULE.name,
+        title=f"{cause.title.replace('{what}', what)}: {_of(explains, failure.total)} answered {status} fell to it",
+        certainty=_certainty(view, told, cause, found),
+        chain=tuple(_chain(view, told, cause, found)),
+        subject=_subject(first, failure),
+        remedy=(Remedy(cause.fix, tuple(_filled(command, found) for command in cause.commands)),),
+        check=(Check(cause.check, _filled(cause.check_command, found)),),
+        onset=first.time.replace(tzinfo=UTC),
+        explains=explains,
+        message="A server process of ours ended while it was working on your request, so that no answer came. We know when and "
+        "why, and are mending it.",
+        layer=("nginx" if "nginx" in (first.unit or first.name) else "apache") if is_web_server(first) else cause.layer,
+        failures=(failure.key,),
+    )
+
+
+def _of(count: int, total: int) -> str:
+    return f"all {total} requests" if count == total and total > 1 else "the request" if total == 1 else f"{count} of {total} requests"
+
+
+def _what(event: Event) -> str:
+    if event.unit:
+        return f"the service {event.unit}"
+    name = f" ({event.name})" if event.name else ""
+    return f"process {event.pid}{name}" if event.pid and event.kind is not Kind.STOPPED else "the application server"
+
+
+def _subject(event: Event, failure: Failure) -> dict[str, str]:
+    told = {"pid": str(event.pid or ""), "process": event.name, "unit": event.unit, "signal": event.signal, "hop": failure.hop}
+    return {"status": str(failure.rows[0]["status"]), "host": event.where.partition("|")[0]} | told
+
+
+def _filled(command: str, found: Fit) -> str:
+    first, last = found.events[0], found.events[-1]
+    unit = first.unit.partition(" - ")[0]
+    values = {
+        "{pid}": str(first.pid or "<PID>"),
+        "{unit}": shlex.quote(unit) if unit else "<UNIT>",
+        "{from}": f"{first.time - timedelta(minutes=1):%Y-%m-%d %H:%M:%S} UTC",
+        "{until}": f"{last.until + timedelta(minutes=1):%Y-%m-%d %H:%M:%S} UTC",
+    }
+    for mark, value in values.items():
+        command = command.replace(mark, value)
+    return command
+
+
+def _certainty(view: View, told: _Asked, cause: Cause, found: Fit) -> Certainty:
+    """Proven where a second log agrees, the hosts cannot differ, and what fits is most of the requests and more than chance."""
+    if (
+        not found.better
+        or found.share < FEW
+        or (cause.kind is Kind.STOPPED and not found.events[0].ended and not _nothing_served(view, told, found))
+    ):
+        return Certainty.POSSIBLE
+    if any(event.lasting for event in found.events) and _served(view, told, found) >= len(found.asks):
+        return Certainty.POSSIBLE
+    named = all(event.serves for event in found.events)
+    if found.share < HALF or not found.here or not named or not _confirmed(told, cause, found):
+        return Certainty.LIKELY
+    return Certainty.PROVEN
+
+
+def _confirmed(told: _Asked, cause: Cause, found: Fit) -> bool:
+    """Whether a second, independent log tells the same as the line of the event."""
+    closed = any(CLOSED.search(text_of(line)) for line in told.failure.inner_errors)
+    if cause.kind is Kind.OUT_OF_MEMORY:
+        return closed or any(event.confirmed for event in found.events)
+    if cause.kind is Kind.KILLED:
+        return False
+    if cause.kind is Kind.TIMED_OUT:
+        lasted = spread(found.asks)
+        return closed or (lasted is not None and lasted[0] >= cause.longer_than)
+    if cause.kind is Kind.STOPPED:
+        return found.events[0].ended and len(found.asks) == len(told.asks)
+    return closed or cause.kind is Kind.CRASHED
+
+
+def _served(view: View, told: _Asked, found: Fit) -> int:
+    """Requests that the server behind answered well while it is said not to have served, as far as the log tells who answered."""
+    table, row = told.failure.table, told.failure.rows[0]
+    answered = {
+        "alb_access": "target_status < 500 AND coalesce(target_ip = ?, true)",
+        "clb_access": "target_status < 500 AND coalesce(target_ip = ?, true)",
+        "nginx_access": "regexp_matches(upstream_status, '^[1-4][0-9]{2}$') AND coalesce(host = ?, true)",
+    }.get(table)
+    if answered is None:
+        return 0
+    return sum(
+        view.rows(
+            f'SELECT count(*) AS n FROM "{table}" WHERE {answered} AND time >= ? AND time < ?',
+            row.get("host") if table == "nginx_access" else row.get("target_ip"),
+            event.time + timedelta(seconds=1),
+            event.until - timedelta(seconds=1),
+        )[0]["n"]
+        for event in found.events
+        if event.lasting and event.until - event.time > timedelta(seconds=2)
+    )
+
+
+def _nothing_served(view: View, told: _Asked, found: Fit) -> bool:
+    """Whether no request at all was answered well between a stop without a seen start and the last of the failing requests."""
+    first = found.events[0]
+    rows = view.rows(
+        f'SELECT count(*) AS n FROM "{told.failure.table}" WHERE status < 500 AND time > ? AND time <= ?', first.time, told.end
+    )
+    return not rows[0]["n"]
+
+
+def _chain(view: View, told: _Asked, cause: Cause, found: Fit) -> list[Evidence]:
+    failure, first = told.failure, found.events[0]
+    row = found.asks[0].row
+    chain = [
+        Evidence(
+            f"{failure.hop} has the failing requests: {row.get('method') or '?'} {row.get('path') or '?'} answered {row['status']}, the "
+            f"first of them done at {min(one.ended for one in found.asks):%Y-%m-%d %H:%M:%S} UTC",
+            view.cite([one.row for one in found.asks]),
+            f'SELECT * FROM "{failure.table}" WHERE status = {row["status"]} AND path = {quoted(str(row.get("path") or ""))} ORDER BY time',
+            len(found.asks),
+        )
+    ]
+    if failure.inner_errors:
+        line = failure.inner_errors[0]
+        chain.append(
+            Evidence(
+                f"{failure.hop}'s error log says: {text_of(line)[:200]}",
+                view.cite(failure.inner_errors),
+                total=len(failure.inner_errors),
+            )
+        )
+    lines = [line for event in found.events for line in event.rows]
+    span = f" until {first.until:%H:%M:%S}" if first.lasting else ""
+    chain.append(Evidence(f"At {first.time:%H:%M:%S} UTC{span}: {_said(first)}", view.cite(lines), total=len(lines)))
+    if cause.kind is Kind.UNBOOTABLE and (trace := _traceback(told, first)):
+        chain.append(Evidence(f"Before it the application raised: {trace[-1]}", view.cite(_trace_rows(told, first))))
+    if (lasted := spread(found.asks)) and cause.kind is Kind.TIMED_OUT:
+        chain.append(Evidence(f"The requests that fell to it had lasted {lasted[0]:.0f} to {lasted[1]:.0f} s"))
+    chain += [
+        Evidence(
+            f"{NAMES[hop]} has no access line of them: it writes one when a request is done, and a process that ends never does (EDGE-154)"
+        )
+        for hop in failure.silent
+        if hop in NAMES
+    ]
+    chain.append(Evidence(f"So {cause.meaning}"))
+    if unexplained := len(told.asks) - len(found.asks):
+        beyond = f" of the {len(told.asks)} looked at" if failure.total > len(told.asks) else ""
+        chain.append(
+            Evidence(f"{unexplained}{beyond} of the failing requests do not fit in time and remain unexplained by this", total=unexplained)
+        )
+    return chain
+
+
+def _said(event: Event) -> str:
+    return str(event.rows[0]["message"]).splitlines()[0][:200]
+
+
+def _trace_rows(told: _Asked, event: Event) -> list[Mapping[str, Any]]:
+    """The line with the traceback that led to a failed boot: the last before it in the same place."""
+    before = [
+        line
+        for line in told.lines
+        if line["where"] == event.where and "Traceback (most recent" in line["message"] and line["time"] <= event.until
+    ]
+    return before[-1:]
+
+
+def _traceback(told: _Asked, event: Event) -> list[str]:
+    rows = _trace_rows(told, event)
+    return (
+        [line.strip() for line in str(rows[0]["message"]).splitlines() if line.strip() and not line.startswith((" ", "\t"))] if rows else []
+    )
+
+
+def _ruled_out(view: View, told: _Asked, used: Sequence[Event]) -> list[RuledOut]:
+    """Events near the failing requests that explain none of them, one of each kind."""
+    found: dict[Kind, RuledOut] = {}
+    for event in told.events:
+        if event in used or event.kind in found:
+            continue
+        code = next(cause.code for cause in CAUSES if cause.kind is event.kind)
+        apart = min(abs((one.ended - event.time).total_seconds()) for one in told.asks)
+        why = f"{_what(event)} {event.kind} at {event.time:%H:%M:%S} UTC, but no failing request ended with it or came in its span"
+        found[event.kind] = RuledOut(code, f"{why}; the nearest is {apart:.0f} s away or on another host", view.cite(event.rows, 1))
+    kills = own_kills(told.lines)
+    if kills:
+        why = f"the kill of process {kills[0].pid} followed its time-out: the server's own master did it"
+        found.setdefault(Kind.OUT_OF_MEMORY, RuledOut("EDGE-151", why, view.cite(kills[0].rows, 1)))
+    return list(found.values())
+
+
+def _gaps(told: _Asked, found: Sequence[Finding]) -> list[Gap]:
+    """Logs that would settle what the events leave open."""
+    start, end = f"{told.start - timedelta(minutes=5):%Y-%m-%d %H:%M}", f"{told.end + timedelta(minutes=5):%Y-%m-%d %H:%M}"
+    gaps = []
+    if any(one.code == "EDGE-151" and "SIGKILL" in one.title for one in found):
+        how = f"journalctl -k --since '{start}' --until '{end}' > kernel.log"
+        gaps.append(Gap("the kernel's log of the host", "whether the process was killed because memory had run out", how))
+    open_still = not any((one := signature_of_line(line, None)) is not None and not one.open for line in told.failure.inner_errors)
+    if not found and not told.lines and open_still and told.failure.rows[0]["status"] != TIMED_OUT:
+        how = f"journalctl -u <UNIT> --since '{start}' --until '{end}', and journalctl -k, into the folder"
+        gaps.append(Gap("log of the application server's processes", "whether a worker timed out, was killed or was restarted then", how))
+    return gaps
+
+
+RULE = Rule(
+    name="application_server_failed",
+    codes=("EDGE-150", "EDGE-151", "EDGE-152", "EDGE-153", "EDGE-154"),
+    needs=(),
+    helps=("app_log", "syslog", "json_lines", "nginx_error", "apache_error", "alb_access", "nginx_access"),
+    rivals=("upstream_failed", "slow_behind"),
+    examine=examine,
+)

@@ -1,0 +1,142 @@
+"""Reads whole plain, gzip and zstd files by DuckDB's line reader, and parses them as they are read where every line is a record.
+
+Files that the reader would misread (carriage returns, bytes that are not UTF-8, a broken end) are left to Python's own splitter,
+which is slower and always right. Rows that are parsed as they are read do not keep their raw text: it stands in the file, on the
+line that they name.
+"""
+
+from __future__ import annotations
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import duckdb
+from stringzilla import count
+
+from kyumei import discover
+from kyumei.layouts.casts import quoted
+from kyumei.store.lines import MAX_LINE
+from kyumei.store.part import heads, layouts
+from kyumei.store.stage import BLANK
+from kyumei.store.unpack import members
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kyumei.model.artifact import Artifact
+    from kyumei.store.part import Part
+    from kyumei.store.unpack import Unpacked
+
+DELIMITER = "\x01"
+"""Ends a field for DuckDB's reader, which cannot be told that there are none; a file that holds one is not for it."""
+BULK_FROM = 1024 * 1024
+"""Bytes of a file from which starting DuckDB's reader pays."""
+STEP = 256 * 1024
+"""Bytes whose lines are counted at once."""
+HELD = 192 * 1024 * 1024
+"""Bytes of text that are held in memory to be parsed on all cores: what numbers the lines as they pass is a single thread."""
+PACKED = 12
+"""How many times its size a compressed log unpacks to, roughly."""
+SAMPLED = 400
+"""Lines from the start that tell the bulk reader which shapes there are."""
+_MISREAD = re.compile("[*?\\[\\]{}\udc80-\udcff]|://|^-$")
+"""What in a path DuckDB would take for a pattern or an address, or could not be told."""
+
+
+def is_for_bulk(part: Part, stream: Unpacked) -> bool:
+    """Whether DuckDB's reader can read the file, as far as is known beforehand."""
+    return part.whole and is_plain_text(part) and not stream.encoding and part.artifact.size >= BULK_FROM
+
+
+def is_plain_text(part: Part) -> bool:
+    """Whether DuckDB's reader can be tried on a file, whatever its size."""
+    artifact = part.artifact
+    known = part.identity.shape == "lines" and artifact.compression in {"", "gzip", "zstd"} and not artifact.member
+    return known and not _MISREAD.search(str(artifact.path))
+
+
+def lines_of(artifacts: Sequence[Artifact]) -> str:
+    """The relation of the lines of several files, which are compressed alike; their numbers and files are not told.
+
+    Lines that DuckDB's reader cannot read are left out.
+    """
+    files = ", ".join(quoted(str(artifact.path)) for artifact in artifacts)
+    return (
+        f"(SELECT 0 AS _artifact, 0 AS _line, coalesce(line, '') AS text FROM {_reader(f'[{files}]', artifacts[0])[:-1]}, "
+        "ignore_errors=true))"
+    )
+
+
+def _reader(files: str, artifact: Artifact) -> str:
+    """DuckDB's reader of lines."""
+    return (
+        f"read_csv({files}, delim='{DELIMITER}', quote='', escape='', header=false, auto_detect=false, columns={{'line':'VARCHAR'}}, "
+        f"strict_mode=false, max_line_size={MAX_LINE}, compression={quoted(artifact.compression or 'none')})"
+    )
+
+
+def read_bulk(con: duckdb.DuckDBPyConnection, part: Part) -> bool:
+    """Read a file, into rows of its format or, where its lines are to be joined first, into ``_lines``.
+
+    False, and nothing read, when the file is not for DuckDB's reader.
+    """
+    number = part.artifact.number
+    lines = _reader(quoted(str(part.artifact.path)), part.artifact)
+    reader = f"(SELECT {number} AS _artifact, row_number() OVER () AS _line, coalesce(line, '') AS text FROM {lines})"
+    leaf = discover.formats().get(part.format or "")
+    parsed = leaf is not None and not leaf.headers and heads(part) is None
+    table = f'"{part.format}"' if parsed else "_lines"
+    with ThreadPoolExecutor(1) as pool:
+        counted = pool.submit(_line_count, part.artifact)
+        try:
+            con.execute(_rows(con, part, reader) if parsed else f"INSERT INTO _lines SELECT *, NULL, 1 FROM {reader}")
+            taken = con.fetchone()
+        except duckdb.Error:
+            taken = None
+        # The reader passes over a line that is too long without a word; then every number after it would be wrong.
+        if taken is None or taken[0] != counted.result():
+            con.execute(f"DELETE FROM {table} WHERE _artifact = {number}")
+            return False
+    if parsed:
+        _hand_back(con, f"{table} WHERE _artifact = {number} AND _naive = {NOT_PLAIN}", reader)
+    return True
+
+
+NOT_PLAIN = -1
+"""Stands in ``_naive`` while a row is one that the bulk reader does not claim."""
+
+
+def _rows(con: duckdb.DuckDBPyConnection, part: Part, reader: str) -> str:
+    """The statement that parses all lines of a file into its format's table."""
+    sample = [text for (text,) in con.execute(f"SELECT text FROM {reader} LIMIT {SAMPLED}").fetchall()]
+    columns = ", ".join(f'"{column.name}"' for column in discover.formats()[str(part.format)].table.columns)
+    held = part.artifact.size <= (HELD if not part.artifact.compression else HELD // PACKED)
+    lines = f"WITH lines AS MATERIALIZED {reader} " if held else ""
+    return (
+        f'INSERT INTO "{part.format}" {lines}SELECT _artifact, _line, 1, NULL, CASE WHEN _ok THEN _naive ELSE {NOT_PLAIN} END, _extra, '
+        f"NULL, {columns} FROM ({layouts(part)[0].bulk('lines' if held else reader, sample)})"
+    )
+
+
+def _hand_back(con: duckdb.DuckDBPyConnection, rows: str, reader: str) -> None:
+    """Take the rows that the bulk reader does not claim out of the table, and their lines into ``_lines``."""
+    if not con.execute(f"SELECT 1 FROM {rows} LIMIT 1").fetchone():
+        return
+    own = f"SELECT _line FROM {rows}"
+    con.execute(f"INSERT INTO _lines SELECT *, NULL, 1 FROM {reader} r WHERE _line IN ({own}) AND NOT {BLANK}")
+    con.execute(f"DELETE FROM {rows}")
+
+
+def _line_count(artifact: Artifact) -> int | None:
+    """How many lines a file has; null where it holds what DuckDB's reader would end a line or a field at, or breaks off."""
+    ends, last = 0, b"\n"
+    for _, _, stream in members(artifact):
+        for piece in stream.chunks(STEP):
+            if b"\r" in piece or DELIMITER.encode() in piece:
+                return None
+            ends += count(piece, b"\n")
+            last = piece[-1:]
+        if stream.trouble:
+            return None
+    return ends + (last != b"\n")

@@ -1,0 +1,108 @@
+"""Puts the picked lines together to records, before they are parsed: headers aside, lines that are too long aside, the rest joined."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kyumei import discover
+from kyumei.layouts.casts import quoted
+from kyumei.store.lines import BLANKS
+from kyumei.store.part import heads
+from kyumei.store.sieve import MAX_RECORD_LINES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    import duckdb
+
+    from kyumei.store.part import Part
+
+BLANK = "NOT regexp_matches(text, '[^" + "".join(f"\\x{ord(one):02x}" for one in BLANKS) + "]')"
+"""A line of nothing but these is blank: it is no record, and inside a record it is an empty line."""
+
+
+def ids(parts: Iterable[Part]) -> str:
+    """The numbers of the parts as SQL, for IN."""
+    return "(" + ",".join(str(part.artifact.number) for part in parts) + ")"
+
+
+def insert_tuples(con: duckdb.DuckDBPyConnection, table: str, rows: list[tuple[Any, ...]], kinds: tuple[str, ...]) -> None:
+    """Append rows to a table of the store; ``kinds`` are the SQL types of its columns."""
+    if rows:
+        columns = list(zip(*rows, strict=True))
+        con.execute(
+            f"INSERT INTO {table} SELECT " + ", ".join(f"unnest(?::{kind}[])" for kind in kinds), [list(column) for column in columns]
+        )
+
+
+def refuse_long(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> None:
+    """Move the lines that are too long into ``unread``."""
+    for part in parts:
+        for line, size in part.long.items():
+            con.execute("DELETE FROM _lines WHERE _artifact = ? AND _line = ? RETURNING text", [part.artifact.number, line])
+            text = con.fetchone()
+            why = f"the line is {size} bytes long; only its first part is kept"
+            con.execute("INSERT INTO unread VALUES (?, ?, ?, ?)", [part.artifact.number, line, text[0] if text else "", why])
+
+
+def take_headers(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> None:
+    """Move the header lines of every part's own format into ``headers``, and note what they say of the lines below."""
+    for name, leaf in discover.formats().items():
+        own = {part.artifact.number: part for part in parts if part.format == name and part.identity.shape != "document"}
+        if not (leaf.headers and own):
+            continue
+        begins = " OR ".join(f"starts_with(text, {quoted(begin)})" for begin in leaf.headers)
+        found = con.execute(
+            f"DELETE FROM _lines WHERE _artifact IN {ids(own.values())} AND _span = 1 AND ({begins}) RETURNING _artifact, _line, text"
+        ).fetchall()
+        insert_tuples(con, "headers", found, ("INTEGER", "BIGINT", "VARCHAR"))
+        for artifact, line, text in sorted(found):
+            if leaf.below and (layout := leaf.below(text)) is not None:
+                own[artifact].below.append((line, layout))
+
+
+def stage(con: duckdb.DuckDBPyConnection, own: Sequence[Part]) -> None:
+    """Fill ``_staged`` with the records of the parts: one a line, or lines joined from one head to the next."""
+    con.execute("CREATE OR REPLACE TEMP TABLE _staged (_artifact INTEGER, _line BIGINT, text VARCHAR, _span BIGINT, envelope_ms BIGINT)")
+    begins: dict[str, list[Part]] = {}
+    for part in own:
+        begins.setdefault(_begins(part), []).append(part)
+    for begin, parts in begins.items():
+        lines = f"FROM _lines WHERE _artifact IN {ids(parts)}"
+        if begin == "true":
+            con.execute(f"INSERT INTO _staged SELECT _artifact, _line, text, _span, envelope_ms {lines} AND NOT {BLANK}")
+        else:
+            filled = f"* REPLACE (CASE WHEN {BLANK} THEN '' ELSE text END AS text)"
+            con.execute(f"CREATE OR REPLACE TEMP TABLE _marked AS SELECT {filled}, coalesce({begin}, false) AS begins {lines}")
+            con.execute(_JOIN_LINES, {"longest": MAX_RECORD_LINES})
+
+
+_JOIN_LINES = """INSERT INTO _staged
+WITH heads AS (SELECT * FROM _marked WHERE begins),
+    followers AS (
+        SELECT f.*, h._line AS head, lag(f._line) OVER (PARTITION BY f._artifact ORDER BY f._line) AS before
+        FROM (SELECT * FROM _marked WHERE NOT begins) f
+        ASOF LEFT JOIN heads h ON f._artifact = h._artifact AND f._line > h._line),
+    placed AS (
+        SELECT *, greatest(head, max(CASE WHEN before IS DISTINCT FROM _line - 1 AND head IS DISTINCT FROM _line - 1 THEN _line END)
+            OVER (PARTITION BY _artifact ORDER BY _line)) AS record
+        FROM followers),
+    members AS (
+        SELECT _artifact, _line, text, envelope_ms, record FROM placed
+        UNION ALL
+        SELECT _artifact, _line, text, envelope_ms, _line FROM heads SEMI JOIN placed ON
+            heads._artifact = placed._artifact AND heads._line = placed.record),
+    bounds AS (SELECT *, (_line - record) // $longest AS piece, CASE WHEN text <> '' THEN _line END AS filled FROM members)
+SELECT _artifact, _line, text, 1, envelope_ms FROM heads ANTI JOIN placed ON
+    heads._artifact = placed._artifact AND heads._line = placed.record WHERE text <> ''
+UNION ALL
+SELECT _artifact, min(filled), trim(string_agg(text, chr(10) ORDER BY _line), chr(10)), max(filled) - min(filled) + 1, min(envelope_ms)
+FROM bounds GROUP BY _artifact, record, piece HAVING count(filled) > 0"""
+"""A record is a head with the lines that follow it; where one in between was taken by another format or refused, a new one begins."""
+
+
+def _begins(part: Part) -> str:
+    """The condition under which a line of the part begins a record; ``true`` where every line is one."""
+    if part.identity.shape == "document" or not (head := heads(part)):
+        return "true"
+    return "envelope_ms IS NOT NULL" if part.identity.shape == "export" else f"regexp_matches(text, {quoted('^(?:' + head + ')')})"

@@ -1,0 +1,220 @@
+"""A case in memory for the rules about a load balancer's own answers: rows read by the format from lines as AWS writes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from kyumei import discover
+from kyumei.contracts import Failure, Opinion
+from kyumei.model.finding import Citation
+from kyumei.model.symptom import Symptom
+from kyumei.model.table import LINEAGE
+from kyumei.model.window import Window
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+NOW = datetime(2025, 7, 9, 3, 14, 20, tzinfo=UTC)
+ELB = "app/front/50dc6c495c0c9188"
+GROUP = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/api/73e2d6bc24d8a067"
+OTHER_GROUP = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/static/9de0c1b7a5f3e284"
+BROWSER = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/132.0.0.0 Safari/537.36"
+TABLES = (
+    *("alb_access", "alb_health_check", "nginx_access", "apache_access", "app_log", "json_lines", "syslog", "nginx_error"),
+    *("waf", "resource_snapshot"),
+)
+FAMILY = (
+    "client_left",
+    "load_balancer_answered",
+    "load_balancer_authentication_failed",
+    "load_balancer_firewall_unreachable",
+    "load_balancer_function_failed",
+    "load_balancer_rejected",
+    "load_balancer_target_failed",
+    "target_unhealthy",
+)
+
+
+@dataclass
+class MemoryView:
+    """A view over tables in memory; answers of AWS by operation, with the name of their file where it tells something."""
+
+    symptom: Symptom = field(default_factory=Symptom)
+    window: Window = field(default_factory=lambda: Window(NOW - timedelta(minutes=10), NOW + timedelta(minutes=10)))
+    failures: Sequence[Failure] = ()
+    covering: frozenset[str] = frozenset()
+    answers: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+    con: duckdb.DuckDBPyConnection = field(default_factory=duckdb.connect)
+
+    def __post_init__(self) -> None:
+        """Create the tables as the store does."""
+        for name in TABLES:
+            columns = [*LINEAGE, *discover.formats()[name].table.columns]
+            self.con.execute(f'CREATE TABLE "{name}" (' + ", ".join(f'"{one.name}" {one.kind.value}' for one in columns) + ")")
+
+    def add(self, table: str, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Store a row and return it as a rule gets it."""
+        line = self.rows(f'SELECT count(*) + 1 AS n FROM "{table}"')[0]["n"]
+        known = {one.name for one in discover.formats()[table].table.columns}
+        full = {"_artifact": TABLES.index(table) + 1, "_line": line} | {name: value for name, value in row.items() if name in known}
+        names = ", ".join(f'"{name}"' for name in full)
+        self.con.execute(f'INSERT INTO "{table}" ({names}) VALUES ({", ".join("?" * len(full))})', list(full.values()))
+        return self.rows(f'SELECT * FROM "{table}" WHERE _line = {line}')[0]
+
+    def has(self, table: str) -> bool:
+        """Whether there is any row."""
+        return bool(self.rows(f'SELECT count(*) AS n FROM "{table}"')[0]["n"])
+
+    def covers(self, table: str) -> bool:
+        """Whether the table is said to cover the window."""
+        return table in self.covering
+
+    def rows(self, sql: str, *parameters: object) -> list[dict[str, Any]]:
+        """The rows of a SELECT."""
+        found = self.con.execute(sql, list(parameters))
+        names = [one[0] for one in found.description or ()]
+        return [dict(zip(names, values, strict=True)) for values in found.fetchall()]
+
+    def cite(self, rows: Iterable[Mapping[str, Any]], limit: int = 3) -> tuple[Citation, ...]:
+        """A citation for each of the first rows."""
+        return tuple(Citation(TABLES[row["_artifact"] - 1] + ".log", row["_line"], "") for row in list(rows)[:limit])
+
+    def snapshot(self, service: str, operation: str) -> list[tuple[dict[str, Any], Citation]]:
+        """The answers given for this operation."""
+        name = self.files.get(operation, f"aws/{service}/{operation}.json")
+        return [(answer, Citation(name, 2, "")) for answer in self.answers.get(operation, [])]
+
+    def failed(self, *rows: Mapping[str, Any], hop: str = "alb", table: str = "alb_access", **more: Any) -> MemoryView:  # noqa: ANN401 - any field of Failure
+        """The view with one failure that this hop's rows tell of."""
+        failure = Failure(hop=hop, table=table, total=len(rows), rows=tuple(rows), sightings={hop: tuple(rows)}, key="f1", **more)
+        self.failures = (*self.failures, failure)
+        return self
+
+
+def line(**more: Any) -> str:  # noqa: ANN401 - any field of a line
+    """A line of an access log. ``after`` is seconds from NOW to the answer, ``wall`` seconds from arrival to answer."""
+    told = {
+        "kind": "https",
+        "client": "203.0.113.21",
+        "target": "10.0.3.7:8080",
+        "times": "0.000 0.020 0.000",
+        "status": "502",
+        "target_status": "-",
+        "bytes": "412 520",
+        "method": "GET",
+        "path": "/orders",
+        "version": "HTTP/1.1",
+        "agent": BROWSER,
+        "group": GROUP,
+        "priority": "10",
+        "actions": "forward",
+        "reason": "-",
+        "classification": '"-" "-"',
+        "transform": "-",
+        "elb": ELB,
+        "trace": None,
+        "after": 0.0,
+        "wall": 0.03,
+    } | more
+    end = NOW + timedelta(seconds=told["after"])
+    start = end - timedelta(seconds=told["wall"])
+    trace = (
+        told["trace"] or f"1-{int(end.timestamp() * 1000):08x}"[:10] + f"-{abs(hash((end, told['path'], told['client']))) % 16**24:024x}"
+    )
+    stamp = "%Y-%m-%dT%H:%M:%S.%fZ"
+    return (
+        f"{told['kind']} {end.strftime(stamp)} {told['elb']} {told['client']}:50123 {told['target']} {told['times']} {told['status']} "
+        f'{told["target_status"]} {told["bytes"]} "{told["method"]} https://shop.example.com:443{told["path"]} {told["version"]}" '
+        f'"{told["agent"]}" ECDHE-RSA-AES128-GCM-SHA256 TLSv1.2 {told["group"]} "Root={trace}" "shop.example.com" '
+        f'"arn:aws:acm:eu-west-1:123456789012:certificate/12345678-1234-1234-1234-123456789012" {told["priority"]} {start.strftime(stamp)} '
+        f'"{told["actions"]}" "-" "{told["reason"]}" "{told["target"] if told["target"] != "-" else "-"}" "{told["target_status"]}" '
+        f'{told["classification"]} TID_0123456789abcdef "-" "-" "{told["transform"]}"'
+    )
+
+
+def row(view: MemoryView, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - any field of a line
+    """The line's row, stored."""
+    read = discover.formats()["alb_access"].layout.read(line(**more))
+    assert isinstance(read, dict), read
+    return view.add("alb_access", read)
+
+
+def served(view: MemoryView, count: int, **more: Any) -> None:  # noqa: ANN401 - any field of a line
+    """Requests that the target answered well, a second apart, around NOW."""
+    for number in range(count):
+        row(view, **({"status": "200", "target_status": "200", "path": f"/items/{number}", "after": number - count / 2 + 0.4} | more))
+
+
+def series(metric: str, *values: float, after: int = 0, about: str = "") -> dict[str, Any]:
+    """One result of get-metric-data: a value for each minute from NOW's minute plus ``after`` minutes on."""
+    first = NOW.replace(second=0) + timedelta(minutes=after)
+    times = [(first + timedelta(minutes=number)).isoformat() for number in range(len(values))]
+    return {"Id": "m1", "Label": f"{metric} {about}".strip(), "Timestamps": times, "Values": list(values), "StatusCode": "Complete"}
+
+
+def health(target: str, state: str, reason: str = "") -> dict[str, Any]:
+    """One target of describe-target-health."""
+    told = {"State": state} | ({"Reason": reason, "Description": "as AWS words it"} if reason else {})
+    return {"Target": {"Id": target, "Port": 8080}, "HealthCheckPort": "8080", "TargetHealth": told}
+
+
+def ask(view: MemoryView) -> dict[str, Opinion]:
+    """What every rule of the family says; each finding's query must run again and its texts be whole."""
+    opinions = {name: discover.rules()[name].examine(view) for name in FAMILY}
+    for name, opinion in opinions.items():
+        for finding in opinion.findings:
+            assert finding.rule == name
+            assert finding.code in discover.rules()[name].codes
+            assert finding.failures == ("f1",)
+            assert finding.layer
+            assert finding.message
+            assert finding.check
+            assert finding.remedy
+            assert all(isinstance(value, str) for value in finding.subject.values())
+            texts = [
+                finding.title,
+                *(text for one in finding.remedy for text in (one.says, *one.commands)),
+                *(one.says for one in finding.check),
+            ]
+            assert not any("{" + blank + "}" in text for text in texts for blank in BLANKS), texts
+            for evidence in finding.chain:
+                assert evidence.says
+                if evidence.sql:
+                    view.rows(evidence.sql)
+    return opinions
+
+
+BLANKS = (
+    *(
+        "elb",
+        "elb_arn",
+        "group_arn",
+        "group",
+        "target",
+        "port",
+        "path",
+        "host",
+        "priority",
+        "reason",
+        "idle",
+        "longer",
+        "patience",
+        "state",
+    ),
+    *("classification", "classification_reason", "transform_status", "former", "former_group", "protocol", "status"),
+)
+
+
+def findings(view: MemoryView) -> list[tuple[str, str]]:
+    """Code and certainty of each finding of the family, in the order of the rules."""
+    return [(one.code, str(one.certainty)) for opinion in ask(view).values() for one in opinion.findings]
+
+
+def ruled_out(view: MemoryView) -> set[str]:
+    """The codes that are ruled out."""
+    return {one.code for opinion in ask(view).values() for one in opinion.ruled_out}

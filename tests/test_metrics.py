@@ -1,0 +1,105 @@
+"""What stored CloudWatch answers say: which metric, which moment, whose."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from kyumei.edge.metrics import alarms, moment, points, reading
+from tests.rules.balancer_memory import ELB, NOW, MemoryView, series
+
+NAIVE = NOW.replace(tzinfo=None)
+MINUTE = NAIVE.replace(second=0)
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        (1752030860, NAIVE),
+        (1752030860.5, NAIVE + timedelta(seconds=0.5)),
+        ("2025-07-09T03:14:20+00:00", NAIVE),
+        ("2025-07-09T12:14:20+09:00", NAIVE),
+        ("2025-07-09T03:14:20Z", NAIVE),
+        ("yesterday", None),
+        (None, None),
+        (True, None),
+        (1e300, None),
+    ],
+)
+def test_times_are_read_as_the_cli_prints_them(told: object, expected: datetime | None) -> None:
+    """Seconds since 1970 or ISO 8601; anything else is no time, and no error."""
+    assert moment(told) == expected
+
+
+@pytest.mark.parametrize("label", ["HTTPCode_ELB_502_Count", f"{ELB} HTTPCode_ELB_502_Count", "HTTPCode_ELB_502_Count Sum"])
+def test_a_label_names_its_metric(label: str) -> None:
+    """The longest word that is written as metrics are, dimensions and statistics aside."""
+    told = series("X", 3.0) | {"Label": label}
+    view = MemoryView(answers={"get-metric-data": [told]})
+    assert {point.metric for point in points(view)} == {"HTTPCode_ELB_502_Count"}
+
+
+def test_statistics_give_a_point_for_each_that_is_there() -> None:
+    """Sum and a percentile of one datapoint."""
+    data = [{"Timestamp": MINUTE.isoformat() + "+00:00", "Sum": 4.0, "Unit": "Count", "ExtendedStatistics": {"p99": 61.5}}]
+    view = MemoryView(answers={"get-metric-statistics": [{"Label": "TargetResponseTime", "Datapoints": data}]})
+    assert {(point.statistic, point.value) for point in points(view)} == {("Sum", 4.0), ("p99", 61.5)}
+    assert reading(view, "TargetResponseTime", [NAIVE]) is not None
+
+
+@pytest.mark.parametrize(("seconds", "there"), [(0, True), (39, True), (40, False), (-21, False)])
+def test_a_point_speaks_of_its_own_period(seconds: int, there: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    """The point of 03:14 covers 03:14:00 to 03:14:59, and NOW is 03:14:20."""
+    view = MemoryView(answers={"get-metric-data": [series("HTTPCode_ELB_502_Count", 3.0)]})
+    assert (reading(view, "HTTPCode_ELB_502_Count", [NAIVE + timedelta(seconds=seconds)]) is not None) is there
+
+
+def test_the_period_follows_from_the_points() -> None:
+    """Points five minutes apart cover five minutes each."""
+    told = series("HTTPCode_ELB_502_Count", 3.0, 0.0)
+    told["Timestamps"] = [(MINUTE - timedelta(minutes=4)).isoformat(), (MINUTE + timedelta(minutes=1)).isoformat()]
+    view = MemoryView(answers={"get-metric-data": [told]})
+    found = reading(view, "HTTPCode_ELB_502_Count", [NAIVE])
+    assert found is not None
+    assert found.peak == 3.0
+
+
+@pytest.mark.parametrize(
+    ("about", "there"),
+    [("", True), (ELB, True), ("app/back/1111111111111111", False), ("targetgroup/api/73e2d6bc24d8a067", True)],
+)
+def test_the_metric_of_another_balancer_is_not_this_ones(about: str, there: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    """Where label or file name tell a balancer, it must be the one asked for."""
+    view = MemoryView(answers={"get-metric-data": [series("HTTPCode_ELB_502_Count", 3.0, about=about)]})
+    assert (reading(view, "HTTPCode_ELB_502_Count", [NAIVE], [ELB]) is not None) is there
+    named = MemoryView(answers={"get-metric-data": [series("HTTPCode_ELB_502_Count", 3.0)]})
+    named.files = {"get-metric-data": f"aws/cloudwatch/get-metric-data.{about.replace('/', '%2F')}.json"} if about else {}
+    assert (reading(named, "HTTPCode_ELB_502_Count", [NAIVE], [ELB]) is not None) is there
+
+
+def test_alarms_tell_their_state_and_the_points_that_led_to_it() -> None:
+    """The points stand in StateReasonData, a JSON text in the answer."""
+    data = {"period": 60, "evaluatedDatapoints": [{"timestamp": MINUTE.isoformat() + "+0000", "value": 7.0}]}
+    alarm: dict[str, Any] = {
+        "AlarmName": "front-5xx",
+        "MetricName": "HTTPCode_ELB_5XX_Count",
+        "Namespace": "AWS/ApplicationELB",
+        "Dimensions": [{"Name": "LoadBalancer", "Value": ELB}],
+        "Statistic": "Sum",
+        "StateValue": "ALARM",
+        "StateTransitionedTimestamp": NOW.isoformat(),
+        "StateReasonData": json.dumps(data),
+    }
+    view = MemoryView(answers={"describe-alarms": [alarm, alarm | {"StateReasonData": "{"}, {"AlarmName": "composite"}]})
+    assert [(one.name, one.state, one.since) for one in alarms(view)] == [("front-5xx", "ALARM", NAIVE)] * 2
+    assert [(one.metric, one.value, one.dimensions) for one in points(view)] == [("HTTPCode_ELB_5XX_Count", 7.0, (("LoadBalancer", ELB),))]
+
+
+@pytest.mark.parametrize("answer", [{"Label": 7, "Timestamps": "x", "Values": {"a": 1}}, {}, {"Datapoints": [None, 3, {"Timestamp": []}]}])
+def test_an_answer_of_another_shape_has_no_points(answer: dict[str, Any]) -> None:
+    """Nothing that lies in a case may raise."""
+    view = MemoryView(answers={"get-metric-data": [answer], "get-metric-statistics": [answer], "describe-alarms": [answer]})
+    assert points(view) == []

@@ -1,0 +1,241 @@
+"""Events of application servers: what a line means, which requests it cost, and when it has nothing to do with them."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from kyumei.edge.process_events import Event, Kind, own_kills, read
+from kyumei.edge.victims import asked, explains, fit
+from kyumei.model.finding import Certainty
+from tests.rules.server_memory import AT, NOON, ServerView, after, ask, failing
+
+RULE = "application_server_failed"
+BALANCER = AT | {"status": 502, "actions": ["forward"], "target_ip": "10.0.1.23", "request_seconds": 0.001, "target_seconds": 30.0}
+CLOSED = "upstream prematurely closed connection while reading response header from upstream"
+
+
+def _balancer(view: ServerView, *ends: float, lasted: float = 30.0, **more: object) -> ServerView:
+    rows = [BALANCER | {"time": after(end), "started": after(end - lasted)} | more for end in ends]
+    return failing(view, "alb", "alb_access", *rows)
+
+
+def _gunicorn(view: ServerView, seconds: float, message: str, **more: object) -> None:
+    view.add("app_log", {"time": after(seconds), "level": "ERROR", "server": "gunicorn", "pid": 900, "message": message} | more)
+
+
+def _kernel(view: ServerView, seconds: float, message: str, host: str = "ip-10-0-1-23") -> None:
+    view.add("syslog", {"time": after(seconds), "host": host, "program": "kernel", "message": message})
+
+
+def _codes(view: ServerView) -> list[tuple[str, Certainty]]:
+    return [(one.code, one.certainty) for one in ask(view, RULE).findings]
+
+
+def test_a_time_out_and_the_kill_that_follows_are_one() -> None:
+    """EDGE-150: the arbiter's own SIGKILL prints the text of a kill for memory, and is none (EDGE-151's exclusion)."""
+    view = ServerView()
+    _gunicorn(view, 0, "WORKER TIMEOUT (pid:941)")
+    _gunicorn(view, 1, "Worker (pid:941) was sent SIGKILL! Perhaps out of memory?")
+    opinion = ask(_balancer(view, 0.5), RULE)
+    assert [(one.code, one.certainty) for one in opinion.findings] == [("EDGE-150", Certainty.PROVEN)]
+    assert [one.code for one in opinion.ruled_out] == ["EDGE-151"]
+
+
+@pytest.mark.parametrize(
+    ("end", "lasted", "status", "target"),
+    [(600.0, 30.0, 502, "10.0.1.23"), (0.5, 0.01, 502, "10.0.1.23"), (0.5, 30.0, 500, "10.0.1.23"), (0.5, 30.0, 502, "10.0.1.99")],
+)
+def test_a_time_out_that_is_not_the_cause(end: float, lasted: float, status: int, target: str) -> None:
+    """Ten minutes apart, a request of no length, a status of the application's own, another host."""
+    view = ServerView()
+    view.add("syslog", {"time": after(0), "host": "ip-10-0-1-23", "program": "gunicorn", "message": "[CRITICAL] WORKER TIMEOUT (pid:941)"})
+    assert _codes(_balancer(view, end, lasted=lasted, status=status, target_ip=target)) == []
+
+
+def test_a_kill_for_memory_needs_the_kernel() -> None:
+    """EDGE-151: proven by kernel and master together; likely by one; with a kernel log that has no such line somebody else killed it."""
+    kernel, master = (
+        "Out of memory: Killed process 941 (gunicorn) total-vm:1kB",
+        "Worker (pid:941) was sent SIGKILL! Perhaps out of memory?",
+    )
+    view = ServerView()
+    _kernel(view, 0, kernel)
+    _gunicorn(view, 1, master)
+    assert _codes(_balancer(view, 0.4)) == [("EDGE-151", Certainty.PROVEN)]
+    view = ServerView()
+    _gunicorn(view, 0, master)
+    opinion = ask(_balancer(view, 0.4), RULE)
+    assert [(one.code, one.certainty) for one in opinion.findings] == [("EDGE-151", Certainty.LIKELY)]
+    assert [gap.missing for gap in opinion.gaps] == ["the kernel's log of the host"]
+    view = ServerView()
+    _gunicorn(view, 0, master)
+    _kernel(view, -3600, "Linux version 6.1")
+    _kernel(view, 3600, "eth0: link up")
+    assert _codes(_balancer(view, 0.4)) == [("EDGE-153", Certainty.LIKELY)]
+
+
+@pytest.mark.parametrize("name", ["nightly-backup", "mysqld", "node_exporter", "celery"])
+def test_another_process_was_killed_for_memory(name: str) -> None:
+    """What serves no request cost none, even in the same second."""
+    view = ServerView()
+    _kernel(view, 0, f"Out of memory: Killed process 5150 ({name}) total-vm:1kB")
+    assert _codes(_balancer(view, 0.4)) == []
+
+
+def test_a_server_of_another_language_beside_python() -> None:
+    """Where gunicorn serves, a java process that was killed is something else."""
+    for logged, found in ((True, []), (False, [("EDGE-151", Certainty.LIKELY)])):
+        view = ServerView()
+        if logged:
+            _gunicorn(view, -900, "Booting worker with pid: 941")
+        _kernel(view, 0, "Out of memory: Killed process 5150 (java) total-vm:1kB")
+        assert _codes(_balancer(view, 0.4)) == found
+
+
+def test_the_web_server_itself_was_restarted() -> None:
+    """Behind a load balancer a restart of nginx is the cause, and lies in nginx; for nginx's own answers it cannot be."""
+    (finding,) = ask(_balancer(_restart(ServerView(), "nginx.service - A high performance web server"), 4, lasted=0.01), RULE).findings
+    assert (finding.code, finding.layer) == ("EDGE-153", "nginx")
+    view = _restart(ServerView(), "nginx.service - A high performance web server")
+    assert _codes(failing(view, "nginx", "nginx_access", AT | {"time": after(4), "status": 502})) == []
+
+
+def test_a_crash_in_native_code() -> None:
+    """EDGE-153."""
+    view = ServerView()
+    _gunicorn(view, 0, "Worker (pid:941) was sent SIGSEGV!")
+    assert _codes(_balancer(view, 0.4)) == [("EDGE-153", Certainty.PROVEN)]
+
+
+def test_boots_that_fail_with_their_traceback() -> None:
+    """EDGE-152: the traceback before the failed boot is evidence; the restarts in between are part of it and no deployment."""
+    view = ServerView()
+    for start in (0, 20, 40):
+        _gunicorn(view, start, "Booting worker with pid: 950", pid=950)
+        _gunicorn(
+            view, start + 1, "Exception in worker process\nTraceback (most recent call last):\n  File x\nKeyError: 'SHOP_SECRET'", pid=950
+        )
+        _gunicorn(view, start + 1, "Worker (pid:950) exited with code 3")
+        _gunicorn(view, start + 1, "Shutting down: Master")
+        _gunicorn(view, start + 1, "Reason: Worker failed to boot.")
+    (finding,) = ask(_balancer(view, 5, 15, 33, lasted=0.01), RULE).findings
+    assert (finding.code, finding.certainty, finding.layer, finding.explains) == ("EDGE-152", Certainty.LIKELY, "app", 3)
+    assert any("KeyError: 'SHOP_SECRET'" in one.says for one in finding.chain)
+
+
+def _restart(view: ServerView, unit: str = "shop-web.service - Shop web app") -> ServerView:
+    for seconds, message in ((0, f"Stopping {unit}..."), (1, f"Stopped {unit}."), (9, f"Started {unit}.")):
+        view.add("syslog", {"time": after(seconds), "host": "ip-10-0-1-23", "program": "systemd", "message": message})
+    return view
+
+
+def test_a_restart_explains_what_failed_while_it_lasted() -> None:
+    """EDGE-153: all in the gap, proven; some outside, they are counted as unexplained; none, it is ruled out by name."""
+    assert _codes(_balancer(_restart(ServerView()), 2, 4, 8, lasted=0.01)) == [("EDGE-153", Certainty.PROVEN)]
+    (finding,) = ask(_balancer(_restart(ServerView()), 2, 4, 300, lasted=0.01), RULE).findings
+    assert (finding.certainty, finding.explains) == (Certainty.LIKELY, 2)
+    assert finding.chain[-1].total == 1
+    opinion = ask(_balancer(_restart(ServerView()), 600, 640, lasted=0.01), RULE)
+    assert not opinion.findings
+    assert [one.code for one in opinion.ruled_out] == ["EDGE-153"]
+
+
+def test_a_restart_while_the_server_still_answered() -> None:
+    """Where the same target answered well all the while, the restart of some unit of the host is only possible."""
+    view = _restart(ServerView(), "shop.service - Shop")
+    for seconds in (3, 5, 6):
+        view.add("alb_access", BALANCER | {"time": after(seconds), "status": 200, "target_status": 200})
+    assert _codes(_balancer(view, 4, lasted=0.01)) == [("EDGE-153", Certainty.POSSIBLE)]
+
+
+@pytest.mark.parametrize(
+    "unit", ["Daily apt upgrade and clean activities", "logrotate.service - Rotate log files", "Session 4 of User ubuntu"]
+)
+def test_units_that_come_and_go(unit: str) -> None:
+    """Housekeeping of the host is no restart of the server."""
+    assert _codes(_balancer(_restart(ServerView(), unit), 4, lasted=0.01)) == []
+
+
+def test_a_listener_s_fixed_answer_has_no_victim() -> None:
+    """A 503 of a listener rule, or one with an error reason of Lambda, is not for want of an answer."""
+    view = ServerView()
+    _gunicorn(view, 0, "WORKER TIMEOUT (pid:941)")
+    assert _codes(_balancer(view, 0.5, status=503, actions=["fixed-response"])) == []
+    assert _codes(_balancer(view, 0.5, status=502, error_reason="LambdaUnhandled")) == []
+
+
+def test_two_troubles_at_once_are_counted_apart() -> None:
+    """A time-out explains one request and a kill another; a third remains unexplained by both."""
+    view = ServerView()
+    _gunicorn(view, 0, "WORKER TIMEOUT (pid:941)")
+    _kernel(view, 120, "Out of memory: Killed process 955 (gunicorn) total-vm:1kB")
+    found = ask(_balancer(view, 0.5, 120.5, 400), RULE).findings
+    assert sorted((one.code, one.explains) for one in found) == [("EDGE-150", 1), ("EDGE-151", 1)]
+    assert all(one.certainty is not Certainty.PROVEN for one in found)
+
+
+def test_a_fit_must_be_better_than_chance() -> None:
+    """With a time-out every ten seconds and a failure every ten, some coincide and prove nothing."""
+    view = ServerView()
+    for seconds in range(0, 600, 10):
+        _gunicorn(view, seconds, f"WORKER TIMEOUT (pid:{1000 + seconds})")
+    found = _codes(_balancer(view, *(float(one) for one in range(5, 600, 37))))
+    assert all(certainty is Certainty.POSSIBLE for _, certainty in found)
+
+
+def test_nothing_known_of_processes_names_the_log() -> None:
+    """Without any log of the server the gap says which would decide."""
+    line = {"message": CLOSED, "path": "/report", "method": "GET", "_artifact": 2, "_line": 1}
+    view = failing(ServerView(), "nginx", "nginx_access", AT | {"time": after(0), "status": 502}, inner_errors=(line,))
+    opinion = ask(view, RULE)
+    assert not opinion.findings
+    assert [gap.missing for gap in opinion.gaps] == ["log of the application server's processes"]
+
+
+def _line(seconds: float, message: str, program: str = "", where: str = "|x.log") -> dict[str, Any]:
+    return {"time": NOON + timedelta(seconds=seconds), "message": message, "program": program, "where": where, "_artifact": 1, "_line": 1}
+
+
+def test_lines_become_events() -> None:
+    """uWSGI, the kernel's other wordings, systemd with a unit; the start that ends each."""
+    events = read(
+        [
+            _line(0, "*** HARAKIRI ON WORKER 1 (pid: 123, try: 1) ***"),
+            _line(1, "DAMN ! worker 1 (pid: 123) died, killed by signal 9 :( trying respawn ..."),
+            _line(60, "oom-kill:constraint=CONSTRAINT_MEMCG,task_memcg=/x,task=uwsgi,pid=77,uid=0", "kernel"),
+            _line(60, "shop.service: A process of this unit has been killed by the OOM killer.", "systemd"),
+            _line(62, "Started shop.service - Shop.", "systemd"),
+            _line(99, "python3[88]: segfault at 0 ip 00007f sp 00007f error 4 in libx.so", "kernel"),
+        ]
+    )
+    assert [(one.kind, one.pid) for one in events] == [(Kind.TIMED_OUT, 123), (Kind.OUT_OF_MEMORY, 77), (Kind.CRASHED, 88)]
+    assert [one.time for one in own_kills([_line(0, "WORKER TIMEOUT (pid:5)"), _line(2, "Worker (pid:5) was sent SIGKILL!")])] == [after(2)]
+    assert read([_line(0, "user wrote: please restart"), _line(1, "Stopping here", "app")]) == []
+
+
+def test_hosts_of_events_and_requests() -> None:
+    """A host's name that tells its address, folders that differ in their number only, and where nothing tells."""
+
+    def event(where: str) -> Event:
+        return Event(Kind.TIMED_OUT, NOON, NOON, (), where=where)
+
+    row = {"time": after(1), "request_seconds": 30.0}
+    assert explains(event("ip-10-0-1-23|m"), asked("nginx_access", row, "10.0.1.23:8000"))
+    assert not explains(event("ip-10-0-1-24|m"), asked("nginx_access", row, "10.0.1.23:8000"))
+    assert explains(event("|web1/app.log"), asked("nginx_access", row, "", "web1/nginx/access.log"))
+    assert not explains(event("|web2/app.log"), asked("nginx_access", row, "", "web1/access.log"))
+    assert explains(event("|app/app.log"), asked("nginx_access", row, "", "nginx/access.log"))
+    two = [asked("alb_access", {"time": after(0), "started": after(-30)}, address) for address in ("10.0.1.23", "10.0.1.24")]
+    assert not fit(two, [event("|app.log")]).here
+
+
+def test_times_of_requests_by_table() -> None:
+    """Apache and the Classic Load Balancer write when a request came, all others when it was done."""
+    time = datetime(2025, 4, 17, 3, 0, 0)  # noqa: DTZ001 - tables hold UTC without a zone
+    assert asked("apache_access", {"time": time, "request_seconds": 5.0}).ended == time + timedelta(seconds=5)
+    assert asked("clb_access", {"time": time, "request_seconds": 1.0, "target_seconds": 2.0}).ended == time + timedelta(seconds=3)
+    assert asked("nginx_access", {"time": time, "request_seconds": 5.0}).started == time - timedelta(seconds=5)
+    assert not asked("nginx_access", {"time": time, "request_seconds": None}).timed
