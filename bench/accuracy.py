@@ -1,39 +1,47 @@
 """``python -m bench.accuracy``: how often the first finding is right over generated incidents, and what was accused wrongly.
 
-    python -m bench.accuracy [--seeds N] [--first SEED] [--causes EDGE-035 ...] [--variants guilty innocent undecidable] [--failing]
+    python -m bench.accuracy [--seeds N] [--first SEED] [--causes EDGE-035 ...] [--variants guilty innocent undecidable]
+                             [--sample COUNT] [--jobs N] [--failing] [--markdown] [--codes]
 
 Beside it stand the same figures for a baseline that takes the most frequent error line within five minutes of the moment (its shape, that
-is without numbers and names) for the cause.
+is without numbers and names) for the cause. An incident that ends in an error, or takes the process with it, counts as answered wrongly.
+``--markdown`` prints the section of docs/reference/accuracy.md; ``--codes`` which of the codes that rules claim were never answered.
 """
 
 from __future__ import annotations
 
 import argparse
 import gzip
+import os
 import re
 import sys
 import tempfile
-from collections import Counter, defaultdict
-from dataclasses import dataclass
+from collections import Counter, defaultdict, deque
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from multiprocessing import get_context
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING
 
-import duckdb
-
+from docs.failures import covered, table
 from incidents.edge import CAUSES, COMBINED, generate
 from kyumei.api import investigate
-from kyumei.errors import KyumeiError
 from kyumei.model.finding import Certainty
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from concurrent.futures import Future
 
     from incidents.edge import Truth, Variant
     from kyumei.model.finding import Finding, Investigation
 
 VARIANTS: tuple[Variant, ...] = ("guilty", "innocent", "undecidable")
 EVERY = {**CAUSES, **COMBINED}
+EVERY_SO_MANY = 50
+"""After so many incidents a line says how far it is."""
 MISSING = {
     "alb": ("load balancer", "alb"),
     "clb": ("load balancer", "clb"),
@@ -53,15 +61,36 @@ LOOSE = re.compile(r'"[^"]*"|/[\w./-]+|\b[\da-fA-F:.]*\d[\da-fA-F:.]*\b')
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """How one incident was answered. ``accused`` are codes that are wrong."""
+class Incident:
+    """One incident, named by what makes it again."""
 
-    truth: Truth
-    verdict: str
-    first: str
+    cause: str
+    variant: Variant
+    seed: int
+
+    def __str__(self) -> str:
+        return f"{self.cause} {self.variant} seed {self.seed}"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one incident was answered. ``accused`` are codes that are wrong, ``answered`` the rule and the code of every finding.
+
+    ``decidable`` says that there is a cause to be found, ``weaker`` that "cannot tell" would do as well.
+    """
+
+    incident: Incident
+    decidable: bool
     problems: tuple[str, ...]
-    accused: tuple[str, ...]
-    baseline_right: bool
+    accused: tuple[str, ...] = ()
+    top: bool = False
+    """Whether the verdict is that a cause was found, and the first finding is the true one."""
+    abstained: bool = False
+    """Whether there is a cause, and the verdict is that none was found."""
+    kept: bool = False
+    """Whether the verdict is the true one."""
+    baseline_right: bool = False
+    answered: tuple[tuple[str, str], ...] = ()
 
     @property
     def right(self) -> bool:
@@ -135,40 +164,117 @@ def baseline(folder: Path, truth: Truth) -> bool:
     return counts.most_common(1)[0][0] in right
 
 
-def outcome(cause: str, variant: Variant, seed: int, folder: Path) -> Outcome:
-    """Write one incident, have it investigated, and compare with the truth."""
-    truth = generate(cause, variant, seed, folder / "case")
-    guessed = baseline(folder / "case", truth)
+def outcome(one: Incident, scratch: Path) -> Outcome:
+    """Write one incident below ``scratch``, have it investigated, and compare with the truth. It never raises."""
+    with tempfile.TemporaryDirectory(dir=scratch) as folder:
+        case = Path(folder) / "case"
+        try:
+            truth = generate(one.cause, one.variant, one.seed, case)
+            guessed = baseline(case, truth)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is one incident that was not answered rightly
+            return lost(one, f"the incident was not made: {type(error).__name__}: {error}")
+        try:
+            answer = investigate(case, truth.sentence, now=truth.moment + timedelta(hours=9), cache=Path(folder) / "cache")
+        except Exception as error:  # noqa: BLE001 - as above
+            return replace(lost(one, f"{type(error).__name__}: {error}"), baseline_right=guessed)
+    decidable = truth.verdict == "cause_found"
+    found = answer.verdict == "cause_found"
+    return Outcome(
+        one,
+        decidable,
+        problems=tuple(problems(truth, answer)),
+        accused=accused(truth, answer),
+        top=decidable and found and answer.findings[0].code in truth.codes,
+        abstained=decidable and not found and not (truth.weaker and answer.verdict == "cannot_tell"),
+        kept=answer.verdict == truth.verdict,
+        baseline_right=guessed,
+        answered=tuple(dict.fromkeys((finding.rule, finding.code) for finding in answer.findings)),
+    )
+
+
+def lost(one: Incident, why: str) -> Outcome:
+    """The outcome of an incident that ended in an error: wrong, and where there was a cause to be found, an abstention."""
+    decidable = one.variant != "undecidable"
+    return Outcome(one, decidable, (" ".join(why.split()),), abstained=decidable)
+
+
+def run(incidents: Sequence[Incident], jobs: int, scratch: Path) -> Iterator[Outcome]:
+    """The outcomes, in whatever order they are done.
+
+    No more are handed out than are worked at. When a process dies, those that were under way are asked again, each in a process of its
+    own, so that the one that kills it is known and counted.
+    """
+    waiting = deque(incidents)
+    while waiting:
+        under_way: dict[Future[Outcome], Incident] = {}
+        try:
+            with _pool(jobs) as pool:
+                while waiting or under_way:
+                    while waiting and len(under_way) < jobs:
+                        under_way[pool.submit(outcome, waiting[0], scratch)] = waiting[0]
+                        waiting.popleft()
+                    for future in wait(under_way, return_when=FIRST_COMPLETED).done:
+                        yield future.result()
+                        del under_way[future]
+        except BrokenProcessPool:
+            yield from (_alone(one, scratch) for one in under_way.values())
+
+
+def _alone(one: Incident, scratch: Path) -> Outcome:
+    """The outcome from a process that works at nothing else."""
     try:
-        answer = investigate(folder / "case", truth.sentence, now=truth.moment + timedelta(hours=9), cache=folder / "cache")
-    except (KyumeiError, duckdb.Error) as error:
-        return Outcome(truth, "error", "", (f"{type(error).__name__}: {error}".splitlines()[0],), (), guessed)
-    first = answer.findings[0].code if answer.findings else ""
-    return Outcome(truth, str(answer.verdict), first, tuple(problems(truth, answer)), accused(truth, answer), guessed)
+        with _pool(1) as pool:
+            return pool.submit(outcome, one, scratch).result()
+    except BrokenProcessPool:
+        return lost(one, "the process died")
 
 
-def figures(outcomes: Sequence[Outcome]) -> list[tuple[str, str, str]]:
-    """What is measured, kyumei's figure, the baseline's."""
-    decidable = [one for one in outcomes if one.truth.verdict == "cause_found"]
-    rest = [one for one in outcomes if one.truth.verdict != "cause_found"]
-    top = sum(one.first in one.truth.codes and one.verdict == "cause_found" for one in decidable)
-    rival = sum(one.baseline_right for one in decidable)
-    false = sum(bool(one.accused) for one in outcomes)
-    always = sum(not one.baseline_right for one in outcomes)
-    silent = sum(one.verdict != "cause_found" and not one.truth.weaker for one in decidable)
-    kept = sum(one.verdict == one.truth.verdict for one in rest)
-    return [
-        ("top-1, of the decidable", share(top, len(decidable)), share(rival, len(decidable))),
-        ("false accusations", share(false, len(outcomes)), share(always, len(outcomes))),
-        ("wrong abstentions", share(silent, len(decidable)), share(0, len(decidable))),
-        ("rightly healthy or cannot tell", share(kept, len(rest)), share(sum(one.baseline_right for one in rest), len(rest))),
-        ("entirely right", share(sum(one.right for one in outcomes), len(outcomes)), "-"),
-    ]
+def _pool(jobs: int) -> ProcessPoolExecutor:
+    """Processes that start anew and share nothing: an engine with threads must not be copied in the middle of its work."""
+    return ProcessPoolExecutor(jobs, mp_context=get_context("spawn"))
 
 
 def share(count: int, total: int) -> str:
     """A count of a total, with its percentage."""
     return f"{count}/{total} ({100 * count / total:.1f} %)" if total else "-"
+
+
+def figures(outcomes: Sequence[Outcome]) -> list[tuple[str, str, str]]:
+    """What is measured, kyumei's figure, the baseline's (which always accuses somebody)."""
+    decidable = [one for one in outcomes if one.decidable]
+    rest = [one for one in outcomes if not one.decidable]
+    return [
+        ("top-1, of the decidable", _share(decidable, lambda one: one.top), _share(decidable, lambda one: one.baseline_right)),
+        ("false accusations", _share(outcomes, lambda one: bool(one.accused)), _share(outcomes, lambda one: not one.baseline_right)),
+        ("wrong abstentions", _share(decidable, lambda one: one.abstained), share(0, len(decidable))),
+        ("rightly healthy or cannot tell", _share(rest, lambda one: one.kept), _share(rest, lambda one: one.baseline_right)),
+        ("entirely right", _share(outcomes, lambda one: one.right), "-"),
+    ]
+
+
+def _share(outcomes: Sequence[Outcome], which: Callable[[Outcome], bool]) -> str:
+    return share(sum(map(which, outcomes)), len(outcomes))
+
+
+def by_variant(outcomes: Sequence[Outcome]) -> list[tuple[str, ...]]:
+    """Each variant with its incidents, how many were answered entirely right, accused wrongly, and what the baseline gets right."""
+    groups = [(variant, [one for one in outcomes if one.incident.variant == variant]) for variant in VARIANTS]
+    return [
+        (
+            variant,
+            str(len(group)),
+            _share(group, lambda one: one.right),
+            str(sum(bool(one.accused) for one in group)),
+            _share(group, lambda one: one.baseline_right),
+        )
+        for variant, group in groups
+        if group
+    ]
+
+
+def wrong(outcomes: Sequence[Outcome]) -> list[tuple[str, str, str]]:
+    """The incidents that were not answered rightly: which, what it is, and what is wrong with the answer."""
+    return [(str(one.incident), EVERY[one.incident.cause].what, "; ".join(one.problems)) for one in outcomes if not one.right]
 
 
 def report(outcomes: Sequence[Outcome], *, failing: bool) -> str:
@@ -178,36 +284,89 @@ def report(outcomes: Sequence[Outcome], *, failing: bool) -> str:
     lines += ["", f"{'cause':10}{'guilty':>8}{'innocent':>10}{'undecidable':>13}{'accused':>9}{'baseline':>10}  what it is"]
     by_cause: dict[str, list[Outcome]] = defaultdict(list)
     for one in outcomes:
-        by_cause[one.truth.cause].append(one)
+        by_cause[one.incident.cause].append(one)
     for cause, group in by_cause.items():
-        cells = [[one.right for one in group if one.truth.variant == variant] for variant in VARIANTS]
+        cells = [[one.right for one in group if one.incident.variant == variant] for variant in VARIANTS]
         guilty, innocent, undecidable = (f"{sum(cell)}/{len(cell)}" for cell in cells)
-        wrong, rival = sum(bool(one.accused) for one in group), sum(one.baseline_right for one in group)
-        lines.append(f"{cause:10}{guilty:>8}{innocent:>10}{undecidable:>13}{wrong:>9}{rival:>7}/{len(group):<2}  {EVERY[cause].what}")
+        bad, rival = sum(bool(one.accused) for one in group), sum(one.baseline_right for one in group)
+        lines.append(f"{cause:10}{guilty:>8}{innocent:>10}{undecidable:>13}{bad:>9}{rival:>7}/{len(group):<2}  {EVERY[cause].what}")
     if failing:
-        wrong_ones = [one for one in outcomes if not one.right]
-        lines += ["", "answered wrongly:"]
-        lines += [f"  {one.truth.cause} {one.truth.variant} seed {one.truth.seed}: {'; '.join(one.problems)}" for one in wrong_ones]
+        lines += ["", "answered wrongly:", *(f"  {which}: {why}" for which, _, why in wrong(outcomes))]
     return "\n".join(lines)
 
 
-def main() -> int:
-    """Measure and print; the exit code is 1 where anything was accused wrongly."""
+def markdown(outcomes: Sequence[Outcome], what: str) -> str:
+    """The section of docs/reference/accuracy.md: ``what`` says which incidents these were."""
+    parts = [
+        f"{what} `python -m bench.accuracy {' '.join(sys.argv[1:])}` measures it again.\n",
+        table(("", "kyumei", "most frequent error line"), figures(outcomes)),
+        table(("variant", "incidents", "entirely right", "accused wrongly", "baseline right"), by_variant(outcomes)),
+    ]
+    bad = wrong(outcomes)
+    if bad:
+        parts += ["Not answered rightly:\n", table(("incident", "what it is", "what is wrong"), bad)]
+    else:
+        parts.append("All were answered rightly.\n")
+    return "\n".join(parts)
+
+
+def codes(outcomes: Sequence[Outcome]) -> tuple[list[str], list[str]]:
+    """What was answered though docs/reference/failures.md does not say so of the rule, and what it says and no answer held."""
+    seen = {pair for one in outcomes for pair in one.answered}
+    claimed = {(name, code) for code, names in covered().items() for name in names}
+    return [f"{name}: {code}" for name, code in sorted(seen - claimed)], [f"{name}: {code}" for name, code in sorted(claimed - seen)]
+
+
+def _listed(what: str, lines: Sequence[str]) -> str:
+    return f"\n{what}:\n" + "".join(f"  {line}\n" for line in lines) if lines else ""
+
+
+def chosen(told: argparse.Namespace) -> tuple[list[Incident], str]:
+    """The incidents that were asked for, and in words which these are."""
+    seeds = range(told.first, told.first + told.seeds)
+    every = [Incident(cause, variant, seed) for cause in told.causes for variant in told.variants for seed in seeds]
+    words = f"{len(told.causes)} causes, {', '.join(told.variants)}, seeds {seeds[0]} to {seeds[-1]}"
+    if told.sample is None or told.sample >= len(every):
+        return every, f"{len(every)} incidents: {words}."
+    picked = sorted(Random(told.first).sample(range(len(every)), told.sample))
+    return [every[number] for number in picked], f"{told.sample} incidents, drawn at random from {len(every)}: {words}."
+
+
+def _parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.accuracy", description="Measure how often kyumei is right.")
     parser.add_argument("--seeds", type=int, default=1, help="how many incidents of each kind")
     parser.add_argument("--first", type=int, default=0, help="the first seed")
-    parser.add_argument("--causes", nargs="*", default=list(EVERY), help="ids of causes")
+    parser.add_argument("--causes", nargs="*", default=list(EVERY), choices=EVERY, metavar="ID", help="ids of causes")
     parser.add_argument("--variants", nargs="*", default=list(VARIANTS), choices=VARIANTS, help="which variants")
+    parser.add_argument("--sample", type=int, help="only so many of them, drawn at random")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many at once")
     parser.add_argument("--failing", action="store_true", help="also list every incident that was answered wrongly")
+    parser.add_argument("--markdown", action="store_true", help="print the section of docs/reference/accuracy.md instead")
+    parser.add_argument("--codes", action="store_true", help="also list the codes that rules claim and never answered")
     told = parser.parse_args()
-    outcomes = []
-    for cause in told.causes:
-        for variant in told.variants:
-            for seed in range(told.first, told.first + told.seeds):
-                with tempfile.TemporaryDirectory() as folder:
-                    outcomes.append(outcome(cause, variant, seed, Path(folder)))
-    print(report(outcomes, failing=told.failing))  # noqa: T201 - the result of the command
-    return 1 if any(one.accused for one in outcomes) else 0
+    if min(told.seeds, told.jobs, 1 if told.sample is None else told.sample) < 1:
+        parser.error("--seeds, --jobs and --sample are at least 1")
+    return told
+
+
+def main() -> int:
+    """Measure and print; the exit code is 1 where anything was accused wrongly, or with a code that the rule does not claim."""
+    told = _parsed()
+    incidents, words = chosen(told)
+    done: list[Outcome] = []
+    with tempfile.TemporaryDirectory() as scratch:
+        for one in run(incidents, told.jobs, Path(scratch)):
+            done.append(one)
+            if len(done) % EVERY_SO_MANY == 0:
+                sys.stderr.write(f"{len(done)} of {len(incidents)}, {sum(not one.right for one in done)} not right\n")
+    order = {one: number for number, one in enumerate(incidents)}
+    done.sort(key=lambda one: order[one.incident])
+    sys.stdout.write((markdown(done, words) if told.markdown else report(done, failing=told.failing)) + "\n")
+    stray, idle = codes(done)
+    if told.codes:
+        sys.stdout.write(_listed("named by a rule in docs/reference/failures.md, and in no answer of this run", idle))
+    sys.stdout.write(_listed("in an answer, and not in docs/reference/failures.md", stray))
+    return 1 if stray or any(one.accused for one in done) else 0
 
 
 if __name__ == "__main__":

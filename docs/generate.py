@@ -9,15 +9,13 @@ import inspect
 import sys
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 
+from docs.failures import failures, table
 from kyumei import discover, errors
 from kyumei.model.table import LINEAGE
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 FOLDER = Path(__file__).resolve().parent / "reference"
 MADE = "<!-- Made by `make docs` from the code. Change the declaration there, not this page. -->\n\n"
@@ -67,21 +65,21 @@ def _options(command: Any) -> str:  # noqa: ANN401 - a command of the library un
         for item in command.params
         if item.param_type_name == "option" and not item.hidden
     ]
-    return _table(("option", "what it does"), rows) if rows else "No options.\n"
+    return table(("option", "what it does"), rows) if rows else "No options.\n"
 
 
 def error_tree() -> str:
     """Every error that is raised on purpose, with its exit code."""
     kinds = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, errors.KyumeiError)]
     rows = [(_code(kind.__name__), str(kind.exit_code), _line(kind.__doc__)) for kind in kinds]
-    return "# Errors\n\nEach has a message of one line with the offending value, and a hint.\n\n" + _table(
+    return "# Errors\n\nEach has a message of one line with the offending value, and a hint.\n\n" + table(
         ("error", "exit code", "when"), rows
     )
 
 
 def formats() -> str:
     """Every format with its columns."""
-    lineage = _table(("column", "kind", "meaning"), [(_code(column.name), column.kind.value, column.doc) for column in LINEAGE])
+    lineage = table(("column", "kind", "meaning"), [(_code(column.name), column.kind.value, column.doc) for column in LINEAGE])
     parts = ["# Formats\n", "Every row carries, besides the columns of its table:\n", lineage]
     for name, leaf in discover.formats().items():
         facts = [
@@ -94,7 +92,7 @@ def formats() -> str:
             (_code(column.name), column.kind.value, column.link or "", _code(column.origin), column.doc) for column in leaf.table.columns
         ]
         parts += [f"## {name}\n", leaf.table.doc + "\n", " ".join(filter(None, facts)) + "\n"]
-        parts += [_table(("column", "kind", "link", "name in the log", "meaning"), rows), ""]
+        parts += [table(("column", "kind", "link", "name in the log", "meaning"), rows), ""]
     return "\n".join(parts)
 
 
@@ -104,7 +102,7 @@ def rules() -> str:
     for name, leaf in discover.rules().items():
         about = inspect.cleandoc(import_module(f"kyumei.rules.{name}").__doc__ or "")
         rows = [(word, ", ".join(map(_code, getattr(leaf, word)))) for word in ("codes", "needs", "helps", "rivals")]
-        parts += [f"## {name}\n", about + "\n", _table(("", ""), [row for row in rows if row[1]]), ""]
+        parts += [f"## {name}\n", about + "\n", table(("", ""), [row for row in rows if row[1]]), ""]
     return "\n".join(parts)
 
 
@@ -116,12 +114,7 @@ def _line(text: str | None) -> str:
     return " ".join((text or "").split())
 
 
-def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    lines = ["| " + " | ".join(_line(cell).replace("|", "\\|") for cell in row) + " |" for row in (head, *rows)]
-    return "\n".join([lines[0], "|" + " --- |" * len(head), *lines[1:]]) + "\n"
-
-
-PAGES = {"commands.md": commands, "errors.md": error_tree, "formats.md": formats, "rules.md": rules}
+PAGES = {"commands.md": commands, "errors.md": error_tree, "failures.md": failures, "formats.md": formats, "rules.md": rules}
 
 
 def main() -> int:

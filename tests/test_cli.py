@@ -57,7 +57,7 @@ class FakeApi:
             investigate=self.investigate,
             tables=lambda _path, *, cache: TABLES,  # noqa: ARG005 - the signature of the verb
             unread=lambda _path, *, cache: UNREAD,  # noqa: ARG005 - the signature of the verb
-            demo_case=lambda: Path("examples/waf-403"),
+            demo_case=lambda name="waf-403": Path("examples") / name,
         )
 
 
@@ -107,6 +107,18 @@ def test_the_demo_ends_with_zero(api: Callable[[Investigation], FakeApi], capsys
     assert out == to_text(RICH)
     assert err.startswith("kyumei investigate ")
     assert "2025-02-06" in fake.asked["symptom"]
+    assert main(["demo", "worker-timeout-502"]) == 0
+    assert "worker-timeout-502" in capsys.readouterr().err
+    assert "502 Bad Gateway on 2025-03-12" in fake.asked["symptom"]
+
+
+def test_a_demo_that_there_is_not_names_those_that_there_are(
+    api: Callable[[Investigation], FakeApi], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One line and a hint, as for any wrong input."""
+    api(RICH)
+    assert main(["demo", "teapot-418"]) == 2
+    assert "waf-403, worker-timeout-502" in capsys.readouterr().err
 
 
 def test_every_option_reaches_the_investigation(api: Callable[[Investigation], FakeApi], tmp_path: Path) -> None:

@@ -263,6 +263,16 @@ def test_what_the_default_action_always_answered_did_not_fall_through(case: str)
     assert [code for code, _ in findings(view)] == ["EDGE-003"]
 
 
+def test_a_rule_that_was_restored_had_been_gone_all_the_same() -> None:
+    """Requests that it forwards again afterwards say nothing of the time in between."""
+    view = MemoryView()
+    for number in range(5):
+        row(view, status="200", target_status="200", after=-60.0 - number)
+    row(view, status="200", target_status="200", after=400.0)
+    default_action(view)
+    assert findings(view) == [("EDGE-158", "likely")]
+
+
 LEFT: dict[str, Any] = {"status": "460", "times": "0.001 -1 -1"}
 
 

@@ -48,6 +48,7 @@ IDLE = "idle_timeout.timeout_seconds"
         ({"times": "-1 -1 -1", "status": "504", "wall": 10.0}, 10, Kind.UNCONNECTED),
         ({"times": "0.001 10.000 -1", "status": "504", "wall": 10.0}, 10, Kind.SLOW),
         ({"times": "0.001 0.020 0.000"}, 60, Kind.BROKEN),
+        ({"times": "0.001 0.120 -1", "target_status": "200"}, 60, Kind.BROKEN),
     ],
 )
 def test_a_row_shows_one_pattern(more: dict[str, Any], idle: float, kind: Kind) -> None:
@@ -310,6 +311,57 @@ def test_a_request_that_the_target_finished_was_not_cut_off_by_its_death() -> No
     assert [code for code, _ in findings(view)] == ["EDGE-038"]
 
 
+def test_an_access_line_without_a_length_shows_that_the_target_answered() -> None:
+    """EXCLUDE of EDGE-036 and EDGE-037: gunicorn's access log has at least half of the requests with 200."""
+    for more, else_found in ((AT_ONCE, "EDGE-037"), ({"times": "0.001 0.320 -1", "wall": 0.33}, "EDGE-037")):
+        view = MemoryView()
+        failing = [row(view, path="/report", after=20 * number, **more) for number in range(3)]
+        view.failed(*failing)
+        lines = [{"time": one["time"], "method": "GET", "path": "/report", "status": 200, "server": "gunicorn"} for one in failing]
+        view.add("app_log", lines[0])
+        assert findings(view) == [(else_found, "possible")]
+        view.add("app_log", lines[1])
+        assert findings(view) == [("EDGE-038", "likely")]
+        served(view, 30)
+        assert findings(view) == [("EDGE-038", "proven")]
+
+
+def test_many_paths_that_the_target_answered_are_only_possibly_its_answers_fault() -> None:
+    """EXCLUDE of EDGE-038: many paths."""
+    view = MemoryView()
+    failing = [row(view, path=f"/report/{number}", after=20 * number, times="0.001 0.320 -1", wall=0.33) for number in range(3)]
+    for one in failing:
+        view.add("app_log", {"time": one["time"], "method": "GET", "path": one["path"], "status": 200, "server": "gunicorn"})
+    view.failed(*failing)
+    assert findings(view) == [("EDGE-038", "possible")]
+
+
+def test_a_client_that_tries_again_is_not_the_lost_answer() -> None:
+    """The second try was relayed: its access line is its own."""
+    view = MemoryView()
+    failing = row(view, **AT_WORK)
+    row(view, status="200", target_status="200", after=1.0)
+    view.add("app_log", {"time": NAIVE + timedelta(seconds=1), "method": "GET", "path": "/orders", "status": 200, "server": "gunicorn"})
+    view.failed(failing)
+    assert findings(view) == [("EDGE-037", "possible")]
+
+
+def test_the_targets_own_status_was_another_one() -> None:
+    """EDGE-011: the target answered 200 and the client got 502, so that the balancer could not pass the answer on."""
+    passed: dict[str, Any] = {"times": "0.001 0.120 -1", "target_status": "200"}
+    view = MemoryView()
+    view.failed(*(row(view, path="/report", after=2 * number, **passed) for number in range(4)))
+    assert findings(view) == [("EDGE-038", "possible")]
+    served(view, 30)
+    for number in range(4):
+        time = NAIVE + timedelta(seconds=2 * number)
+        view.add("app_log", {"time": time, "method": "GET", "path": "/report", "status": 200, "server": "gunicorn"})
+    (finding,) = ask(view)["load_balancer_target_failed"].findings
+    assert (finding.code, str(finding.certainty), finding.subject["pattern"]) == ("EDGE-038", "proven", "EDGE-011")
+    assert "EDGE-001" in ruled_out(view)
+    assert "though the target's was 200" in finding.chain[0].says
+
+
 @pytest.mark.parametrize(("taken", "found"), [(75.0, [("EDGE-041", "proven")]), (0.2, [])])
 def test_how_long_the_target_was_at_work_decides_about_a_slow_one(taken: float, found: list[tuple[str, str]]) -> None:
     """EXCLUDE of EDGE-041: the target's own log shows a fast answer."""
@@ -327,6 +379,12 @@ def test_how_long_the_target_was_at_work_decides_about_a_slow_one(taken: float, 
     ("states", "file", "found"),
     [
         ([health("10.0.3.7", "unused", "Target.NotInUse")], "", [("EDGE-039", "proven"), ("EDGE-081", "likely")]),
+        # What drains was in use until just before, and nobody knows when the state was asked.
+        (
+            [health("10.0.3.7", "draining", "Target.DeregistrationInProgress")],
+            "",
+            [("EDGE-039", "likely"), ("EDGE-082", "possible")],
+        ),
         ([health("10.0.3.7", "healthy")], "", []),
         # The health of another group says nothing.
         ([health("10.0.9.9", "healthy")], "aws/elbv2/describe-target-health.static.json", [("EDGE-039", "likely")]),

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from kyumei.edge.process_events import Event, Kind, own_kills, read
 from kyumei.edge.victims import asked, explains, fit
-from kyumei.model.finding import Certainty
+from kyumei.model.finding import Certainty, Citation
 from tests.rules.server_memory import AT, NOON, ServerView, after, ask, failing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 RULE = "application_server_failed"
 BALANCER = AT | {"status": 502, "actions": ["forward"], "target_ip": "10.0.1.23", "request_seconds": 0.001, "target_seconds": 30.0}
@@ -124,6 +127,74 @@ def test_boots_that_fail_with_their_traceback() -> None:
     (finding,) = ask(_balancer(view, 5, 15, 33, lasted=0.01), RULE).findings
     assert (finding.code, finding.certainty, finding.layer, finding.explains) == ("EDGE-152", Certainty.LIKELY, "app", 3)
     assert any("KeyError: 'SHOP_SECRET'" in one.says for one in finding.chain)
+
+
+class Hosts(ServerView):
+    """A view whose files lie in a folder for each host, which hundreds of the artifact's number tell."""
+
+    def cite(self, rows: Iterable[Mapping[str, Any]], limit: int = 3) -> tuple[Citation, ...]:
+        """A citation for each of the first rows."""
+        return tuple(Citation(f"web-{row['_artifact'] // 100}/some.log", row["_line"], "") for row in list(rows)[:limit])
+
+
+@pytest.mark.parametrize(("hosts", "explained"), [((100, 200), 4), ((200, 100), 0)])
+def test_each_host_of_several_has_its_own_ends(hosts: tuple[int, int], explained: int) -> None:
+    """Two hosts in turn: what one of them lost fell to its own kills, and not to the other's in those seconds."""
+    view = Hosts()
+    for number in range(4):
+        _gunicorn(
+            view, 20 * number, f"Worker (pid:{941 + number}) was sent SIGKILL! Perhaps out of memory?", _artifact=(100, 200)[number % 2]
+        )
+    rows = [AT | {"time": after(20 * number + 0.3), "status": 502, "_artifact": hosts[number % 2]} for number in range(4)]
+    found = ask(failing(view, "nginx", "nginx_access", *rows), RULE)
+    assert [one.explains for one in found.findings] == [explained] * bool(explained)
+
+
+def _halt(view: ServerView, seconds: float) -> None:
+    for message in ("Worker (pid:950) exited with code 3", "Shutting down: Master", "Reason: Worker failed to boot."):
+        _gunicorn(view, seconds, message)
+
+
+def test_a_master_that_halted_serves_nobody_until_it_is_started() -> None:
+    """EDGE-152: ten minutes and more after the failed boot, unless a start that held came in between."""
+    view = ServerView()
+    _halt(view, -900)
+    assert _codes(_balancer(view, 0, 20, lasted=0.01)) == [("EDGE-152", Certainty.LIKELY)]
+    _gunicorn(view, -600, "Listening at: http://0.0.0.0:8000")
+    assert _codes(_balancer(view, 0, 20, lasted=0.01)) == []
+
+
+@pytest.mark.parametrize("how", ["balancer", "server"])
+def test_a_server_that_answered_meanwhile_was_not_halted(how: str) -> None:
+    """Its start is in no log that is here; what it answered shows it: by the balancer's rows, or by its own access lines."""
+    view = ServerView()
+    _halt(view, -900)
+    for number in range(3):
+        time = after(-100 + 10 * number)
+        if how == "balancer":
+            view.add("alb_access", BALANCER | {"time": time, "started": time, "status": 200, "target_status": 200})
+        else:
+            view.add("app_log", AT | {"time": time, "server": "gunicorn", "status": 200})
+    assert _codes(_balancer(view, 0, 20, lasted=0.01)) == [("EDGE-152", Certainty.POSSIBLE)]
+
+
+@pytest.mark.parametrize(
+    ("program", "message"),
+    [
+        ("kernel", "nginx[941]: segfault at 0 ip 000055d0c1a2b3c4 sp 00007ffd9e8f7a60 error 4 in nginx[55d0c1900000+1a0000]"),
+        ("kernel", "Out of memory: Killed process 941 (nginx) total-vm:1kB"),
+    ],
+)
+def test_the_end_of_an_nginx_worker_is_nginxs(program: str, message: str) -> None:
+    """EDGE-144: as the kernel tells it, too; no server behind nginx is accused of it, and none ten minutes off."""
+    view = ServerView()
+    view.add("syslog", {"time": after(0), "host": "ip-10-0-1-23", "program": program, "message": message})
+    _balancer(view, 0.4)
+    assert _codes(view) == []
+    (finding,) = ask(view, "upstream_failed").findings
+    assert (finding.code, finding.layer, finding.certainty) == ("EDGE-144", "nginx", Certainty.LIKELY)
+    assert "The log of its host says" in finding.chain[1].says
+    assert ask(_balancer(view, 600), "upstream_failed").findings == ()
 
 
 def _restart(view: ServerView, unit: str = "shop-web.service - Shop web app") -> ServerView:

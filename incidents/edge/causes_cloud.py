@@ -200,12 +200,11 @@ CLASSIC_EMPTY = Fault("clb", 503, ("EDGE-083",), scope="all", settings={"health"
 CLASSIC_SLOW = Fault(
     "clb",
     504,
-    ("EDGE-083",),
+    ("EDGE-041", "EDGE-083"),
     seconds=(60.0, 60.003),
     fields={"clb": {"target": "yes"}},
     inside={"nginx": (499, 60.001), "gunicorn": (200, 77.0)},
     said=(Said("application", "slow query 76100ms: SELECT ... FROM {app}_orders", after=76.2, level="warning"),),
-    true=("EDGE-041",),
 )
 CLASSIC_CLIENT = Fault("clb", 408, ("EDGE-083",), seconds=(60.0, 60.2), ask=Ask(methods=("POST",), agent="program"), scope="client")
 HANDSHAKES = tuple(

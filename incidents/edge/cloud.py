@@ -162,12 +162,13 @@ def _gateway_row(place: Place, one: Call) -> dict[str, str]:
 def _execution(place: Place, one: Call) -> list[tuple[datetime, str]]:
     """The steps of a request, each with its id in front."""
     seen = one.seen["apigateway"]
+    headers = f"Host={place.domain}, User-Agent={one.agent}, X-Forwarded-For={one.client}, X-Amzn-Trace-Id=Root={one.trace}"
     texts = [
         f"Extended Request Id: {one.edge_id[:15]}=",
         f"Starting execution for request: {one.api_id}",
         f"HTTP Method: {one.method}, Resource Path: {one.path}",
         "Method request path: {}",
-        f"Method request headers: {{Host={place.domain}, User-Agent={one.agent}, X-Amzn-Trace-Id=Root={one.trace}}}",
+        f"Method request headers: {{{headers}}}",
     ]
     if "lambda" in one.seen:
         arn = f"arn:aws:lambda:{place.region}:{ACCOUNT}:function:{place.function}"
@@ -177,7 +178,8 @@ def _execution(place: Place, one: Call) -> list[tuple[datetime, str]]:
     if seen.inner is not None:
         late.append(f"Received response. Status: 200, Integration latency: {round(one.seen['lambda'].seconds * 1000)} ms")
     late += [said.text for said in one.said if said.log == "execution"]
-    late += ["Successfully completed execution"] if (seen.status or 500) < 400 else []  # noqa: PLR2004 - no error
+    # What the function itself answered is handed on, an error too.
+    late += ["Successfully completed execution"] if seen.inner is not None and seen.inner == seen.status else []
     late.append(f"Method completed with status: {seen.status}")
     ended = one.ended(place.stack, "apigateway")
     return [(one.at, f"({one.api_id}) {text}") for text in texts] + [(ended, f"({one.api_id}) {text}") for text in late]
@@ -260,7 +262,10 @@ def _waf_rules(one: Call) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
 
 def _waf_row(place: Place, one: Call, at: datetime) -> dict[str, Any]:
     told = one.waf
-    headers = [("Host", place.domain), ("User-Agent", one.agent), ("Accept", told.get("accept", "text/html,*/*"))]
+    # At a balancer behind CloudFront, WAF sees CloudFront as its client.
+    behind = place.stack[0] == "cloudfront"
+    client, agent = (f"203.0.113.{one.port % 16}", "Amazon CloudFront") if behind else (one.client, one.agent)
+    headers = [("Host", place.domain), ("User-Agent", agent), ("Accept", told.get("accept", "text/html,*/*"))]
     rules, rates = _waf_rules(one)
     row: dict[str, Any] = {
         "timestamp": int(at.timestamp() * 1000),
@@ -278,7 +283,7 @@ def _waf_row(place: Place, one: Call, at: datetime) -> dict[str, Any]:
         "requestHeadersInserted": None,
         "responseCodeSent": int(told["response"]) if "response" in told else None,
         "httpRequest": {
-            "clientIp": one.client,
+            "clientIp": client,
             "country": told.get("country", "JP"),
             "headers": [{"name": name, "value": value} for name, value in headers],
             "uri": one.path,

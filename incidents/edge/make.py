@@ -34,12 +34,12 @@ def generate(cause: str, variant: Variant, seed: int, folder: Path) -> Truth:
     return written(CAUSES.get(cause) or COMBINED[cause], variant, seed, folder)
 
 
-def written(row: Cause, variant: Variant, seed: int, folder: Path) -> Truth:
-    """As ``generate``, for a row that need not be in the table."""
+def written(row: Cause, variant: Variant, seed: int, folder: Path, settled: Callable[[Place], Place] = lambda place: place) -> Truth:
+    """As ``generate``, for a row that need not be in the table; ``settled`` may fix what the seed drew of the site."""
     chance = draw(Plan(variant=f"edge/{row.id}/{variant}", seed=seed), "fault")
     fault = chance.choice(row.innocent if variant == "innocent" else row.guilty)
     stacks = row.innocent_stacks if variant == "innocent" and row.innocent_stacks else row.stacks
-    place = place_of(row.id, variant, seed, stacks, fault)
+    place = settled(place_of(row.id, variant, seed, stacks, fault))
     calls = traffic(place, fault)
     drop = frozenset((*fault.drop, *(row.without if variant == "undecidable" else ())))
     files = _files(place, fault, calls, drop)

@@ -10,7 +10,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from incidents.edge.traffic import window
+from incidents.edge.traffic import OTHER_RULE, window
 from incidents.edge.written import File
 from incidents.plan import draw, hexadecimal, uuid
 from incidents.site import ACCOUNT
@@ -164,6 +164,19 @@ def _rules(place: Place, fault: Fault) -> list[dict[str, Any]]:
         priority = told.get("priority", "10")
         rules.append(
             {"RuleArn": f"{arn}/4e5f60718293a4b5", "Priority": priority, "Conditions": [condition], "Actions": actions, "IsDefault": False}
+        )
+    if "default" in told:
+        # What goes on to be forwarded is so by this rule; the other one is gone.
+        patterns = [f"{place.prefix}{path}*" for path in ("/home", "/list", "/items", "/search", "/help")]
+        condition = {"Field": "path-pattern", "Values": patterns, "PathPatternConfig": {"Values": patterns}}
+        rules.append(
+            {
+                "RuleArn": f"{arn}/5f60718293a4b5c6",
+                "Priority": OTHER_RULE,
+                "Conditions": [condition],
+                "Actions": [_forward(place)],
+                "IsDefault": False,
+            }
         )
     default = {
         "RuleArn": f"{arn}/00aa11bb22cc33dd",

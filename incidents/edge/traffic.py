@@ -30,6 +30,8 @@ PROBED = (
 )
 STATIC = {"/static/site.css": 48213, "/static/site.js": 122011, "/static/logo.svg": 3120, "/favicon.ico": 1150}
 DYNAMIC = ("/", "/home", "/list", "/items/#", "/search", "/profile", "/settings", "/notices", "/items/#/edit", "/messages")
+OWN_RULE, OTHER_RULE = "10", "20"
+"""Priorities of the listener's rules where the default action does not forward."""
 NEAR = timedelta(minutes=25)
 """Nothing of the reported status happens on other paths as near to the moment as this, but for what the trouble itself does."""
 
@@ -60,8 +62,18 @@ def traffic(place: Place, fault: Fault) -> list[Call]:
     calls = [*(_hit(place, fault, one) for one in ordinary), *_quick(place, told, fault), *_failing(place, told, fault)]
     for index, other in enumerate(fault.others):
         calls += _second(place, other, index)
+    calls = [_by_rule(one, told.path) for one in calls] if "default" in fault.settings else calls
     calls = sorted((one for one in calls if place.start <= one.at < place.end), key=lambda one: (one.at, one.trace))
     return _begun([replace(one, number=number) for number, one in enumerate(calls)], fault)
+
+
+def _by_rule(one: Call, path: str) -> Call:
+    """The same, forwarded by a rule of the listener whose default action does something else: the path's own, or that of all others."""
+    seen = one.seen.get("alb")
+    if seen is None or "matched_rule_priority" in seen.fields:
+        return one
+    priority = OWN_RULE if one.path == path else OTHER_RULE
+    return replace(one, seen={**one.seen, "alb": replace(seen, fields={**seen.fields, "matched_rule_priority": priority})})
 
 
 def _begun(calls: list[Call], fault: Fault) -> list[Call]:
@@ -256,9 +268,10 @@ def _failing(place: Place, told: Told, fault: Fault) -> list[Call]:
 
 
 def _hit(place: Place, fault: Fault, one: Call) -> Call:
-    """An ordinary request, which meets the trouble where that is not one of a single path."""
+    """An ordinary request, which meets the trouble where that is not one of a single path; a trouble of all spares no scanner either."""
     begin, over = window(place, fault)
-    if fault.scope in {"path", "client"} or one.role or not begin <= one.at < over:
+    met_by = {"", "decoy", "scanner"} if fault.scope == "all" else {""}
+    if fault.scope in {"path", "client"} or one.role not in met_by or not begin <= one.at < over:
         return one
     order, by = [str(hop) for hop in place.stack], maker(place.stack, fault)
     if order.index(by) > order.index(one.by) or (by == one.by and by in {"nginx", "apache"} and "everything" not in fault.settings):

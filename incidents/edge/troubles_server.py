@@ -77,7 +77,8 @@ BACKLOG = upstream(
 NO_ROUTE = upstream(
     504,
     "EDGE-118",
-    "upstream timed out (110: Connection timed out) while connecting to upstream",
+    "",
+    said=(Said("nginx_error", "upstream timed out (110: Connection timed out) while connecting to upstream", ending=True),),
     seconds=(60.0, 60.06),
     settings={"idle_timeout": "120"},
 )
@@ -180,7 +181,10 @@ UNRESOLVED = nginx(
     502, "EDGE-142", said="{app}-backend.internal.example.com could not be resolved (3: Host not found)", seconds=(0.002, 0.02)
 )
 UNRESOLVED_SLOW = nginx(
-    502, "EDGE-142", said="{app}-backend.internal.example.com could not be resolved (110: Operation timed out)", seconds=(30.0, 30.03)
+    502,
+    "EDGE-142",
+    more=(Said("nginx_error", "{app}-backend.internal.example.com could not be resolved (110: Operation timed out)", ending=True),),
+    seconds=(30.0, 30.03),
 )
 PLAIN = nginx(
     400,
@@ -250,7 +254,7 @@ AP_FULL = replace(
     seconds=(60.0, 60.004),
     true=("EDGE-009", "EDGE-015", "EDGE-041"),
     fields={"alb": {"target": "yes", "times": "0.001 {seconds} -1"}},
-    inside={},
+    inside={"apache": (None, -1.0)},
     scope="some",
     said=tuple(replace(said, once=True, after=-2.0) for said in AP_FULL.said),
 )

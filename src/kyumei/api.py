@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from kyumei import discover
-from kyumei.correlate import clocks
+from kyumei.correlate import clocks, sightings
 from kyumei.correlate.survey import survey
 from kyumei.diagnose.investigate import investigate as _investigate
 from kyumei.diagnose.standouts import pulses, standouts
@@ -19,6 +20,7 @@ from kyumei.diagnose.unprompted import as_symptom, nothing, says_nothing, told
 from kyumei.errors import PathError
 from kyumei.model.symptom import Symptom
 from kyumei.model.window import iso
+from kyumei.store.answers import remembered
 from kyumei.store.case import Case, is_large, open_case, open_for_survey
 from kyumei.store.settings import read_settings
 
@@ -58,6 +60,12 @@ def investigate(  # noqa: PLR0913 - each is a choice of the caller
     if not isinstance(symptom, Symptom):
         told = symptom if symptom is not None else read_settings(root).symptom
         symptom = understand(told or "", now=now, default_zone=zone, options=options)
+    asked = symptom
+    return remembered(root, asked, top, cache, lambda: _answer(root, asked, top, cache))
+
+
+def _answer(root: Path, symptom: Symptom, top: int, cache: Path | None) -> Investigation:
+    """The answer to a symptom."""
     if says_nothing(symptom) and is_large(root):
         return _surveyed(root, symptom, top, cache)
     return _opened(root, symptom, top, cache)
@@ -78,11 +86,11 @@ def _surveyed(root: Path, symptom: Symptom, top: int, cache: Path | None) -> Inv
     case, parts = open_for_survey(root)
     try:
         left = survey(case.con, parts)
-        found, series = standouts(case), pulses(case)
+        found = standouts(case)
         if not found:
             answer = nothing(case, symptom)
         else:
-            answer = told([_opened(root, as_symptom(symptom, one), 1, cache) for one in found[:top]], found, series)
+            answer = told([_opened(root, as_symptom(symptom, one), 1, cache) for one in found[:top]], found, pulses(case, found))
     finally:
         case.close()
     named = ", ".join(left[:SHOWN]) + (f" and {len(left) - SHOWN} more" if len(left) > SHOWN else "")
@@ -114,14 +122,14 @@ def unread(path: str | Path, *, cache: Path | None = None) -> list[dict[str, Any
         case.close()
 
 
-def demo_case() -> Path:
-    """The folder of the example that is shipped with kyumei. Raises PathError when the installation lacks it."""
-    packaged = Path(str(resources.files("kyumei"))) / "examples" / DEMO
-    here = Path(__file__).resolve().parents[2] / "examples" / DEMO / "case"
+def demo_case(name: str = DEMO) -> Path:
+    """The folder of an example that is shipped with kyumei. Raises PathError when the installation lacks it."""
+    packaged = Path(str(resources.files("kyumei"))) / "examples" / name
+    here = Path(__file__).resolve().parents[2] / "examples" / name / "case"
     for folder in (packaged, here):
         if folder.is_dir():
             return folder
-    message = "the example is not installed"
+    message = f"the example {name} is not installed"
     raise PathError(message, "install kyumei from its wheel, or run from a checkout")
 
 
@@ -140,7 +148,8 @@ def _open(root: Path, window: Window | None, moment: datetime | None, zone: str 
         clocks.settle(con, settings, reference)
 
     year = reference.astimezone(UTC).year if reference else None
-    return open_case(root, window.widened(MARGIN) if window else None, settle, offsets, key=f"{year}|{zone}", cache=cache)
+    wanted = window.widened(MARGIN) if window else None
+    return open_case(root, wanted, settle, offsets, key=f"{year}|{zone}", prepare=partial(sightings.create, keep=True), cache=cache)
 
 
 def _refuse_empty(case: Case, root: Path) -> None:

@@ -37,6 +37,7 @@ INNER_SECONDS = 120
 WIDEST = 14 * 3600
 ENOUGH = 3
 """Requests that must agree before a match means anything."""
+UNTOLD = "nothing in the case tells its zone"
 COMMON = 50
 """Keys that occur more often than this in one log match by chance and are left out."""
 
@@ -74,7 +75,7 @@ def settle(con: duckdb.DuckDBPyConnection, settings: Settings, moment: datetime 
     for find in (partial(_told, settings), _inner, _matched, _same_host):
         found = find(con, waiting) if waiting else {}
         waiting = [log for log in waiting if log not in found]
-    nothing = Clock("UTC", "assumed", why="nothing in the case tells its zone")
+    nothing = Clock("UTC", "assumed", why=UNTOLD)
     _note(con, dict.fromkeys(waiting, nothing))
     settle_skews(con)
 
@@ -241,30 +242,44 @@ def _votes(con: duckdb.DuckDBPyConnection, logs: Sequence[_Log], found: Zones) -
 def _same_host(con: duckdb.DuckDBPyConnection, logs: Sequence[_Log]) -> Zones:
     """The zone that the other logs of the same folder, or all other logs, write or were found to keep (EDGE-121)."""
     written = con.execute(
-        "SELECT name, unnest(offsets), format FROM artifacts WHERE format IN ('nginx_access', 'app_log', 'json_lines')"
+        "SELECT name, unnest(offsets), format FROM artifacts WHERE format IN ('nginx_access', 'apache_access', 'app_log', 'json_lines')"
     ).fetchall()
     settled = con.execute(
         "SELECT a.name, c.seconds, c.table_name FROM _clocks c JOIN artifacts a USING (artifact) WHERE c.seconds IS NOT NULL "
         "AND c.source <> 'assumed'"
     ).fetchall()
-    kept: dict[str, dict[str, set[int]]] = {}
+    kept: dict[str, list[dict[str, set[int]]]] = {}
     for table in dict.fromkeys(log.table for log in logs):
         rows = written + [row for row in settled if (row[2] == "syslog") == (table == "syslog")]
-        # nginx writes both of its logs by one clock; an application beside it may keep another.
-        rows = [row for row in rows if table != "nginx_error" or row[2] == "nginx_access"] or rows
-        kept[table] = _by_folder((name, offset) for name, offset, _ in rows)
+        levels = [[row for row in rows if row[2] in nearest] for nearest in NEAREST.get(table, ())]
+        kept[table] = [_by_folder((name, offset) for name, offset, _ in level) for level in (*levels, rows)]
     found: Zones = {}
     for log in logs:
         folder = log.name.rpartition("/")[0]
         for part in (folder, folder.partition("/")[0], ""):
-            near = kept[log.table].get(part, set())
-            if len(near) == 1:
+            zones = next((near for level in kept[log.table] if len(near := level.get(part, set())) == 1), None)
+            if zones is not None:
+                zone, others = next(iter(zones)), kept[log.table][-1].get(part, set()) - zones
                 where = f"the other logs in {part}/" if part else "the other server logs of the case"
-                found[log] = Clock(zone_name(next(iter(near))), "assumed", why=f"{where} keep it")
+                why = f"{where} keep it" if not others else f"of {where} those of the system do; {_named(others)} is kept there, too"
+                found[log] = Clock(zone_name(zone), "assumed", why=why)
                 break
     _shift(con, found)
     _note(con, found)
     return found
+
+
+NEAREST = {
+    "nginx_error": (("nginx_access",),),
+    "apache_error": (("apache_access",),),
+    "syslog": (("syslog",), ("nginx_access", "apache_access")),
+}
+"""Logs that are written by the same clock, the surest first: a program's two logs, and for the host's own those of programs that
+the system starts. An application beside them may be told to keep another zone."""
+
+
+def _named(zones: Iterable[int]) -> str:
+    return " and ".join(zone_name(seconds) for seconds in sorted(zones))
 
 
 def _by_folder(offsets: Iterable[tuple[str, int]]) -> dict[str, set[int]]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 PATIENCE = timedelta(minutes=2)
 """A silence shorter than this is no hole, however busy the log."""
-USUAL = 30
+USUAL = 10
 """A silence of so many times the log's usual one (95th percentile) is a hole."""
 SPARSE = timedelta(hours=26)
 """In a log that writes little, a silence up to this long shows nothing either way; a daily log has a record within it."""

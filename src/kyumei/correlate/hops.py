@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kyumei.correlate.journey import is_private
+from kyumei.correlate.addresses import is_private
 from kyumei.correlate.sightings import ORDER, position
 from kyumei.model.finding import Hop
 
@@ -34,6 +34,8 @@ TITLES = {
     "server": "application server",
     "app": "application",
     "balancer": "load balancer or proxy",
+    "proxy": "web server in front of the application",
+    "invoker": "API Gateway or load balancer in front of the function",
 }
 TABLE_OF = {
     "cloudfront": "cloudfront_access",
@@ -46,6 +48,8 @@ TABLE_OF = {
     "server": "app_log",
     "app": "app_log",
     "balancer": "alb_access",
+    "proxy": "nginx_access",
+    "invoker": "api_gateway_access",
 }
 LOG_OF = {
     "cloudfront": "CloudFront standard log",
@@ -58,20 +62,34 @@ LOG_OF = {
     "server": "application server's access log",
     "app": "application's log",
     "balancer": "access log of the load balancer",
+    "proxy": "access and error log of the web server in front of the application (nginx, Apache)",
+    "invoker": "access log of the API Gateway or load balancer in front of the function",
 }
+INFERRED = {
+    "balancer": ("alb", "clb", "apigateway"),
+    "proxy": ("nginx", "apache"),
+    "invoker": ("apigateway", "alb", "clb", "cloudfront", "nginx", "apache", "server"),
+}
+"""What a hop that is only inferred may be, the likeliest first; where one of these is known, it is that one."""
 
 
 _OWN_SERVICE = {"cloudfront": "cloudfront", "elb": "clb", "apigateway": "apigateway", "apigatewayv2": "apigateway"}
+"""Services of which every answer shows that there is such a hop."""
+_LISTS = frozenset({"describe-load-balancers", "list-distributions", "get-rest-apis", "get-apis"})
 
 
 @dataclass(frozen=True)
 class Known:
-    """A hop that is known to exist: its name where one is known, how it is known, and whether a log of it is here."""
+    """A hop that is known to exist: its name where one is known, how it is known, and whether a log of it is here.
+
+    ``timeless`` is a log whose records have no time, so that it may well have a request and nobody can say which record it is.
+    """
 
     hop: str
     name: str
     how: str
     logged: bool
+    timeless: bool = False
 
 
 def chain(case: Case, logs: Sequence[LogCoverage]) -> list[Known]:
@@ -79,13 +97,20 @@ def chain(case: Case, logs: Sequence[LogCoverage]) -> list[Known]:
     known: dict[str, Known] = {}
     for log in logs:
         if log.hop in ORDER and log.hop not in known:
-            known[log.hop] = Known(log.hop, _logged_name(case, log.hop), f"its log is in the case ({log.log})", logged=True)
+            timeless = all(other.start is None for other in logs if other.hop == log.hop)
+            how = f"its log is in the case ({log.log})"
+            known[log.hop] = Known(log.hop, _logged_name(case, log.hop), how, logged=True, timeless=timeless)
     for hop, name, how in (*_from_snapshots(case), *_from_traces(case)):
-        if hop == "balancer" and ("alb" in known or "clb" in known or "apigateway" in known):
+        if any(other in known for other in INFERRED.get(hop, ())):
             continue
         if hop not in known:
             known[hop] = Known(hop, name, how, logged=False)
-    return sorted(known.values(), key=lambda one: position("alb" if one.hop == "balancer" else one.hop))
+    return sorted(known.values(), key=lambda one: place_in_chain(one.hop))
+
+
+def place_in_chain(hop: str) -> int:
+    """How far in a hop lies; one that is only inferred lies where the likeliest of what it may be does."""
+    return position(INFERRED[hop][0] if hop in INFERRED else hop)
 
 
 def _logged_name(case: Case, hop: str) -> str:
@@ -108,15 +133,15 @@ def _from_snapshots(case: Case) -> list[tuple[str, str, str]]:
         "SELECT service, operation, name, document FROM resource_snapshot WHERE (service = 'elbv2' AND operation = "
         "'describe-load-balancers') "
         "OR (service = 'wafv2' AND operation IN ('get-web-acl', 'list-web-acls', 'get-web-acl-for-resource')) "
-        "OR (service = 'cloudfront' AND operation = 'list-distributions') OR (service = 'elb' AND operation = 'describe-load-balancers') "
-        "OR (service IN ('apigateway', 'apigatewayv2') AND operation IN ('get-rest-apis', 'get-apis')) OR (service = 'ec2' AND operation = "
-        "'describe-network-interfaces')"
+        "OR list_contains(?::VARCHAR[], service) OR (service = 'ec2' AND operation = 'describe-network-interfaces')",
+        [list(_OWN_SERVICE)],
     )
     for row in rows:
         document: dict[str, Any] = _parsed(row["document"])
         where = f"aws/{row['service']}/{row['operation']}"
         if row["service"] in _OWN_SERVICE:
-            found.append((_OWN_SERVICE[row["service"]], str(row["name"] or ""), f"{where} lists it"))
+            name = str(row["name"] or "") if row["operation"] in _LISTS else ""
+            found.append((_OWN_SERVICE[row["service"]], name, f"{where} speaks of one"))
         elif row["operation"] == "describe-load-balancers" and document.get("Type", "application") == "application":
             found.append(("alb", str(row["name"] or ""), f"{where} lists it"))
         elif row["service"] == "wafv2":
@@ -146,7 +171,10 @@ def _from_traces(case: Case) -> list[tuple[str, str, str]]:
             (SELECT count(*) FROM alb_connection) + (SELECT count(*) FROM alb_health_check) AS connected,
             (SELECT count(*) FROM sightings WHERE hop IN ('alb', 'clb', 'nginx', 'apache') AND user_agent = 'Amazon CloudFront') AS fetched,
             (SELECT count(*) FROM sightings WHERE hop IN ('nginx', 'apache') AND starts_with(user_agent, 'ELB-HealthChecker')) AS checked,
-            (SELECT count(*) FROM nginx_error) AS errors, (SELECT count(*) FROM apache_error) AS apache_errors"""
+            (SELECT count(*) FROM waf WHERE source_name = 'ALB' AND headers::VARCHAR ILIKE '%"x-amz-cf-id"%') AS forwarded,
+            (SELECT count(*) FROM clb_access) AS classic, (SELECT count(*) FROM nginx_error) AS errors,
+            (SELECT count(*) FROM apache_error) AS apache_errors,
+            (SELECT count(*) FROM app_log WHERE coalesce(server, '') <> '' AND status IS NULL) AS served"""
     )[0]
     protects = "WAF's rows name it as what they protect"
     told = (
@@ -156,23 +184,28 @@ def _from_traces(case: Case) -> list[tuple[str, str, str]]:
         ("at_gateway", ("apigateway", "", protects)),
         ("executed", ("apigateway", "", "its execution log is in the case")),
         ("connected", ("alb", "", "its connection or health check log is in the case")),
+        ("forwarded", ("cloudfront", "", "the requests that WAF saw carry X-Amz-Cf-Id")),
         ("fetched", ("cloudfront", "", "requests with the agent Amazon CloudFront come from it")),
-        ("checked", ("alb", "", "the web server answers ELB-HealthChecker")),
+        ("checked", ("balancer" if signs["classic"] else "alb", "", "the web server answers ELB-HealthChecker")),
         ("errors", ("nginx", "", "its error log is in the case")),
         ("apache_errors", ("apache", "", "its error log is in the case")),
+        ("served", ("server", "", "its own messages are in the case")),
     )
     found = [hop for sign, hop in told if signs[sign]]
     return found + _from_clients(case)
 
 
 def _from_clients(case: Case) -> list[tuple[str, str, str]]:
-    """A balancer or proxy that shows in who nginx's clients are, or, where real_ip hides it, in headers that only it writes."""
-    clients = case.rows(
-        "SELECT client_ip, count(*) AS n FROM sightings WHERE hop IN ('nginx', 'apache') AND client_ip IS NOT NULL GROUP BY 1 "
-        "ORDER BY 2 DESC, 1 LIMIT 200"
-    )
-    private = sum(row["n"] for row in clients if is_private(row["client_ip"]))
-    if clients and private * 10 >= 9 * sum(row["n"] for row in clients):
+    """A balancer or proxy that shows in who the clients are, or, where real_ip hides it, in headers that only it writes."""
+    web = _private(case, "hop IN ('nginx', 'apache')")
+    if web is None:
+        own = _private(case, "hop IN ('server', 'app')")
+        if own is None:
+            return _of_silent_application(case)
+        if own.loopback:
+            return [("proxy", "", "nearly all clients that the application sees are its own host: a web server there hands requests on")]
+        return [("balancer", "", "nearly all clients that the application sees have private addresses")] if own.private else []
+    if web.private:
         return [("balancer", "", "nearly all clients that the web server sees have private addresses")]
     total, traced, forwarded = case.con.execute(
         "SELECT count(*), count(*) FILTER (WHERE starts_with(trace_id, '1-')), count(forwarded_for) FROM sightings "
@@ -183,6 +216,41 @@ def _from_clients(case: Case) -> list[tuple[str, str, str]]:
     if forwarded and forwarded * 10 >= 9 * total:
         return [("balancer", "", "nearly all requests that the web server sees carry X-Forwarded-For")]
     return []
+
+
+def _of_silent_application(case: Case) -> list[tuple[str, str, str]]:
+    """What must stand in front of an application that names no clients: a function is invoked, and a log of its own is no access log."""
+    signs = case.rows(
+        """SELECT (SELECT count(*) FROM app_log WHERE starts_with(message, 'REPORT RequestId: ')) + (SELECT count(*) FROM json_lines
+                WHERE _extra->>'$.type' = 'platform.report') AS invoked,
+            (SELECT count(*) FROM sightings WHERE hop = 'app') AS app, (SELECT count(*) FROM sightings WHERE hop <> 'app') AS others"""
+    )[0]
+    if signs["invoked"]:
+        return [("invoker", "", "the function's log is in the case: it runs only when something invokes it")]
+    if signs["app"] and not signs["others"]:
+        return [("balancer", "", "the application's own log names no clients, so something else takes their requests")]
+    return []
+
+
+@dataclass(frozen=True)
+class _Clients:
+    """Whether nine in ten requests come from private addresses, and whether from the host itself."""
+
+    private: bool
+    loopback: bool
+
+
+def _private(case: Case, which: str) -> _Clients | None:
+    """The clients of some sightings; null where none has an address."""
+    rows = case.rows(
+        f"SELECT client_ip, count(*) AS n FROM sightings WHERE {which} AND client_ip IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 200"
+    )
+    total = sum(row["n"] for row in rows)
+    if not total:
+        return None
+    private = sum(row["n"] for row in rows if is_private(row["client_ip"]))
+    loopback = sum(row["n"] for row in rows if row["client_ip"].startswith("127.") or row["client_ip"] == "::1")
+    return _Clients(private * 10 >= 9 * total, loopback * 10 >= 9 * total)
 
 
 def table(

@@ -6,18 +6,18 @@ that a record that belongs to one request is never taken for another's.
 
 from __future__ import annotations
 
-import ipaddress
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
 
+from kyumei.correlate.addresses import address, addresses, is_private
+from kyumei.correlate.claimed import of_client
 from kyumei.correlate.sightings import TIES, position
+from kyumei.correlate.stated import condition, is_client, is_path, matches, slower_than_usual
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from kyumei.model.symptom import Symptom
@@ -28,14 +28,13 @@ SLACK = timedelta(seconds=2)
 """Clocks of hosts in one region differ by less; logs that keep whole seconds lose up to one."""
 AROUND = timedelta(seconds=60)
 """How far outside the window records are looked at, so that a request on its edge finds its other records."""
-FAILED = 400
-"""The first status that says that a request failed."""
 MOST = 20_000
 """Records that are matched one by one; beyond that the nearest to the moment are, and the rest is counted."""
 BY_ID = "trace id"
+BY_REQUEST = "request id"
 BY_CLIENT = "time, method, path and client"
 BY_TIME = "time, method and path"
-GAVE_UP = frozenset({499, 502, 503, 504, 408, 460})
+GAVE_UP = frozenset({0, 499, 502, 503, 504, 408, 460})
 """Statuses of a hop that no longer waited, or could not use what came: behind it the same request may have ended otherwise."""
 
 Row = dict[str, Any]
@@ -46,6 +45,12 @@ RELAYS = frozenset({"cloudfront", "alb", "apigateway"})
 """Hops whose record tells when the answer was sent; what lies behind ended before."""
 TELLING = frozenset({"alb", "clb"})
 """Hops whose record tells the status that they got beside the one that they gave."""
+AT_THE_EDGE = frozenset(
+    {"Hit", "OriginShieldHit", "Redirect", "LimitExceeded", "CapacityExceeded", "OriginDnsError", "OriginConnectError", "ClientGeoBlocked"}
+)
+"""Results with which CloudFront hands nothing on to its origin."""
+CLOUDFRONT = "Amazon CloudFront"
+"""The user agent with which CloudFront asks its origin."""
 
 
 @dataclass
@@ -72,6 +77,17 @@ class Exchange:
         return min(row["started"] for row in seen), max(row["time"] for row in seen)
 
     @property
+    def trace_id(self) -> str | None:
+        """The trace id of the request, as the outermost record that has one tells it: CloudFront's has none."""
+        return next((row["trace_id"] for row in self.sightings.values() if row["trace_id"]), None)
+
+    @property
+    def ended_at_edge(self) -> bool:
+        """Whether CloudFront's record says that it handed nothing on; AWS WAF at CloudFront sees such a request all the same."""
+        edge = self.sightings.get("cloudfront")
+        return bool(edge and not AT_THE_EDGE.isdisjoint((edge["kind"] or "").split("|")))
+
+    @property
     def blocked(self) -> bool:
         """Whether WAF's own record says that it did not let the request go on."""
         return bool(self.sightings.get("waf", {}).get("own"))
@@ -79,31 +95,6 @@ class Exchange:
 
 Pair = tuple[int, float, int, int, Row, Exchange, str]
 """A record that may be of an exchange: how well it fits (less is better), seconds apart, both places, both, and the quality in words."""
-
-
-def matches(symptom: Symptom, row: Row) -> bool:
-    """Whether one record fits everything that the person stated and that the record can tell."""
-    if symptom.request_ids and not _has_id(symptom, row):
-        return False
-    if symptom.method and row["method"] and row["method"] != symptom.method:
-        return False
-    if symptom.path and (row["path"] is None or _alike(row["path"]) != _alike(symptom.path)):
-        return False
-    if symptom.host and row["host"] and row["host"].lower() != symptom.host.lower():
-        return False
-    if symptom.client and not _is_client(symptom.client, row):
-        return False
-    return failed(symptom, row)
-
-
-def failed(symptom: Symptom, row: Row) -> bool:
-    """Whether the record's status is the one stated; any failure where none was stated."""
-    status = row["status"]
-    if symptom.status is not None:
-        return bool(status == symptom.status)
-    if symptom.status_class is not None:
-        return status is not None and status // 100 == symptom.status_class
-    return bool(row["hop"] == "waf" and row["own"]) or (status is not None and status >= FAILED)
 
 
 def _contradicts(symptom: Symptom, one: Exchange) -> bool:
@@ -114,64 +105,12 @@ def _contradicts(symptom: Symptom, one: Exchange) -> bool:
     if not symptom.client or is_private(outer["client_ip"]) or not outer["client_ip"]:
         return False
     told = ({**row, "client_ip": row["client_ip"] or outer["client_ip"]} for row in one.sightings.values())
-    return not any(_is_client(symptom.client, row, sure=True) for row in told)
-
-
-def _has_id(symptom: Symptom, row: Row) -> bool:
-    own = {row["trace_id"], row["request_id"]} - {None}
-    return any(stated.removeprefix("Root=") in own for stated in symptom.request_ids)
-
-
-def _bare(path: str) -> str:
-    return path.split("?", 1)[0].rstrip("/") or "/"
-
-
-def is_path(stated: str, row: Mapping[str, Any]) -> bool:
-    """Whether a record has the stated path letter by letter; a slash at the end and the query string do not count."""
-    return row["path"] is not None and _bare(row["path"]) == _bare(stated)
-
-
-def _alike(path: str) -> str:
-    """A path as a person may write it from memory: letters large or small, escapes written out or not."""
-    return unquote(_bare(path)).casefold()
-
-
-def _is_client(stated: str, row: Row, *, sure: bool = False) -> bool:
-    """Whether the record may be of the stated client; one that holds only a proxy's address says neither, which is no if ``sure``."""
-    if address(stated) in {address(one) for one in (row["client_ip"] or "", *(row["forwarded_for"] or "").replace(",", " ").split())}:
-        return True
-    return not sure and row["forwarded_for"] in {None, "-", ""} and is_private(row["client_ip"])
-
-
-@lru_cache(maxsize=4096)
-def address(text: str) -> str:
-    """An address in its one short form, since each log writes IPv6 in its own; other text as it is."""
-    try:
-        return str(ipaddress.ip_address(text.strip("[]").split("%")[0]))
-    except ValueError:
-        return text
-
-
-@lru_cache(maxsize=4096)
-def is_private(text: str | None) -> bool:
-    """Whether an address is private, shared or loopback: a proxy in front, not the client (EDGE-155)."""
-    try:
-        found = ipaddress.ip_address((text or "").split("%")[0])
-    except ValueError:
-        return False
-    documentation = any(found in network for network in _DOCUMENTATION if network.version == found.version)
-    return (found.is_private and not documentation) or found in _SHARED
-
-
-_DOCUMENTATION = [
-    ipaddress.ip_network(text) for text in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32", "198.18.0.0/15")
-]
-_SHARED = ipaddress.ip_network("100.64.0.0/10")
+    return not any(is_client(symptom.client, row, sure=True) for row in told)
 
 
 def exchanges(case: Case, symptom: Symptom, window: Window) -> tuple[list[Exchange], int]:
     """The requests of the window that fit the symptom, with all their records, nearest first, and how many there are in all."""
-    conditions, parameters = _condition(symptom)
+    conditions, parameters = condition(symptom)
     start, end = (moment.replace(tzinfo=None) for moment in (window.start, window.end))
     middle = (symptom.moment or window.middle).replace(tzinfo=None)
     wanted = case.rows(
@@ -180,6 +119,8 @@ def exchanges(case: Case, symptom: Symptom, window: Window) -> tuple[list[Exchan
         [start, end, *parameters, middle],
     )
     wanted = [row for row in wanted if matches(symptom, row)]
+    if symptom.by_time:
+        wanted = slower_than_usual(case, wanted)
     if symptom.path:
         wanted = [row for row in wanted if is_path(symptom.path, row)] or wanted
     if not wanted:
@@ -200,28 +141,10 @@ def exchanges(case: Case, symptom: Symptom, window: Window) -> tuple[list[Exchan
         if any((row["table_name"], row["_artifact"], row["_line"], row["time"]) in chosen for row in one.sightings.values())
     ]
     found = [one for one in found if not _contradicts(symptom, one)]
-    # X-Forwarded-For is what the client says it is: a record of the stated address itself comes before one that only claims it.
     if symptom.client:
-        found = [one for one in found if address(one.outermost["client_ip"] or "") == address(symptom.client)] or found
+        found = of_client(case, symptom.client, found)
     found.sort(key=lambda one: abs((one.outermost["time"] - middle).total_seconds()))
     return found, len(found)
-
-
-def _condition(symptom: Symptom) -> tuple[str, list[object]]:
-    """SQL that narrows the records before each is looked at; never narrower than ``matches``."""
-    parts, parameters = ["true"], list[object]()
-    if symptom.status is not None:
-        parts.append("status = ?")
-        parameters.append(symptom.status)
-    elif symptom.status_class is not None:
-        parts.append("status // 100 = ?")
-        parameters.append(symptom.status_class)
-    else:
-        parts.append("(status >= 400 OR (hop = 'waf' AND own))")
-    if symptom.path and symptom.path.isascii() and "%" not in symptom.path:
-        parts.append("(lower(rtrim(path, '/')) = ? OR contains(path, '%'))")
-        parameters.append(_bare(symptom.path).rstrip("/").lower())
-    return " AND ".join(parts), parameters
 
 
 def join(rows: Iterable[Row]) -> list[Exchange]:
@@ -238,12 +161,16 @@ def join(rows: Iterable[Row]) -> list[Exchange]:
 def _attach(hop: str, rows: Sequence[Row], found: list[Exchange]) -> list[Row]:
     """Give each record of a hop to the exchange it belongs to; those that belong to none."""
     left: list[Row] = []
-    by_id, by_path = _by("trace_id", found), _by("path", found)
+    by_path = _by(lambda one: one.outermost["path"], found)
+    by_trace = _by(lambda one: one.trace_id, found)
+    # AWS WAF at CloudFront names requests as CloudFront does.
+    by_request = _by(lambda one: one.outermost["request_id"], found) if hop == "waf" else {}
     for row in rows:
-        same = _of_id(hop, row, by_id.get(row["trace_id"], [])) if row["trace_id"] else None
-        if same is not None:
-            same.sightings[hop] = row
-            same.joined_by.add(BY_ID)
+        same = _of_id(hop, row, by_trace.get(row["trace_id"], [])) if row["trace_id"] else None
+        named = _of_id(hop, row, by_request.get(row["request_id"], [])) if same is None and row["request_id"] else None
+        if (one := same or named) is not None:
+            one.sightings[hop] = row
+            one.joined_by.add(BY_ID if same else BY_REQUEST)
         else:
             left.append(row)
     near = {path: _Spans.of(same) for path, same in by_path.items()}
@@ -259,11 +186,11 @@ def _attach(hop: str, rows: Sequence[Row], found: list[Exchange]) -> list[Row]:
     return [row for index, row in enumerate(left) if index not in taken]
 
 
-def _by(column: str, found: Sequence[Exchange]) -> dict[str, list[Exchange]]:
-    """Exchanges by what their outermost record has in a column, where it has anything."""
+def _by(key: Callable[[Exchange], str | None], found: Sequence[Exchange]) -> dict[str, list[Exchange]]:
+    """Exchanges by a text of theirs, where they have it."""
     grouped: dict[str, list[Exchange]] = {}
     for one in found:
-        if (value := one.outermost[column]) is not None:
+        if (value := key(one)) is not None:
             grouped.setdefault(value, []).append(one)
     return grouped
 
@@ -322,10 +249,10 @@ def _of_id(hop: str, row: Row, candidates: Sequence[Exchange]) -> Exchange | Non
 
 def _fits(hop: str, row: Row, one: Exchange) -> str | None:
     """How well a record fits an exchange: BY_CLIENT, BY_TIME, or not at all."""
-    if hop in one.sightings or (one.blocked and not _may_follow_block(row)):
+    if hop in one.sightings or (one.blocked and not _may_follow_block(row)) or (one.ended_at_edge and _behind_edge(row)):
         return None
-    outer = one.outermost
-    if outer["trace_id"] and row["trace_id"] and outer["trace_id"] != row["trace_id"]:
+    outer, trace = one.outermost, one.trace_id
+    if trace and row["trace_id"] and trace != row["trace_id"]:
         return None
     if (outer["method"] and row["method"] and outer["method"] != row["method"]) or not _agree(one, row):
         return None
@@ -337,23 +264,38 @@ def _fits(hop: str, row: Row, one: Exchange) -> str | None:
     if not (earliest - SLACK <= row["time"] and row["started"] <= latest + SLACK and row["time"] <= latest + lasting):
         return None
     clients = {address(outer["client_ip"])} if outer["client_ip"] else set()
-    theirs = {address(one) for one in [row["client_ip"], *(row["forwarded_for"] or "").replace(",", " ").split()] if one and one != "-"}
+    theirs = {one for one in (address(row["client_ip"] or ""), *addresses(row["forwarded_for"])) if one}
     real = {one for one in theirs if not is_private(one)}
     if clients & theirs:
         return BY_CLIENT
-    if real and clients and not any(is_private(client) for client in clients):
+    if real and clients and not any(is_private(client) for client in clients) and not _asked_by_edge(one, row):
         return None
     return BY_TIME
+
+
+def _behind_edge(row: Row) -> bool:
+    """Whether a record is of a component behind CloudFront; AWS WAF stands in front of a load balancer or at CloudFront itself."""
+    return row["hop"] not in {"cloudfront", "waf"} or bool(row["trace_id"])
+
+
+def _asked_by_edge(one: Exchange, row: Row) -> bool:
+    """Whether the client in a record may be an address of CloudFront's, which is whom its origin is asked by (EDGE-156).
+
+    It calls itself by its own name, unless it hands on the viewer's agent.
+    """
+    agents = {None, CLOUDFRONT, one.outermost["user_agent"]}
+    behind = row["hop"] in {"alb", "clb", "apigateway", "waf"} and _behind_edge(row)
+    return "cloudfront" in one.sightings and behind and row["user_agent"] in agents
 
 
 def _agree(one: Exchange, row: Row) -> bool:
     """Whether the status of a record further in may have become the exchange's: a relay hands on what it got, unless it gave up."""
     told = [seen for seen in one.sightings.values() if seen["status"] is not None and seen["hop"] != "waf"]
-    if not told or row["status"] is None or row["status"] == told[-1]["status"]:
+    if not told or row["status"] is None or row["status"] in {told[-1]["status"], told[-1]["target_status"]}:
         return True
     return told[-1]["hop"] not in TELLING and told[-1]["status"] in GAVE_UP
 
 
 def _may_follow_block(row: Row) -> bool:
-    """Whether a record can be of a request that WAF stopped: only the balancer in front of which WAF stands writes one."""
-    return bool(row["hop"] == "alb" and row["own"] is not True and row["target_ip"] is None)
+    """Whether a record can be of a request that WAF stopped: only the balancer or API in front of which WAF stands writes one."""
+    return bool(row["hop"] in {"alb", "apigateway"} and row["own"] is not True and row["target_ip"] is None)

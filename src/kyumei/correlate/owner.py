@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from kyumei.correlate.sightings import position
+from kyumei.correlate.sightings import FILTERED, position
 from kyumei.edge.server_errors import signature_of_line
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from kyumei.correlate.journey import Exchange
     from kyumei.store.case import Case
@@ -42,11 +42,11 @@ class Owner:
     record: Row | None = field(default=None)
 
 
-def owner(one: Exchange, covering: Mapping[str, bool], errors: Sequence[Row]) -> Owner:
+def owner(one: Exchange, covering: Mapping[str, bool], errors: Sequence[Row], known: Collection[str] = ()) -> Owner:
     """Who answered.
 
     ``covering`` says for each hop with a log whether all its logs cover the window; ``errors`` are lines of web servers' error
-    logs near it.
+    logs near it; ``known`` are the hops that exist, with a log or without.
     """
     front = _front(one)
     if front is not None:
@@ -57,12 +57,15 @@ def owner(one: Exchange, covering: Mapping[str, bool], errors: Sequence[Row]) ->
         if refused is not None:
             return _web_server(refused, covering, errors)
         return _application(one, inner, errors)
+    if inner["status"] is not None and (turned := _turned(one, inner["status"])) is not None:
+        why = f"it answered {turned['status']} to a request that {INSIDE.get(inner['hop'], inner['hop'])} ended with {inner['status']}"
+        return Owner(turned["hop"], why, record=turned)
     if inner["hop"] in WEB_SERVERS:
         return _web_server(inner, covering, errors)
     if inner["hop"] == "alb":
-        return _behind_balancer(inner, covering)
+        return _behind_balancer(inner, covering, known)
     if inner["hop"] in RECORDS:
-        return _behind_front(inner, covering)
+        return _behind_front(inner, covering, known)
     return Owner("unknown", "WAF let the request go on, and no log behind it has it", record=inner)
 
 
@@ -71,15 +74,36 @@ def _front(one: Exchange) -> Owner | None:
     waf, balancer = one.sightings.get("waf"), one.sightings.get("alb")
     if waf and waf["own"]:
         return Owner("waf", "WAF's own record says so", record=waf)
+    if edge := _edge(one):
+        return edge
     if balancer and balancer["own"]:
-        return Owner("alb", "the load balancer's record names no target status", record=balancer)
+        got = balancer["target_status"]
+        why = (
+            f"its target answered {got}, which it could not pass on"
+            if got is not None
+            else "the load balancer's record names no target status"
+        )
+        return Owner("alb", why, record=balancer)
     if balancer and _last_action(balancer) == "waf" and balancer["target_ip"] is None:
         return Owner("waf", "the load balancer's record ends with the action waf and names no target", record=balancer)
+    gateway = one.sightings.get("apigateway")
+    if gateway and FILTERED in (gateway["kind"] or "").split("|"):
+        return Owner("waf", "API Gateway's record says that WAF filtered the request", record=gateway)
     for hop in ("clb", "apigateway"):
         if (record := one.sightings.get(hop)) and record["own"]:
             return Owner(hop, f"{RECORDS[hop]} says that it made the answer itself", record=record)
+    return None
+
+
+def _edge(one: Exchange) -> Owner | None:
+    """What CloudFront's record says of an answer that is not the one of the next component in; null where it is, or where it is none."""
     edge = one.sightings.get("cloudfront")
-    if edge and edge["own"] and (len(one.sightings) == 1 or one.innermost["status"] != edge["status"]):
+    if edge is None:
+        return None
+    if not edge["status"]:
+        return Owner("unknown", f"{RECORDS['cloudfront']} says that the viewer was gone before there was an answer", record=edge)
+    behind = next((row["status"] for row in one.sightings.values() if row["hop"] not in {"cloudfront", "waf"} and row["status"]), None)
+    if edge["own"] and behind != edge["status"]:
         return Owner("cloudfront", f"{RECORDS['cloudfront']} names a result that it makes itself", record=edge)
     return None
 
@@ -90,16 +114,25 @@ def _last_action(row: Row) -> str | None:
 
 
 def _application(one: Exchange, inner: Row, errors: Sequence[Row]) -> Owner:
-    """The application saw the request: the answer is its own, unless a relay gave up waiting for it."""
-    name = "application server" if inner["hop"] == "server" else "application"
-    relay = next((seen for seen in reversed(list(one.sightings.values())) if seen["status"] is not None and seen is not inner), None)
-    if relay is not None and relay["status"] != inner["status"]:
-        if inner["status"] is not None or relay["status"] >= SERVER_ERROR:
+    """The application saw the request: the answer is its own, unless a relay gave up waiting for it or could not use what came."""
+    name = INSIDE[inner["hop"]].removeprefix("the ")
+    # The application and its server are one to all who stand in front: what either says is their answer.
+    own = [seen["status"] for seen in reversed(one.sightings.values()) if seen["hop"] in APPLICATIONS and seen["status"] is not None]
+    status = own[0] if own else None
+    relay = _turned(one, status)
+    if relay is not None:
+        if status is not None or relay["status"] >= SERVER_ERROR:
             near = tuple(line for line in errors if _same_request(relay, line) and explains(line, relay["status"]))
-            why = f"it answered {relay['status']} to a request of which the {name}'s record says {inner['status'] or 'no status'}"
+            why = f"it answered {relay['status']} to a request of which the {name}'s record says {status or 'no status'}"
             return Owner(relay["hop"], why, sure=bool(near), errors=near, record=relay)
         return Owner("app", f"the request got as far as the {name}, whose record states no status", sure=False, record=inner)
     return Owner("app", f"the {name} recorded the request with this status", record=inner)
+
+
+def _turned(one: Exchange, status: int | None) -> Row | None:
+    """The nearest relay whose status is another one than what came from further in: it did not hand that on; null where all agree."""
+    relays = [seen for seen in reversed(one.sightings.values()) if seen["hop"] not in APPLICATIONS and seen["status"] is not None]
+    return next((seen for seen in relays if seen["status"] != status), None)
 
 
 def explains(line: Row, status: int | None) -> bool:
@@ -139,15 +172,16 @@ def _same_request(row: Row, line: Row) -> bool:
     )
 
 
-def _behind_balancer(inner: Row, covering: Mapping[str, bool]) -> Owner:
+def _behind_balancer(inner: Row, covering: Mapping[str, bool], known: Collection[str]) -> Owner:
     if inner["own"] is None:
         lambda_target = "the target is a Lambda function, whose status the load balancer does not separate from its own"
+        if inner["target_status"] is not None:
+            why = f"the load balancer's record has {inner['target_status']} as its target's status and {inner['status']} as its own"
+            return Owner("unknown", why, record=inner)
         old_line = "the load balancer's record is of an old kind that does not name its actions: WAF or a listener rule answered"
         return Owner("unknown", lambda_target if inner["actions"] else old_line, record=inner)
-    logs = [hop for hop in (*WEB_SERVERS, *APPLICATIONS) if hop in covering]
-    seen = " and ".join(logs)
-    missing = f"and the logs of {seen} do not have the request" if logs else "and no log of the target is here"
-    return Owner("target", f"the load balancer relayed the status of its target, {missing}", record=inner)
+    missing, sure = _behind(inner, covering, known)
+    return Owner("target", f"the load balancer relayed the status of its target, {missing}", sure, record=inner)
 
 
 RECORDS = {
@@ -157,14 +191,35 @@ RECORDS = {
 }
 
 
-def _behind_front(inner: Row, covering: Mapping[str, bool]) -> Owner:
+def _behind_front(inner: Row, covering: Mapping[str, bool], known: Collection[str]) -> Owner:
     """What CloudFront, a Classic Load Balancer or API Gateway relayed, where nothing behind it has the request."""
     hop = inner["hop"]
     if inner["own"] is None:
         return Owner("unknown", f"{RECORDS[hop]} does not tell whether it made the answer or handed it on", record=inner)
-    logs = [name for name in covering if name in {"alb", *WEB_SERVERS, *APPLICATIONS} and position(name) > position(hop)]
-    missing = f"and the logs of {' and '.join(logs)} do not have the request" if logs else "and no log of what is behind it is here"
-    return Owner("target", f"{RECORDS[hop]} names the status of what is behind it, {missing}", record=inner)
+    missing, sure = _behind(inner, covering, known)
+    return Owner("target", f"{RECORDS[hop]} names the status of what is behind it, {missing}", sure, record=inner)
+
+
+INSIDE = {"alb": "the load balancer", "nginx": "nginx", "apache": "Apache", "server": "the application server", "app": "the application"}
+
+
+GATEWAY = frozenset({502, 504})
+"""Statuses by which a gateway speaks of a server behind it (RFC 9110, 15.6.3 and 15.6.5): who gives one is not the last in the chain."""
+
+
+def _behind(inner: Row, covering: Mapping[str, bool], known: Collection[str]) -> tuple[str, bool]:
+    """What the logs behind a relay say of a request that none of them has, in words, and whether the relay's target is one whole.
+
+    The relay's record proves that what is behind it answered. Where the case or the status shows that this is more than one component,
+    which of them answered is the question, and the one that did left no record of it here. Behind
+    CloudFront there mostly are several.
+    """
+    parts = [name for name in INSIDE if position(name) > position(inner["hop"]) and name in known]
+    logs = [INSIDE[name] for name in parts if name in covering]
+    if logs:
+        return f"and the logs of {' and '.join(logs)} do not have the request", False
+    whole = not parts and inner["hop"] != "cloudfront" and inner["status"] not in GATEWAY
+    return "and no log of what it answered is here", whole
 
 
 def error_lines(case: Case, paths: Sequence[str], start: object, end: object) -> list[Row]:

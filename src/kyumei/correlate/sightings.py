@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     import duckdb
 
+    from kyumei.model.table import Table
+
 ORDER = ("cloudfront", "waf", "alb", "clb", "apigateway", "nginx", "apache", "server", "app")
 """Hops from the client inwards. ``server`` is the application server (gunicorn, uvicorn, uWSGI), ``app`` the application's own log."""
 
@@ -41,6 +43,10 @@ class Answering:
     """SQL text that is equal for requests answered for the same reason, as far as this table tells."""
     ended: str = "time"
     """When the request was done, where the table's time is when it came."""
+    source: str = ""
+    """SQL of a relation with one row for each request, where the table has several."""
+    path: str = "path"
+    """The path as what lies behind writes it, too."""
 
 
 def _unsolved(action: str, column: str) -> str:
@@ -76,17 +82,40 @@ def _lasting(*columns: str) -> str:
     return f"CASE WHEN {seconds} < 86400 THEN time + to_microseconds((({seconds}) * 1000000)::BIGINT) ELSE time END"
 
 
+def _without_stage(stage: str, condition: str) -> str:
+    """SQL: the path without API Gateway's stage in front, which neither CloudFront in front of it nor what lies behind writes."""
+    return f"CASE WHEN {condition} AND starts_with(path, '/' || {stage} || '/') THEN substr(path, length({stage}) + 2) ELSE path END"
+
+
+FILTERED = "WAF_FILTERED"
+"""How API Gateway calls the answer to a request that WAF stopped."""
+_DRAWN = (
+    *("extended_request_id", "method", "path", "resource_path", "response_type", "integration_status", "error_text", "trace_id"),
+    *("client_ip", "host", "user_agent", "api_id", "stage"),
+)
+_EXECUTED = f"""SELECT ends.* EXCLUDE ({", ".join(_DRAWN)}), steps.* EXCLUDE (id) FROM
+    (SELECT * FROM api_gateway_execution WHERE status IS NOT NULL AND starts_with(message, 'Method completed with status')) ends JOIN
+    (SELECT request_id AS id, min(time) AS started, {", ".join(f"any_value({column}) AS {column}" for column in _DRAWN)},
+        bool_or(error_text IS NOT NULL) AS failed,
+        any_value(regexp_replace(error_text, '[0-9a-f]{{8}}-[0-9a-f-]{{27}}|[0-9]+', '', 'g')) AS cause,
+        bool_or(starts_with(message, 'Successfully completed execution')) AS done,
+        bool_or(starts_with(message, 'Starting execution') OR starts_with(message, 'HTTP Method: ')) AS begun,
+        bool_or(starts_with(message, 'Endpoint request') OR starts_with(message, 'Sending request')) AS called
+        FROM api_gateway_execution WHERE request_id IS NOT NULL GROUP BY request_id) steps ON steps.id = ends.request_id
+    WHERE NOT EXISTS (SELECT 1 FROM api_gateway_access a WHERE a.request_id = ends.request_id)"""
+"""One row for each request of the execution log: the line with its status, and what its other lines tell."""
 _BEGAN = "CASE WHEN request_seconds < 86400 THEN time - to_microseconds((request_seconds * 1000000)::BIGINT) ELSE time END"
+_TARGET_ANSWERED = "WHEN target_status = status THEN false WHEN target_status IS NOT NULL THEN CASE WHEN status >= 500 THEN true END"
 _VIEWER_LEFT = "('ClientCommError', 'ClientHungUpRequest', 'SlowReaderOriginError')"
 _EDGE_MADE = (
     "Origin[A-Za-z]*Error|AbortedOrigin|OriginShieldHit|MissGeneratedResponse|LambdaExecutionError|(?:Limit|Capacity)Exceeded|"
-    "ClientGeoBlocked|InvalidRequest[A-Za-z]*|Redirect|Hit|RefreshHit"
+    "ClientGeoBlocked|InvalidRequest[A-Za-z]*|Redirect|Hit|RefreshHit|Function[A-Za-z]+"
 )
 ANSWERING = {
     # EDGE-085 to EDGE-094. Error with no more detail: the origin, WAF or CloudFront; status 0 or a client's error: the viewer left.
     "cloudfront_access": Answering(
         "'cloudfront'",
-        "NULLIF(status, 0)",
+        "coalesce(status, 0)",
         f"CASE WHEN coalesce(status, 0) = 0 OR edge_detailed_result_type IN {_VIEWER_LEFT} THEN NULL "
         f"WHEN regexp_full_match(coalesce(edge_detailed_result_type, edge_result_type, ''), '{_EDGE_MADE}') THEN true "
         "WHEN edge_result_type IN ('Hit', 'RefreshHit', 'Redirect', 'LimitExceeded', 'CapacityExceeded', 'LambdaExecutionError') THEN true "
@@ -101,14 +130,15 @@ ANSWERING = {
         "WHEN action = 'CAPTCHA' THEN coalesce(response_status, 405) WHEN action = 'CHALLENGE' THEN coalesce(response_status, 202) END",
         _WAF_OWN,
         kind="concat_ws('|', webacl_arn, rule_id, rule_type, rule_group, rule_in_group, action)",
+        path=_without_stage("regexp_extract(source_id, '[^:/]+$')", "source_name = 'APIGW'"),
     ),
-    # EDGE-001 to EDGE-011: a target status means a relay; without one the balancer, or WAF at the balancer, made it; Lambda targets
-    # fill none.
+    # EDGE-001 to EDGE-011: the client's own status as the target's means a relay. Another one does not: a server error in its place says
+    # that the balancer could not use the answer. Without one the balancer, or WAF at the balancer, made it; Lambda targets fill none.
     "alb_access": Answering(
         "'alb'",
         "status",
         # What WAF could not tell, the balancer answered; what only it has codes for, too.
-        "CASE WHEN target_status IS NOT NULL THEN false WHEN error_reason LIKE 'WAF%' OR status IN (460, 463, 464) THEN true "
+        f"CASE {_TARGET_ANSWERED} WHEN error_reason LIKE 'WAF%' OR status IN (460, 463, 464) THEN true "
         "WHEN actions[len(actions)] = 'waf' THEN false "
         # Lines from before 2018 name no actions: a 403 then is WAF's or a listener rule's.
         "WHEN actions IS NULL AND status = 403 THEN NULL "
@@ -117,11 +147,11 @@ ANSWERING = {
         "coalesce(started, time)",
         "concat_ws('|', elb, actions[len(actions)], error_reason, rule_priority, status, request_seconds IS NULL, target_seconds IS NULL)",
     ),
-    # EDGE-001, EDGE-009: a status of the backend means a relay.
+    # EDGE-001, EDGE-009, EDGE-011: the backend's own status means a relay.
     "clb_access": Answering(
         "'clb'",
         "status",
-        "CASE WHEN target_status IS NOT NULL THEN false WHEN status IS NOT NULL THEN true END",
+        f"CASE {_TARGET_ANSWERED} WHEN status IS NOT NULL THEN true END",
         kind="concat_ws('|', elb, status, dispatched)",
         ended=_lasting("request_seconds", "target_seconds", "response_seconds"),
     ),
@@ -130,13 +160,26 @@ ANSWERING = {
         "'apigateway'",
         "status",
         "CASE WHEN response_type = 'WAF_FILTERED' OR waf_response = 'WAF_BLOCK' THEN false "
-        "WHEN response_type <> '-' OR error_text IS NOT NULL THEN true "
+        # What the integration answered and the client got, API Gateway handed on, whatever else the row says.
+        "WHEN target_status = status THEN false WHEN response_type <> '-' OR error_text IS NOT NULL THEN true "
         "WHEN target_status < 400 AND status >= 500 THEN true WHEN target_status IS NOT NULL THEN false "
         "WHEN integration_error IS NOT NULL AND status >= 500 THEN true WHEN response_type = '-' THEN false "
         "WHEN NOT dispatched AND status >= 400 THEN true "
         "WHEN integration_status >= 400 AND integration_status = status THEN false END",
-        kind="concat_ws('|', api_id, stage, response_type, coalesce(route_key, resource_path))",
+        kind=f"concat_ws('|', api_id, stage, CASE WHEN waf_response = 'WAF_BLOCK' THEN '{FILTERED}' ELSE response_type END, "
+        "coalesce(route_key, resource_path))",
         ended=_lasting("request_seconds"),
+        path=_without_stage("stage", "stage <> ''"),
+    ),
+    # The same requests, step by step; those of which there is an access log are taken from there.
+    "api_gateway_execution": Answering(
+        "'apigateway'",
+        "status",
+        f"CASE WHEN response_type = '{FILTERED}' THEN false WHEN response_type IS NOT NULL OR failed THEN true "
+        "WHEN done OR integration_status IS NOT NULL THEN false WHEN begun AND NOT called THEN true END",
+        "started",
+        kind="concat_ws('|', api_id, stage, response_type, resource_path, cause)",
+        source=_EXECUTED,
     ),
     # mod_log_config: the time is when the request came; nothing tells whether mod_proxy handed it on.
     "apache_access": Answering("'apache'", "status", "NULL::BOOLEAN", ended=_lasting("request_seconds")),
@@ -167,12 +210,15 @@ _OPTIONAL = {
     "forwarded_for": "VARCHAR",
     "target_ip": "VARCHAR",
     "actions": "VARCHAR[]",
+    "target_status": "INTEGER",
 }
 """Columns of a sighting that not every table has, with their types."""
 
 
 FEWEST_LINES = 3
 """Lines that a file must have before it can be taken for a copy of another; records with an id of their own need not be many."""
+CUT_LINES = 10
+"""From so many lines a file may be a copy whose last record was cut off while it was made, and so is another one there."""
 AT_HAND = 500_000
 """Up to this many records the sightings are worked out once and held in memory; those of a larger case are a view."""
 
@@ -183,9 +229,15 @@ _SPANS = " UNION ALL ".join(
 )
 
 
-def create(con: duckdb.DuckDBPyConnection) -> None:
-    """Create ``sightings`` over the tables that hold requests, and the table ``_copies`` of files that are left out of it."""
-    con.execute("CREATE OR REPLACE TEMP TABLE _copies (table_name VARCHAR, artifact INTEGER, original INTEGER)")
+def create(con: duckdb.DuckDBPyConnection, *, keep: bool = False) -> None:
+    """Create ``sightings`` over the tables that hold requests, and the table ``_copies`` of files that are left out of it.
+
+    With ``keep`` they become a part of the case, and are cached with it; what was kept is not worked out again.
+    """
+    if con.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'sightings' AND NOT temporary").fetchone():
+        return
+    kind = "TABLE" if keep else "TEMP TABLE"
+    con.execute(f"CREATE OR REPLACE {kind} _copies (table_name VARCHAR, artifact INTEGER, original INTEGER)")
     spans: dict[str, list[Span]] = {}
     records = 0
     filled: set[str] = set()
@@ -197,26 +249,42 @@ def create(con: duckdb.DuckDBPyConnection) -> None:
     for name, own in spans.items():
         if overlaid := _overlaid(own):
             _find_copies(con, name, overlaid)
+    for name, answering in ANSWERING.items():
+        if answering.source:
+            con.execute(f"CREATE OR REPLACE {'' if keep else 'TEMP '}VIEW {relation(name)} AS {answering.source}")
     tables = [name for name in ANSWERING if name in filled] or list(ANSWERING)[:1]
     selects = " UNION ALL ".join(f"({_select(name, ANSWERING[name])})" for name in tables)
     if records > AT_HAND:
         con.execute(f"CREATE OR REPLACE TEMP VIEW sightings AS {selects}")
         return
     con.execute("SET preserve_insertion_order = true")
-    con.execute(f"CREATE OR REPLACE TEMP TABLE sightings AS {selects}")
+    con.execute(f"CREATE OR REPLACE {kind} sightings AS {selects}")
     con.execute("SET preserve_insertion_order = false")
+
+
+def relation(name: str) -> str:
+    """SQL: a relation with one row for each request of a table, with the columns that its ``Answering`` speaks of."""
+    return f'"{name}_requests"' if name in ANSWERING and ANSWERING[name].source else f'"{name}"'
+
+
+def _column(name: str, kind: str, table: Table, answering: Answering) -> str:
+    """SQL: one of the columns that not every table has."""
+    if name not in table:
+        return f"NULL::{kind} AS {name}"
+    return f"{answering.path} AS path" if name == "path" else f'"{name}"'
 
 
 def _select(name: str, answering: Answering) -> str:
     """The sightings of one table."""
     table = discover.format_of(name).table
-    columns = ", ".join(f'"{column}"' if column in table else f"NULL::{kind} AS {column}" for column, kind in _OPTIONAL.items())
+    columns = ", ".join(_column(column, kind, table, answering) for column, kind in _OPTIONAL.items())
     speaks = "path IS NOT NULL" if name == "waf" else "(path IS NOT NULL OR status IS NOT NULL)"
     speaks += f" AND _artifact NOT IN (SELECT artifact FROM _copies WHERE table_name = {quoted(name)})"
     return (
         f"SELECT {answering.hop} AS hop, {quoted(name)} AS table_name, _artifact, _line, {answering.ended} AS time, "
         f"{answering.started} AS started, {columns}, "
-        f'{answering.status} AS status, {answering.own} AS own, {answering.kind} AS kind FROM "{name}" WHERE time IS NOT NULL AND {speaks}'
+        f"{answering.status} AS status, {answering.own} AS own, {answering.kind} AS kind FROM {relation(name)} "
+        f"WHERE time IS NOT NULL AND {speaks}"
     )
 
 
@@ -237,15 +305,18 @@ def _find_copies(con: duckdb.DuckDBPyConnection, name: str, artifacts: set[int])
     own = f"hash(time, {'request_id' if name == 'waf' else ', '.join(quoted_name(column.name) for column in table.columns)})"
     con.execute(
         f"""INSERT INTO _copies
-        WITH records AS (SELECT DISTINCT _artifact AS artifact, {own} AS record, ({with_id}) AS with_id FROM "{name}"
+        WITH records AS (SELECT DISTINCT _artifact AS artifact, {own} AS record, ({with_id}) AS with_id,
+                _line = max(_line) OVER (PARTITION BY _artifact) AS last FROM "{name}"
                 WHERE time IS NOT NULL AND _artifact IN ({", ".join(map(str, sorted(artifacts)))})),
             shared AS (SELECT record FROM records GROUP BY record HAVING count(*) > 1),
-            sizes AS (SELECT artifact, count(*) AS size, bool_and(with_id) AS with_id FROM records GROUP BY artifact),
-            pairs AS (SELECT a.artifact, b.artifact AS other, count(*) AS common FROM records a JOIN shared USING (record)
-                JOIN records b ON a.record = b.record AND a.artifact <> b.artifact GROUP BY ALL)
+            sizes AS (SELECT artifact, count(*) AS size, count(*) FILTER (NOT last) AS whole, bool_and(with_id) AS with_id FROM records
+                GROUP BY artifact),
+            pairs AS (SELECT a.artifact, b.artifact AS other, count(*) AS common, count(*) FILTER (NOT a.last) AS whole FROM records a
+                JOIN shared USING (record) JOIN records b ON a.record = b.record AND a.artifact <> b.artifact GROUP BY ALL)
         SELECT {quoted(name)}, p.artifact, min(p.other) FROM pairs p
             JOIN sizes s ON s.artifact = p.artifact JOIN sizes o ON o.artifact = p.other
-        WHERE p.common = s.size AND (s.size >= {FEWEST_LINES} OR s.with_id) AND (o.size > s.size OR p.other < p.artifact)
+        WHERE (p.common = s.size OR (s.size >= {CUT_LINES} AND p.whole = s.whole AND o.size > s.size))
+            AND (s.size >= {FEWEST_LINES} OR s.with_id) AND (o.size > s.size OR p.other < p.artifact)
         GROUP BY p.artifact"""
     )
 

@@ -1,6 +1,6 @@
 """Counts requests by hop, status, path and minute: of what was read, or, where nobody said what to look for, of whole logs.
 
-A survey reads only four columns of each record, by the bulk readers and from all files of a format at once, and keeps none. Lines
+A survey reads only five columns of each record, by the bulk readers and from all files of a format at once, and keeps none. Lines
 that these do not claim are left out: it tells where to look, and what is found there is read exactly.
 """
 
@@ -24,26 +24,36 @@ SLOW = frozenset({"app_log", "json_lines", "waf"})
 """Logs of which each line costs more, or that tell no status; they are surveyed where no other log has the requests."""
 SEGMENTS = 4
 """Parts of a path between slashes, with the empty one before the first, by which requests are counted."""
+_PARTS = "string_split(path, '/')"
+_PATH = f"array_to_string(CASE WHEN len({_PARTS}) > {SEGMENTS} THEN list_append({_PARTS}[:{SEGMENTS}], '*') ELSE {_PARTS} END, '/')"
+_ANY_ID = r"regexp_replace(regexp_replace(path, '/[^/]*[0-9][^/]*[0-9][^/]*', '/*', 'g'), '/[0-9](/|$)', '/*\1', 'g')"
+"""A part with two digits is an id; with one it may be a version: ``/v2/items/*``."""
+CLIENT_BITS = 62
+"""Bits that stand for clients."""
 
 
 def create_pulse(con: duckdb.DuckDBPyConnection, requests: Sequence[str]) -> None:
-    """Create the temporary table ``pulse`` (hop, status, path, minute, n, first, last) from SELECTs of requests.
+    """Create the temporary table ``pulse`` (hop, status, path, minute, n, first, last, clients) from SELECTs of requests.
 
-    These tell hop, status, time, path and user_agent. Of a path the first parts count, and those that hold a digit, as ids do,
-    for one. Status 0 stands for requests that count as traffic only: what WAF let pass, and what scanners are refused.
+    These tell hop, status, time, path, client and user_agent. Of a path the first parts count, the rest is a ``*``, and parts
+    that look like ids are one, too. Status 0 stands for requests that count as traffic only: what WAF let pass, and what
+    scanners are refused. ``clients`` has a bit for each client, of a few dozen bits that all clients share: sets of them are put
+    together by OR, and the number of bits tells how many clients there are, roughly.
     """
     con.execute(
         "CREATE OR REPLACE TEMP TABLE pulse (hop VARCHAR, status BIGINT, path VARCHAR, minute TIMESTAMP, n BIGINT, first TIMESTAMP, "
-        "last TIMESTAMP)"
+        "last TIMESTAMP, clients BIGINT)"
     )
     for request in requests:
         con.execute(
             f"""INSERT INTO pulse
-            SELECT hop, status, regexp_replace(path, '/[^/]*[0-9][^/]*', '/*', 'g') AS path, minute, sum(n), min(first), max(last)
-            FROM (SELECT hop, status, array_to_string(string_split(path, '/')[:{SEGMENTS}], '/') AS path,
-                    time_bucket(INTERVAL 1 MINUTE, time) AS minute, count(*) AS n, min(time) AS first, max(time) AS last
-                FROM (SELECT hop, time, path, CASE WHEN hop = 'waf' AND status IS NULL OR (status BETWEEN 400 AND 499 AND {NOISE}) THEN 0
-                    ELSE status END AS status FROM ({request}))
+            SELECT hop, status, {_ANY_ID} AS path, minute, sum(n), min(first), max(last),
+                bit_or(clients)
+            FROM (SELECT hop, status, {_PATH} AS path,
+                    time_bucket(INTERVAL 1 MINUTE, time) AS minute, count(*) AS n, min(time) AS first, max(time) AS last,
+                    bit_or(1::BIGINT << (hash(client, user_agent) % {CLIENT_BITS})::BIGINT) AS clients
+                FROM (SELECT hop, time, path, client, user_agent, CASE WHEN hop = 'waf' AND status IS NULL OR
+                        (status BETWEEN 400 AND 499 AND {NOISE}) THEN 0 ELSE status END AS status FROM ({request}))
                 WHERE status IS NOT NULL AND time IS NOT NULL GROUP BY ALL)
             GROUP BY ALL"""
         )
@@ -51,7 +61,7 @@ def create_pulse(con: duckdb.DuckDBPyConnection, requests: Sequence[str]) -> Non
 
 def survey(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> list[str]:
     """Create ``pulse`` from whole files; the names of those that hold requests and were not surveyed."""
-    telling = [part for part in parts if part.format in ANSWERING]
+    telling = [part for part in parts if part.format in ANSWERING and not ANSWERING[part.format].source]
     quick = [part for part in telling if part.format not in SLOW] or telling
     readable = [part for part in quick if is_plain_text(part)]
     left = [part.artifact.name for part in quick if not is_plain_text(part)]
@@ -78,4 +88,7 @@ def _requests(con: duckdb.DuckDBPyConnection, name: str, parts: Sequence[Part]) 
     except duckdb.Error:
         return None
     bulk = layouts(parts[0])[0].bulk(source, sample)
-    return f"SELECT {answering.hop} AS hop, {answering.status} AS status, time, path, user_agent FROM ({bulk}) WHERE _naive = 0"
+    return (
+        f"SELECT {answering.hop} AS hop, {answering.status} AS status, time, {answering.path} AS path, client_ip AS client, user_agent "
+        f"FROM ({bulk}) WHERE _naive = 0"
+    )

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 DEPTH = (
     "client",
-    *ORDER[: ORDER.index("server")],
+    *ORDER[: ORDER.index("nginx")],
     "target",
+    *ORDER[ORDER.index("nginx") : ORDER.index("server")],
     "network",
     *ORDER[ORDER.index("server") :],
     "lambda",
@@ -29,7 +30,7 @@ DEPTH = (
     "database",
     "identity provider",
 )
-"""Layers from the outermost to the innermost."""
+"""Layers from the outermost to the innermost. ``target`` is what is behind a balancer, when it is not known which part of it."""
 _CERTAINTY = {Certainty.PROVEN: 0, Certainty.LIKELY: 1, Certainty.POSSIBLE: 2}
 
 

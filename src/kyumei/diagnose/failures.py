@@ -8,11 +8,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from kyumei.contracts import Failure
+from kyumei.correlate.addresses import is_private
 from kyumei.correlate.agents import BROWSER, PROBED, SCANNER
-from kyumei.correlate.journey import AROUND, Exchange, exchanges, is_private
+from kyumei.correlate.hops import INFERRED, place_in_chain
+from kyumei.correlate.journey import AROUND, Exchange, exchanges
 from kyumei.correlate.outgoing import without_own_calls
 from kyumei.correlate.owner import Owner, error_lines, owner
-from kyumei.correlate.sightings import position
+from kyumei.correlate.sightings import position, relation
 from kyumei.store.cite import AT_PLACES, place, places
 
 if TYPE_CHECKING:
@@ -46,9 +48,10 @@ def find(case: Case, symptom: Symptom, window: Window, covering: Mapping[str, bo
     paths = sorted({one.outermost["path"] for one in found if one.outermost["path"]})
     naive = [(moment + step).replace(tzinfo=None) for moment, step in ((window.start, -AROUND), (window.end, AROUND))]
     errors = error_lines(case, paths, *naive) if paths else []
+    existing = frozenset(other.hop for other in known if not other.timeless)
     groups: dict[tuple[Any, ...], list[Member]] = {}
     for one in found:
-        answered = owner(one, covering, errors)
+        answered = owner(one, covering, errors, existing)
         groups.setdefault(_signature(one, answered), []).append((one, answered))
     records = _full(case, groups.values())
     covered = [other.hop for other in known if covering.get(other.hop)]
@@ -121,16 +124,26 @@ def _full(case: Case, groups: Iterable[Sequence[Member]]) -> Records:
         wanted.setdefault(_table(members), []).extend(row for row in own if row is not None)
     found: Records = {}
     for table, rows in wanted.items():
-        for record in case.rows(f'SELECT t.* FROM "{table}" t JOIN {AT_PLACES} ORDER BY t.rowid', places(rows)):
+        for record in case.rows(f"SELECT t.* FROM {relation(table)} t JOIN {AT_PLACES} ORDER BY {_order(table)}", places(rows)):
             found.setdefault((table, place(record)), []).append(record)
     return found
+
+
+def _order(table: str) -> str:
+    """SQL: the order in which records of a table were read."""
+    return "t.rowid" if relation(table) == f'"{table}"' else "t._artifact, t._line"
+
+
+def _same_path(whole: str | None, seen: str | None) -> bool:
+    """Whether a record's path is that of its sighting, which may lack API Gateway's stage in front."""
+    return whole == seen or bool(whole and seen and whole.endswith(seen))
 
 
 def _of_sighting(row: Row, records: Records) -> Row | None:
     """The whole record behind a sighting. Several records of one document may start on one line: the time tells them apart."""
     alike = records.get((row["table_name"], place(row)), [])
     return next(
-        (full for full in alike if full["time"] in {row["time"], row["started"]} and full.get("path") == row["path"]),
+        (full for full in alike if full["time"] in {row["time"], row["started"]} and _same_path(full.get("path"), row["path"])),
         alike[0] if alike else None,
     )
 
@@ -144,7 +157,7 @@ def _behind(
     hop = members[0][1].hop
     seen = {other for one, _ in members for other in one.sightings}
     for other in known:
-        if position(other.hop) <= position(hop) or other.hop in seen or other.hop == "balancer":
+        if place_in_chain(other.hop) <= position(hop) or other.hop in seen or other.hop in INFERRED:
             continue
         if covering.get(other.hop) and not any((other.hop, _key(one.outermost)) in strays for one, _ in members[:PROBES]):
             silent.append(other.hop)

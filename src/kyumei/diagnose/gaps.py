@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kyumei.correlate.hops import LOG_OF, TITLES
+from kyumei.correlate.hops import LOG_OF, TITLES, place_in_chain
 from kyumei.correlate.sightings import ORDER, position
 from kyumei.model.finding import Gap
 
@@ -36,6 +36,7 @@ HOW = {
     "app": "copy the application's log of that day from every host into the folder",
 }
 HOW["balancer"] = HOW["alb"]
+HOW["proxy"] = HOW["nginx"]
 HOW["clb"] = (
     "`aws elb describe-load-balancer-attributes --load-balancer-name <NAME>` shows AccessLog; copy the files of that hour from the bucket; "
     "if logging was off, turn it on and repeat the request"
@@ -47,6 +48,8 @@ HOW["apigateway"] = (
     "$context.error.responseType"
 )
 
+HOW["invoker"] = HOW["apigateway"]
+
 
 def gap(hop: str, decides: str, name: str = "") -> Gap:
     """The gap of a hop whose log is missing or does not cover the moment."""
@@ -57,12 +60,58 @@ def gap(hop: str, decides: str, name: str = "") -> Gap:
     )
 
 
+def _error_logs(failure: Failure, known: Sequence[Known], covering: Mapping[str, bool]) -> list[Gap]:
+    """The error logs that are missing of web servers that made the answer, or behind whoever could get none from them."""
+    status = (failure.rows[0].get("status") if failure.rows else None) or 0
+    servers = [one.hop for one in known if one.hop in {"nginx", "apache"} and one.logged]
+    return [
+        Gap(f"{TITLES[hop]} error log", f"what {TITLES[hop]} said of the failing requests, or of its own end", HOW[hop])
+        for hop in servers
+        if f"{hop}_error" not in covering and (failure.hop in {hop, "unknown"} or (status >= SERVER_ERROR and failure.hop in FRONT))
+    ]
+
+
+FRONT = frozenset({"cloudfront", "alb", "clb", "apigateway", "target"})
+SERVER_ERROR = 500
+
+
 def elsewhere() -> Gap:
     """The gap of requests that were let pass in front and of which no log behind has a trace."""
     return Gap(
         "nginx access log, or the application's, of the other hosts",
         "what became of requests that AWS WAF let pass and that no log behind it has: another host answered them, or the load balancer did",
         HOW["nginx"],
+    )
+
+
+def further_out(known: Sequence[Known]) -> list[Gap]:
+    """The gap of a failure of which no log has a trace: what nothing in the case shows may have answered in front of everything else."""
+    there = {one.hop for one in known}
+    if "cloudfront" in there:
+        return []
+    found = [gap("cloudfront", "whether a distribution in front of all this, should there be one, made the answer")]
+    nothing = [gap(hop, "whether the request arrived, and who answered it") for hop in ("balancer", "proxy")]
+    return found if there else [*nothing, *found]
+
+
+def before_request(known: Sequence[Known]) -> list[Gap]:
+    """The gap of a failure that came before any request was sent: no access log has it."""
+    if any(one.hop in {"alb", "balancer"} for one in known):
+        how = (
+            "`aws elbv2 describe-load-balancer-attributes --load-balancer-arn <ARN>` shows connection_logs.s3.*; copy the files of that "
+            "hour; if they were off, turn them on (connection_logs.s3.enabled=true) and try again"
+        )
+        return [Gap("connection log of the Application Load Balancer", "how the TLS handshake of that client ended", how)]
+    how = "run `openssl s_client -connect <HOST>:443 -servername <HOST>` where the person is"
+    return [Gap("log of connections and handshakes of what takes the connection", "how the client's connection ended", how)]
+
+
+def unlogged() -> Gap:
+    """The gap of a request that CloudFront may have refused without a record of it."""
+    return Gap(
+        "size of the request's headers and URL, as the client sends them",
+        "whether CloudFront refused the request for its size: it never logs one with more than 20 KB of headers or a URL over 8,192 bytes",
+        "repeat the request with `curl -v`, or save it as HAR in the browser, and look at the cookies",
     )
 
 
@@ -90,7 +139,7 @@ def deciding(failure: Failure | None, known: Sequence[Known], covering: Mapping[
     """The logs that would decide when no cause is found: those of the hops from the outermost one in that cannot say."""
     found: list[Gap] = []
     for one in known:
-        place = position("alb" if one.hop == "balancer" else one.hop)
+        place = place_in_chain(one.hop)
         if failure is not None and failure.hop in ORDER and place > position(failure.hop):
             continue
         if failure is not None and failure.hop in {"unknown", "target"} and place <= max(map(position, failure.sightings), default=0):
@@ -106,12 +155,22 @@ def deciding(failure: Failure | None, known: Sequence[Known], covering: Mapping[
                     one.name,
                 )
             )
-    if failure is not None and failure.hop in {"unknown", "target"}:
-        found = [one for one in found if "made the answer" not in one.would_decide] or found
-        if not any(one.hop in {"server", "app"} and one.logged for one in known):
-            found.insert(0, gap("app", "whether the application made the answer or the web server in front of it"))
-            found.append(gap("server", "whether the request reached the application server, and what it answered"))
-        if failure.table == "nginx_access":
-            how = "add upstream_status=$upstream_status to nginx's log_format: `-` means nginx answered, a number that it relayed"
-            found.append(Gap("nginx variable $upstream_status", "whether nginx or its upstream made the answer", how))
-    return found
+    if failure is None:
+        return found
+    found += _error_logs(failure, known, covering)
+    return _inside(failure, known, found) if failure.hop in {"unknown", "target"} else found
+
+
+def _inside(failure: Failure, known: Sequence[Known], found: Sequence[Gap]) -> list[Gap]:
+    """The logs that would decide which of the components behind a relay answered, beside those that were ``found`` missing."""
+    gaps = [one for one in found if "made the answer" not in one.would_decide] or list(found)
+    innermost = max(map(position, failure.sightings), default=0)
+    if innermost < position("nginx") and not any(one.hop in {"nginx", "apache", "proxy"} for one in known):
+        gaps.append(gap("proxy", "whether a web server stands in front of the application there, and made the answer"))
+    if not any(one.hop in {"server", "app"} and one.logged for one in known):
+        gaps.insert(0, gap("app", "whether the application made the answer or the web server in front of it"))
+        gaps.append(gap("server", "whether the request reached the application server, and what it answered"))
+    if failure.table == "nginx_access":
+        how = "add upstream_status=$upstream_status to nginx's log_format: `-` means nginx answered, a number that it relayed"
+        gaps.append(Gap("nginx variable $upstream_status", "whether nginx or its upstream made the answer", how))
+    return gaps

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
-from kyumei.correlate.sightings import ANSWERING
+from kyumei.correlate.sightings import ANSWERING, relation
 from kyumei.layouts.casts import quoted
 from kyumei.model.finding import Impact
 
@@ -39,13 +39,13 @@ def impact(case: Case, failure: Failure, window: Window) -> Impact | None:
     if failure.hop in BY_KIND and record["kind"]:
         where += f" AND ({answering.kind}) = {quoted(str(record['kind']))}"
     if failure.hop in BY_PATH and record["path"]:
-        where += f" AND path = {quoted(str(record['path']))}"
+        where += f" AND ({answering.path}) = {quoted(str(record['path']))}"
     start, end = window.start.replace(tzinfo=None), window.end.replace(tzinfo=None)
     counted = _episode(case, failure.table, where, (str(start), str(end)))
     if counted is None or not counted["requests"]:
         return None
     sql = (
-        f'SELECT count(*), count(DISTINCT client_ip), count(DISTINCT path), min(time), max(time) FROM "{failure.table}" '
+        f"SELECT count(*), count(DISTINCT client_ip), count(DISTINCT path), min(time), max(time) FROM {relation(failure.table)} "
         f"WHERE {where} AND time BETWEEN '{counted['first']}' AND '{counted['last']}'"
     )
     return _against_traffic(case, failure.table, where, counted, sql)
@@ -54,7 +54,7 @@ def impact(case: Case, failure: Failure, window: Window) -> Impact | None:
 def _episode(case: Case, table: str, where: str, bounds: tuple[str, str]) -> dict[str, Any] | None:
     """The failing requests that follow each other without a long pause, among them one of the window."""
     found = case.rows(
-        f"""WITH failing AS (SELECT time, client_ip, path FROM "{table}" WHERE {where} AND time IS NOT NULL),
+        f"""WITH failing AS (SELECT time, client_ip, path FROM {relation(table)} WHERE {where} AND time IS NOT NULL),
             marked AS (SELECT *, epoch(time - lag(time) OVER (ORDER BY time)) > {APART_SECONDS} AS apart FROM failing),
             numbered AS (SELECT *, count(*) FILTER (apart) OVER (ORDER BY time ROWS UNBOUNDED PRECEDING) AS episode FROM marked)
         SELECT count(*) AS requests, nullif(count(DISTINCT client_ip), 0) AS clients, count(DISTINCT path) AS paths,
@@ -68,8 +68,8 @@ def _episode(case: Case, table: str, where: str, bounds: tuple[str, str]) -> dic
 def _against_traffic(case: Case, table: str, where: str, counted: dict[str, Any], sql: str) -> Impact:
     """The episode beside all requests to the same paths, in its time and after it."""
     traffic = case.rows(
-        f"""SELECT count(*) FILTER (time BETWEEN $first AND $last) AS during, count(*) FILTER (time > $last) AS since FROM "{table}"
-        WHERE time >= $first AND path IN (SELECT path FROM "{table}" WHERE {where} AND time BETWEEN $first AND $last)""",
+        f"""SELECT count(*) FILTER (time BETWEEN $first AND $last) AS during, count(*) FILTER (time > $last) AS since FROM {relation(table)}
+        WHERE time >= $first AND path IN (SELECT path FROM {relation(table)} WHERE {where} AND time BETWEEN $first AND $last)""",
         {"first": counted["first"], "last": counted["last"]},
     )[0]
     share = counted["requests"] / max(traffic["during"], counted["requests"])

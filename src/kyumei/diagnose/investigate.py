@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING
 from kyumei import discover
 from kyumei.correlate import sightings
 from kyumei.correlate.belonging import strangers
+from kyumei.correlate.clocks import UNTOLD
 from kyumei.correlate.coverage import LogCoverage, by_table, coverage
 from kyumei.correlate.hops import Known, chain, table
-from kyumei.correlate.journey import is_path
+from kyumei.correlate.stated import is_path, without_stage
 from kyumei.correlate.timeline import timeline
 from kyumei.diagnose.causes import chained
-from kyumei.diagnose.failures import find, is_browser, rank, roams, served_clients
-from kyumei.diagnose.gaps import WHICH, deciding, elsewhere, status_seen, which_of
+from kyumei.diagnose.clock_notes import clock_notes
+from kyumei.diagnose.contested import contested
+from kyumei.diagnose.error_kinds import count_errors, error_kinds
+from kyumei.diagnose.failures import find, is_browser
+from kyumei.diagnose.gaps import WHICH, before_request, deciding, elsewhere, further_out, status_seen, unlogged, which_of
 from kyumei.diagnose.impact import impact
 from kyumei.diagnose.lookalikes import look_alikes, nearest, otherwise
 from kyumei.diagnose.standouts import count_requests, pulses, standouts
@@ -27,7 +31,7 @@ from kyumei.model.window import Window
 from kyumei.store.cite import cite_all
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from kyumei.contracts import Failure
     from kyumei.model.finding import Citation, Hop
@@ -52,6 +56,8 @@ class _Seen:
     reasons: dict[str, str]
     known: Sequence[Known]
     failures: Sequence[Failure]
+    timeless: Mapping[int, str]
+    """Files whose zone nothing tells, by their numbers."""
 
 
 def investigate(case: Case, symptom: Symptom, top: int = 1) -> Investigation:
@@ -60,14 +66,16 @@ def investigate(case: Case, symptom: Symptom, top: int = 1) -> Investigation:
     if not says_nothing(symptom):
         return _answer(case, symptom)
     count_requests(case.con)
-    found, series = standouts(case), pulses(case)
+    count_errors(case.con)
+    found, kinds = standouts(case), error_kinds(case)
     if not found:
-        return nothing(case, symptom)
-    return told([_answer(case, as_symptom(symptom, one)) for one in found[:top]], found, series)
+        return nothing(case, symptom, kinds)
+    return told([_answer(case, as_symptom(symptom, one)) for one in found[:top]], found, pulses(case, found), kinds)
 
 
 def _answer(case: Case, symptom: Symptom) -> Investigation:
     """The answer for one symptom."""
+    symptom = without_stage(case, symptom)
     window = symptom.window or _whole(case)
     logs = coverage(case, window)
     covering: dict[str, bool] = {}
@@ -81,7 +89,7 @@ def _answer(case: Case, symptom: Symptom) -> Investigation:
         reasons[hop] = why
     known = chain(case, logs)
     failures = find(case, symptom, window, covering, known)
-    seen = _Seen(window, logs, covering, reasons, known, failures)
+    seen = _Seen(window, logs, covering, reasons, known, failures, _without_zone(case))
     findings, ruled_out, gaps = _opinions(case, symptom, seen)
     verdict = _verdict(findings, seen, case, symptom)
     unlike = "" if failures else otherwise(case, symptom, window)
@@ -89,7 +97,11 @@ def _answer(case: Case, symptom: Symptom) -> Investigation:
         verdict, gaps = Verdict.CANNOT_TELL, [*gaps, status_seen()]
     if verdict is Verdict.CANNOT_TELL:
         lost = [] if failures or _arrived(case, symptom, seen) else [elsewhere()]
-        gaps = _merged([*gaps, *lost, *deciding(failures[0] if failures else None, known, covering, reasons)])
+        lost += [unlogged()] if not failures and _may_be_unlogged(symptom, known) else []
+        logs_missing = deciding(failures[0] if failures else None, known, covering, reasons)
+        if not failures:
+            logs_missing = before_request(known) if symptom.before_request else [*logs_missing, *further_out(known)]
+        gaps = _merged([*gaps, *lost, *logs_missing])
     ruled_out = [*ruled_out, *look_alikes(case, symptom, window, failures)]
     main = failures[0] if failures else None
     files = case.rows(
@@ -116,6 +128,12 @@ def _answer(case: Case, symptom: Symptom) -> Investigation:
     )
 
 
+def _without_zone(case: Case) -> dict[int, str]:
+    """The names of files whose zone nothing tells, by their numbers."""
+    rows = case.rows("SELECT c.artifact, a.name FROM _clocks c JOIN artifacts a USING (artifact) WHERE c.why = ?", [UNTOLD])
+    return {row["artifact"]: row["name"] for row in rows}
+
+
 def _hops(case: Case, seen: _Seen, main: Failure | None, *, contested: bool) -> tuple[Hop, ...]:
     """The hop table of the failure that fits best; who answered is left open where another one fits as well."""
     found = table(seen.known, seen.covering, seen.reasons, main, _cited(case, main))
@@ -136,64 +154,42 @@ def _opinions(case: Case, symptom: Symptom, seen: _Seen) -> tuple[list[Finding],
     findings: list[Finding] = []
     ruled_out: list[RuledOut] = []
     gaps: list[Gap] = []
+    led: dict[str, str] = {}
     whole = CaseView(case, symptom, seen.window, seen.logs)
+    if not seen.failures:  # A connection that was never made leaves no request, and some rules know its traces.
+        alone = {rule.name: rule.examine(whole) for rule in discover.rules().values() if all(whole.has(name) for name in rule.needs)}
+        findings = chained([finding for opinion in alone.values() for finding in opinion.findings], "")
+        ruled_out = [one for opinion in alone.values() for one in opinion.ruled_out]
+        gaps = [gap for opinion in alone.values() for gap in opinion.gaps]
     for failure in seen.failures[:MOST_FAILURES]:
         view = replace(whole, failures=(failure,))
         opinions = {rule.name: rule.examine(view) for rule in discover.rules().values() if all(view.has(name) for name in rule.needs)}
-        did = impact(case, failure, seen.window)
+        did = None if symptom.by_time else impact(case, failure, seen.window)
         own = [
             replace(_capped(finding, failure, symptom, seen), failures=(failure.key,), impact=did)
             for opinion in opinions.values()
             for finding in opinion.findings
         ]
         own = chained(own, failure.hop)
+        led[failure.key] = own[0].code if own else failure.key
         findings += own
         if failure is seen.failures[0]:
             ruled_out += [one for opinion in opinions.values() for one in opinion.ruled_out]
             # Where the innermost cause is proven, what the rules further out would still like to know does not matter any more.
             settled = {own[0].rule} if own and own[0].certainty is Certainty.PROVEN else opinions.keys()
             gaps += [gap for name, opinion in opinions.items() if name in settled for gap in opinion.gaps]
-    if contested := _contested(case, symptom, seen):
-        gaps.insert(0, which_of(contested))
+    if rivals := contested(case, symptom, seen.window, seen.failures[:MOST_FAILURES], led):
+        gaps.insert(0, which_of(rivals))
         findings = [replace(finding, certainty=Certainty.POSSIBLE) for finding in findings]
     return findings, ruled_out, gaps
 
 
-OUTNUMBERED = 10
-"""How many times as many requests a cause must explain before a rival does not unsettle it."""
-FAR_SECONDS = 300
-"""A failure that is no nearer to the stated moment than this does not unsettle one that is."""
-
-
-def _contested(case: Case, symptom: Symptom, seen: _Seen) -> list[Failure]:
-    """Failures of several causes, each of which fits what the person said as well as the first: only the person can tell which it was."""
-    if symptom.client or symptom.request_ids or not seen.failures:
-        return []
-    first = seen.failures[0]
-    served = served_clients(case, seen.failures[:MOST_FAILURES])
-    best = rank(first, symptom, seen.window, served)
-    found = [first]
-    for other in seen.failures[1:MOST_FAILURES]:
-        place = rank(other, symptom, seen.window, served)
-        near = place[-1] <= FAR_SECONDS or best[-1] > FAR_SECONDS
-        likes = place[:2] == best[:2] and not (place[2] and roams(case, other))
-        if likes and near and _cause(other) != _cause(first) and other.total * OUTNUMBERED > first.total:
-            found.append(other)
-    return found if len(found) > 1 else []
-
-
-def _cause(failure: Failure) -> tuple[object, ...]:
-    """What is equal for failures of one cause, as far as the records tell."""
-    row = failure.rows[0] if failure.rows else {}
-    if failure.hop == "waf":
-        return (failure.hop, row.get("webacl_arn"), row.get("rule_id"), row.get("rule_in_group"))
-    if failure.hop == "alb":
-        return (failure.hop, row.get("elb"), row.get("rule_priority"), row.get("error_reason"))
-    return (failure.hop,)
-
-
 def _capped(finding: Finding, failure: Failure, symptom: Symptom, seen: _Seen) -> Finding:
-    """Lower what a rule says where the requests may not be the ones the person meant."""
+    """Lower what a rule says where the requests may not be the ones the person meant, or where who answered is not known."""
+    if failure.hop == "target" and not failure.sure and finding.layer in {"", failure.hop}:
+        return replace(finding, certainty=Certainty.POSSIBLE)
+    if finding.layer and finding.layer != failure.hop and _by_unknown_clock(finding, failure, seen):
+        return replace(finding, certainty=Certainty.POSSIBLE)
     agents = [row["user_agent"] for rows in failure.sightings.values() for row in rows if row["user_agent"] is not None]
     if symptom.browser and agents and not any(is_browser(agent) for agent in agents):
         return replace(finding, certainty=Certainty.POSSIBLE)
@@ -209,6 +205,13 @@ def _capped(finding: Finding, failure: Failure, symptom: Symptom, seen: _Seen) -
     if not failure.sure or (unlike and sum(other.total for other in unlike) >= failure.total):
         return replace(finding, certainty=Certainty.LIKELY)
     return finding
+
+
+def _by_unknown_clock(finding: Finding, failure: Failure, seen: _Seen) -> bool:
+    """Whether a finding leans on lines of a log whose zone nothing tells: what stands there may have happened hours away."""
+    own = {row["_artifact"] for rows in failure.sightings.values() for row in rows}
+    cited = {citation.file for evidence in finding.chain for citation in evidence.citations}
+    return any(name in cited and artifact not in own for artifact, name in seen.timeless.items())
 
 
 def _verdict(findings: Sequence[Finding], seen: _Seen, case: Case, symptom: Symptom) -> Verdict:
@@ -227,10 +230,13 @@ def _verdict(findings: Sequence[Finding], seen: _Seen, case: Case, symptom: Symp
 def _all_well(seen: _Seen, case: Case, symptom: Symptom) -> bool:
     """Whether the silence of the logs about any such failure means that there was none.
 
-    The outermost hop that exists must have a log that covers the moment. WAF's log does not tell the status, so behind it a log that does
-    must cover it too, and every request that WAF let pass must have arrived there: what did not arrive, the balancer in between answered.
+    A failure before any request leaves no trace in access logs. The outermost hop that exists must have a log that covers the moment.
+    WAF's log does not tell the status, so behind it a log that does must cover it too, and every request that WAF let pass must have
+    arrived there: what did not arrive, the balancer in between answered.
     """
-    if not seen.known or not seen.known[0].logged or not seen.covering.get(seen.known[0].hop):
+    if symptom.before_request or not seen.known or not seen.known[0].logged or not seen.covering.get(seen.known[0].hop):
+        return False
+    if _may_be_unlogged(symptom, seen.known):
         return False
     telling = [one for one in seen.known if one.hop != "waf" and one.logged and seen.covering.get(one.hop)]
     if not telling:
@@ -238,6 +244,15 @@ def _all_well(seen: _Seen, case: Case, symptom: Symptom) -> bool:
     if seen.known[0].hop != "waf" or telling[0].hop == "alb":
         return True
     return _all_arrived(seen, case, symptom, telling[0].hop)
+
+
+NEVER_LOGGED = frozenset({400, 413, 414, 431, 494})
+"""What a request with more than 20 KB of headers or a URL over 8,192 bytes gets; CloudFront never logs such ("Standard logging")."""
+
+
+def _may_be_unlogged(symptom: Symptom, known: Sequence[Known]) -> bool:
+    """Whether CloudFront may have refused the request without a record of it."""
+    return bool(known) and known[0].hop == "cloudfront" and symptom.status in NEVER_LOGGED
 
 
 ARRIVED = 0.98
@@ -314,6 +329,7 @@ def _notes(case: Case, symptom: Symptom, seen: _Seen, findings: Sequence[Finding
         f"clock of {row['name']}: corrected by {abs(row['seconds'])} s, it runs {'fast' if row['seconds'] > 0 else 'slow'}: {row['why']}"
         for row in case.rows("SELECT DISTINCT a.name, k.seconds, k.why FROM _skews k JOIN artifacts a USING (artifact) ORDER BY 1 LIMIT 10")
     ]
+    notes += clock_notes(case, seen.window, seen.failures[:1], findings)
     meant = {row["path"] for failure in seen.failures for rows in failure.sightings.values() for row in rows if row["path"]}
     if symptom.path and meant and not any(is_path(symptom.path, {"path": path}) for path in meant):
         notes.append(f"no failing request has the path {symptom.path} letter by letter; {', '.join(sorted(meant)[:3])} was taken for it")

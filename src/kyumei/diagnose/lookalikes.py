@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from kyumei.correlate.hops import TITLES
-from kyumei.correlate.journey import is_path, matches
 from kyumei.correlate.sightings import TIES, position
+from kyumei.correlate.stated import is_path, matches
 from kyumei.diagnose.failures import is_browser
 from kyumei.model.finding import RuledOut
 from kyumei.store.cite import cite_all

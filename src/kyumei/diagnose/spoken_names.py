@@ -145,7 +145,7 @@ STOP = frozenset(
     them then there they this through thru till time times to today tried tries try trying until up url us user users visit
     visited visiting was we web website went were what when where which while who why will with worked working works would you
     your ip address host hostname browser request_id id via approximately approx ca broke recovered resolved almost says said
-    ish oclock little bit client's user's x-amzn-trace-id x-forwarded-for responded responds tz timezone zone
+    takes took taking taken very ish oclock little bit client's user's x-amzn-trace-id x-forwarded-for responded responds tz timezone zone
 """)
 )
 """English words that carry nothing for a search of logs, or that have done their work where they stood."""
@@ -154,6 +154,6 @@ STOP_JAPANESE = listed("""
     エラー アクセス ブラウザー ブラウザ 画面 ページ サイト 表示 発生 確認 出 返 開 見 来 行 時刻 時間 日時 時点 頃 以降 以前 以後 前後 付近
     直後 直前 過 約 前 状態 問題 障害 原因 調査 教 願 方法 場合
     ユーザー ユーザ 客様 利用者 クライアント リクエスト レスポンス ステータス コード
-    ホスト パス メソッド 送信元 接続元 間 際 時 今 私 弊社 何 的 後 中
+    応答 以上 程度 ホスト パス メソッド 送信元 接続元 間 際 時 今 私 弊社 何 的 後 中
 """)
 """Japanese words of the same kind, as they stand between kana."""

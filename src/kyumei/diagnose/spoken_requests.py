@@ -60,7 +60,7 @@ _BARE_HOST = _compiled(
 )
 
 _STATUS_CLASS = _compiled(r"(?<![\w.])([45])(?:xx|\*\*|00番台)(?!\w)")
-_STATUS = _compiled(r"(?:(?<![\w.,/#$+-])|(?<=http)|(?<=http[/_-]))(?<!\d:)(?<![¥€£])([1-5]\d\d)(?:'?s)?(?!\w|[.,:/-]\d|%|\+)")
+_STATUS = _compiled(r"(?:(?<![\w.,/#$+-])|(?<=http)|(?<=http[/_-]))(?<!\d:)(?<![¥€£])([1-5]\d\d|(?<!\d )000)(?:'?s)?(?!\w|[.,:/-]\d|%|\+)")
 _STATUS_LABEL = _compiled(
     r"(?:\b(?:https?|status|code|response|error)|ステータス|コード|エラー|レスポンス)(?: (?:code|error|status|of|is|was)){0,4}"
     r"(?: ?[:=] ?|[ /_-]?)(?:は ?)?$"
@@ -243,6 +243,10 @@ _UNSEEN = 9
 """The rank of a status that was expected but not seen."""
 
 
+_ASKED_AFTER = re.compile(r" on (?:[A-Z]{3,7}\b|\W)| ?(?:エラー|errors?\b)")
+"""What follows a number that is a status, even one that is no error: what was asked for, or the word itself."""
+
+
 def _status_rank(text: str, found: re.Match[str], code: int) -> int | None:
     """How sure a number is a status (0 is surest), or null where it is something else."""
     before, after = text[max(0, found.start() - 40) : found.start()], text[found.end() : found.end() + 24]
@@ -253,12 +257,16 @@ def _status_rank(text: str, found: re.Match[str], code: int) -> int | None:
         return None
     if _COUNTED.match(after) and not http and not named:
         return None
+    if code == 0 and not label and _COUNTED_BEFORE.search(before):
+        return None
+    if code == 0:
+        return 0 if label else 1
     if not label and not named and (code not in CODES or _COUNTED_BEFORE.search(before)):
         return None
     if _NOT_SEEN.search(before):
         return _UNSEEN
     if code < 400:  # noqa: PLR2004 - below are the statuses that are no errors
-        return 5 if label or named or _STATUS_VERB.search(before) else None
+        return 5 if label or named or _STATUS_VERB.search(before) or _ASKED_AFTER.match(after) else None
     return 0 if label else 1
 
 

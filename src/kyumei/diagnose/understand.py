@@ -27,10 +27,11 @@ from kyumei.diagnose.spoken_requests import (
     read_targets,
 )
 from kyumei.diagnose.spoken_text import cleaned, leftovers, uniform, without_quotes
+from kyumei.diagnose.spoken_troubles import read_took, read_trouble
 from kyumei.diagnose.spoken_windows import Spoken, read_time
 from kyumei.diagnose.spoken_zones import zone_named
 from kyumei.errors import SymptomError
-from kyumei.model.symptom import Symptom
+from kyumei.model.symptom import Symptom, Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 
 LONGEST = 10_000
 """Characters that a symptom may have. Nobody says more than that; a whole log pasted by mistake is refused and not half understood."""
+SLOW_SECONDS = 1.0
+"""Who tells that an answer took so long, and nothing else, says that it was slow."""
 LONGEST_OPTION = 4_000
 """Characters that an option may have; a path with its query may be long."""
 
@@ -62,6 +65,8 @@ class _Reading:
     browsers: tuple[str, ...]
     passed: tuple[str, ...]
     time: Spoken | None
+    trouble: Trouble | None
+    took: float | None
 
 
 def understand(text: str, *, now: datetime, default_zone: str | None = None, options: Mapping[str, str] | None = None) -> Symptom:
@@ -93,16 +98,20 @@ def _read(text: str, now: datetime, default_zone: str | None, options: Mapping[s
     loose, rest = read_loose_ids(rest)
     clients, servers, rest = read_clients(rest)
     hosts, mails, rest = read_hosts(rest)
+    took, rest = read_took(rest)
     time, rest = _time(rest, now, default_zone, options)
     statuses, classes, rest = read_status(rest)
     methods, rest = read_method(rest)
     browsers, rest = read_browser(rest)
+    trouble, rest = read_trouble(rest)
     ids = labelled + loose
     for quote in quotes:
         said = uniform(quote)
         ids += read_labelled_ids(said)[0] + read_loose_ids(said)[0]
         if not statuses:
             statuses = read_status(said)[0]
+        if trouble is None and not statuses:
+            trouble = read_trouble(said)[0]
     return _Reading(
         rest,
         tuple(quotes),
@@ -116,6 +125,8 @@ def _read(text: str, now: datetime, default_zone: str | None, options: Mapping[s
         tuple(browsers),
         tuple(servers + mails),
         time,
+        trouble or (Trouble.SLOW if took is not None and took >= SLOW_SECONDS else None),
+        took,
     )
 
 
@@ -191,7 +202,7 @@ def _refused(name: str, value: str, wanted: str) -> SymptomError:
 
 
 _SHAPES = {
-    "status": (re.compile(r"[1-5][0-9]{2}|[45][xX]{2}"), "a status from 100 to 599, or 4xx or 5xx"),
+    "status": (re.compile(r"[1-5][0-9]{2}|000|[45][xX]{2}"), "a status from 100 to 599, or 000, 4xx or 5xx"),
     "method": (re.compile("|".join(METHODS), re.IGNORECASE), "one of " + ", ".join(METHODS)),
     "path": (re.compile(r"/\S*"), "a path that starts with / and has no spaces"),
     "request_id": (re.compile(r"[^\s,]+(?:,[^\s,]+)*"), "ids without spaces, several with a comma between"),
@@ -227,6 +238,8 @@ def _symptom(text: str, reading: _Reading, options: Mapping[str, str], default_z
         zone=zone,
         status=statuses[0] if statuses else None,
         status_class=classes[0] if classes and not statuses else None,
+        kind=reading.trouble,
+        took_seconds=reading.took,
         method=options.get("method") or (methods[0] if methods else None),
         host=options.get("host") or (hosts[0] if hosts else None),
         path=path or None,
@@ -263,11 +276,13 @@ def _besides(symptom: Symptom, said: Mapping[str, Sequence[int | str]], options:
 
 def _echo(symptom: Symptom, spoken: Spoken | None, browsers: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     """The fields as they were read, in one order whatever the order of the words."""
-    status = str(symptom.status) if symptom.status else f"{symptom.status_class}xx" if symptom.status_class else ""
+    status = f"{symptom.status:03d}" if symptom.status is not None else f"{symptom.status_class}xx" if symptom.status_class else ""
     pairs = [
         ("time", spoken.says if spoken else ""),
         ("zone", symptom.zone or ""),
         ("status", status),
+        ("kind", (symptom.kind or "").replace("_", " ")),
+        ("took_seconds", f"{symptom.took_seconds:g}" if symptom.took_seconds is not None else ""),
         ("method", symptom.method or ""),
         ("host", symptom.host or ""),
         ("path", symptom.path or ""),

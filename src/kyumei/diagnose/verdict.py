@@ -7,16 +7,25 @@ from typing import TYPE_CHECKING
 from kyumei.correlate.hops import TITLES
 from kyumei.diagnose.gaps import WHICH
 from kyumei.model.finding import Verdict
+from kyumei.model.symptom import Trouble
 
 if TYPE_CHECKING:
     from kyumei.contracts import Failure
     from kyumei.model.finding import Investigation
     from kyumei.model.symptom import Symptom
 
+KINDS = {
+    Trouble.SLOW: "slow answer",
+    Trouble.TIMED_OUT: "time-out",
+    Trouble.NOT_CONNECTED: "failed connection",
+    Trouble.TLS: "failed TLS handshake",
+}
+
 
 def what_was_seen(symptom: Symptom) -> str:
     """The symptom in a few words: ``the 403 on GET /app/admin``."""
-    status = str(symptom.status) if symptom.status else f"{symptom.status_class}xx" if symptom.status_class else "failure"
+    kind = KINDS[symptom.kind] if symptom.kind else "failure"
+    status = f"{symptom.status:03d}" if symptom.status is not None else f"{symptom.status_class}xx" if symptom.status_class else kind
     target = " ".join(filter(None, (symptom.method, symptom.path)))
     return f"the {status}{f' on {target}' if target else ''}"
 

@@ -68,6 +68,11 @@ def wall_seconds(row: Mapping[str, Any]) -> float | None:
     return float((row["time"] - row["started"]).total_seconds())
 
 
+def relayed(row: Mapping[str, Any]) -> bool:
+    """Whether the client got the target's own status; another one means that the balancer could not pass the answer on (EDGE-011)."""
+    return row.get("target_status") is not None and row["target_status"] == row.get("status")
+
+
 def is_function(row: Mapping[str, Any]) -> bool:
     """Whether the row is as rows of Lambda targets are: all phases reached, and no target named (EDGE-008)."""
     phases = (row.get("request_seconds"), row.get("target_seconds"), row.get("response_seconds"))
@@ -117,7 +122,7 @@ def parts(view: View, wanted: Stage, kind: Callable[[Mapping[str, Any]], Hashabl
     for failure in view.failures:
         if failure.table != "alb_access" or not (failure.hop == "alb" or (failure.hop == "unknown" and wanted in SURE)):
             continue
-        own = [row for row in failure.rows if row.get("target_status") is None]
+        own = [row for row in failure.rows if not relayed(row)]
         groups: dict[Hashable, list[Mapping[str, Any]]] = {}
         for row in own:
             if stage(row) is wanted:

@@ -39,16 +39,17 @@ def fell_through(view: View, row: Mapping[str, Any]) -> FellThrough | None:
     if row.get("rule_priority") != 0 or last_action(row) != "fixed-response" or row.get("path") is None:
         return None
     where = f"{same('elb', row['elb'])} AND {same('path', row['path'])} AND {same('host', row['host'])} AND {same('method', row['method'])}"
-    first = view.rows(f"SELECT min(time) AS time FROM alb_access WHERE {where} AND rule_priority = 0 AND {same('status', row['status'])}")[
-        0
-    ]
+    fell = f"{where} AND rule_priority = 0 AND {same('status', row['status'])}"
+    first = view.rows(f"SELECT min(time) AS time, max(time) AS until FROM alb_access WHERE {fell}")[0]
     if first["time"] is None:
         return None
     former = f"{where} AND rule_priority > 0 AND target_status < 500"
     sql = f"SELECT * FROM alb_access WHERE {former} AND time < {literal(first['time'])} ORDER BY time DESC"
     before = view.rows(f"{sql} LIMIT 50")
-    after = view.rows(f"SELECT count(*) AS n FROM alb_access WHERE {former} AND time >= {literal(first['time'])}")[0]["n"]
-    if len(before) < FEWEST or after:
+    # The rule may have been restored afterwards; in between it took nothing, else it was not the rule that went.
+    between = f"time BETWEEN {literal(first['time'])} AND {literal(first['until'])}"
+    meanwhile = view.rows(f"SELECT count(*) AS n FROM alb_access WHERE {former} AND {between}")[0]["n"]
+    if len(before) < FEWEST or meanwhile:
         return None
     priority = int(before[0]["rule_priority"])
     says = (

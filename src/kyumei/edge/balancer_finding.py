@@ -81,7 +81,7 @@ def record(view: View, part: Part) -> Evidence:
     reason = f", error_reason {row['error_reason']}" if row.get("error_reason") else ""
     says = (
         f"The load balancer's own row for {request_words(row)} at {row['time']:%Y-%m-%d %H:%M:%S} UTC: status "
-        f"{row['status']}, no target status, "
+        f"{row['status']}, {_of_target(row)}, "
         f"actions {','.join(row.get('actions') or ()) or '-'}{reason}, times {phases_words(row)}"
     )
     if wall is not None:
@@ -89,6 +89,11 @@ def record(view: View, part: Part) -> Evidence:
     if part.total > 1:
         says += f"; {part.total - 1} more failing request{'s' if part.total > 2 else ''} like it"  # noqa: PLR2004 - one is the row itself
     return Evidence(says, view.cite(part.rows), f"SELECT * FROM alb_access WHERE {those(part)} ORDER BY time", part.total)
+
+
+def _of_target(row: Mapping[str, object]) -> str:
+    told = row.get("target_status")
+    return "no target status" if told is None else f"though the target's was {told}"
 
 
 def those(part: Part) -> str:
@@ -100,7 +105,7 @@ def those(part: Part) -> str:
         return f"{among('trace_id', ids)} AND {span}"
     row = part.row
     shared = (same(name, row.get(name)) for name in ("elb", "status", "error_reason", "rule_priority"))
-    return f"{' AND '.join(shared)} AND target_status IS NULL AND {span}"
+    return f"{' AND '.join(shared)} AND target_status IS DISTINCT FROM status AND {span}"
 
 
 def silence(part: Part) -> list[Evidence]:
@@ -225,8 +230,8 @@ def _message(sign: Sign, row: Mapping[str, object]) -> str:
 def onset(view: View, row: Mapping[str, object]) -> datetime | None:
     """When such answers for this path began, in UTC, as far as the log goes back."""
     rows = view.rows(
-        "SELECT min(time) AS onset FROM alb_access WHERE path IS NOT DISTINCT FROM ? AND status = ? AND elb = ? AND target_status IS NULL "
-        "AND error_reason IS NOT DISTINCT FROM ? AND coalesce(actions[len(actions)], '') = ?",
+        "SELECT min(time) AS onset FROM alb_access WHERE path IS NOT DISTINCT FROM ? AND status = ? AND elb = ? "
+        "AND target_status IS DISTINCT FROM status AND error_reason IS NOT DISTINCT FROM ? AND coalesce(actions[len(actions)], '') = ?",
         row.get("path"),
         row["status"],
         row["elb"],

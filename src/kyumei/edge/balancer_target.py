@@ -55,7 +55,7 @@ def classify(row: Mapping[str, object], idle: float, *, told: bool) -> Kind:
         return Kind.NO_GROUP if row.get("target_ip") is None and target is None else Kind.UNTOLD
     if status == TIMEOUT:
         return _timed_out(row, idle, told=told)
-    if after is not None:
+    if after is not None or row.get("target_status") is not None:
         return Kind.BROKEN
     if not isinstance(target, int | float):
         return Kind.REFUSED if before is None or row.get("target_ip") is None else Kind.UNTOLD
@@ -107,7 +107,7 @@ REFUSED = Sign(
 )
 RACE = Sign(
     "EDGE-036",
-    "server",
+    "target",
     "the target closed an idle connection just as the balancer used it again: its keep-alive time is shorter than the idle timeout",
     (
         Fix(
@@ -134,7 +134,7 @@ RACE = Sign(
 )
 DIED = Sign(
     "EDGE-037",
-    "server",
+    "target",
     "the target closed the connection while it was at work on the request: its process died, was killed or was stopped",
     (
         Fix(
@@ -156,7 +156,7 @@ DIED = Sign(
 )
 BROKEN = Sign(
     "EDGE-038",
-    "app",
+    "target",
     "the target's answer to this one path cannot be passed on: malformed, or its headers are larger than 32 KB",
     (
         Fix(
@@ -170,7 +170,7 @@ BROKEN = Sign(
 NO_GROUP = Sign(
     "EDGE-039",
     "alb",
-    "its target group has no target that it may use: none is registered, or all are unused",
+    "its target group has no target that it may use: none is registered, or all are unused or being deregistered",
     (
         Fix(
             "Register targets, or attach the Auto Scaling group or the ECS service to the target group.",
@@ -214,7 +214,7 @@ UNCONNECTED = Sign(
 )
 SLOW = Sign(
     "EDGE-041",
-    "app",
+    "target",
     "the target took the request and gave no answer within the idle timeout of {idle} s",
     (
         Fix(

@@ -15,7 +15,7 @@ from kyumei.edge.balancer_setting import group_of, idle_timeout
 from kyumei.edge.balancer_target import Kind
 from kyumei.edge.keep_alive import keep_alive
 from kyumei.edge.metrics import answers, moment, points, reading
-from kyumei.edge.target_traces import ends, finished_early, finished_later, reached
+from kyumei.edge.target_traces import GIVEN_UP, answered, ends, finished_early, finished_later, reached
 from kyumei.edge.waf_sql import literal, same
 from kyumei.model.finding import Certainty, Evidence, Gap, RuledOut
 
@@ -34,6 +34,8 @@ RARE = 0.25
 """Share of the group's requests up to which failures are sporadic."""
 STOPPED_WITHIN = 5
 """Seconds between an answer of the balancer and the stop of a task that caused it."""
+NOT_ROUTED = frozenset({"unused", "draining"})
+"""States of targets that get no new requests."""
 NO_ANSWER = ("Target.Timeout", "TimedOut", "RequestTimedOut", "ConnectionTimedOut")
 REFUSALS = ("Target.FailedHealthChecks", "ConnectionReset")
 REFUSED, RACE, DIED, BROKEN = "EDGE-035", "EDGE-036", "EDGE-037", "EDGE-038"
@@ -140,9 +142,9 @@ def _one_path(view: View, part: Part) -> Evidence | None:
     since = f"time >= {literal(min(one['started'] or one['time'] for one in part.rows))}"
     here = same("path", row["path"])
     sql = (
-        f"SELECT count(*) FILTER (WHERE {here}) AS hits, count(*) FILTER (WHERE {here} AND target_status IS NOT NULL) AS served, "
-        f"count(*) FILTER (WHERE NOT ({here}) AND target_status IS NOT NULL) AS others, "
-        f"count(*) FILTER (WHERE NOT ({here}) AND target_status IS NULL AND status = 502) AS failing FROM alb_access "
+        f"SELECT count(*) FILTER (WHERE {here}) AS hits, count(*) FILTER (WHERE {here} AND target_status = status) AS served, "
+        f"count(*) FILTER (WHERE NOT ({here}) AND target_status = status) AS others, "
+        f"count(*) FILTER (WHERE NOT ({here}) AND target_status IS DISTINCT FROM status AND status = 502) AS failing FROM alb_access "
         f"WHERE {where} AND {since}"
     )
     found = view.rows(sql)[0]
@@ -176,6 +178,9 @@ def _closed(view: View, part: Part) -> Judged:
             _answer_unusable(view, part, only), ruled_out=(RuledOut(RACE, "only one path fails, and each time; a race would meet any"),)
         )
     kept = keep_alive(view)
+    if done := answered(view, part.rows):
+        why = "the target answered these requests, as its own log says, so that it had not closed the connection"
+        return replace(_answer_unusable(view, part, None), ruled_out=(RuledOut(RACE, why, view.cite(done, 2)),))
     if ruled := _saw_it(view, part, RACE, "an idle connection"):
         return Judged(signs.DIED, Certainty.POSSIBLE, ruled_out=ruled, gaps=(_target_log("what ended the connection at once"),))
     if kept and (kept.seconds == 0 or (kept.configured and kept.seconds > idle)):
@@ -205,8 +210,8 @@ def _sporadic(view: View, part: Part) -> tuple[bool, Evidence]:
     row, times = part.row, [one["time"] for one in part.rows]
     span = f"time BETWEEN {literal(min(times))} - INTERVAL 10 MINUTE AND {literal(max(times))} + INTERVAL 10 MINUTE"
     sql = (
-        "SELECT count(*) AS total, count(*) FILTER (WHERE target_status IS NULL AND status = 502) AS failed FROM alb_access "
-        f"WHERE {same('elb', row['elb'])} AND {same('target_group_arn', group_of(view, row))} AND {span}"
+        "SELECT count(*) AS total, count(*) FILTER (WHERE target_status IS DISTINCT FROM status AND status = 502) AS failed "
+        f"FROM alb_access WHERE {same('elb', row['elb'])} AND {same('target_group_arn', group_of(view, row))} AND {span}"
     )
     found = view.rows(sql)[0]
     rare = found["total"] >= part.total + FEWEST_OTHERS and found["failed"] <= found["total"] * RARE
@@ -216,7 +221,9 @@ def _sporadic(view: View, part: Part) -> tuple[bool, Evidence]:
 
 
 def _died(view: View, part: Part) -> Judged:
-    done = finished_early(view, part.rows) or [one for one in finished_later(view, part.rows) if (one["status"] or 500) < 499]  # noqa: PLR2004 - an answer that the target's server gave up itself is none
+    # An answer that the target's server gave up itself is none.
+    later = [one for one in finished_later(view, part.rows) if (one["status"] or GIVEN_UP) < GIVEN_UP]
+    done = finished_early(view, part.rows) or later or answered(view, part.rows)
     if done:
         why = "the target finished these requests, as its own log says, so its process did not die on them"
         found = _answer_unusable(view, part, _one_path(view, part))
@@ -261,7 +268,8 @@ def _answer_unusable(view: View, part: Part, only: Evidence | None) -> Judged:
     if seen:
         evidence.append(Evidence(f"The target's own log has the request, answered {seen[0]['status']}", view.cite(seen), total=len(seen)))
     quiet = any(view.has(table) and view.covers(table) for table in ("app_log", "json_lines", "syslog"))
-    sure = Certainty.PROVEN if seen and only else Certainty.LIKELY if seen or (only and quiet) else Certainty.POSSIBLE
+    many = len({row["path"] for row in part.rows}) > 1
+    sure = Certainty.PROVEN if seen and only else Certainty.LIKELY if (seen and not many) or (only and quiet) else Certainty.POSSIBLE
     gap = Gap(
         "the target's raw answer for this path",
         "whether its headers are malformed or larger than 32 KB, or its process ends on it",
@@ -282,10 +290,15 @@ def _no_group(view: View, part: Part) -> Judged:
             return Judged(None, ruled_out=(RuledOut(code, "the group has healthy targets", (healthy[0].citation,)),), gaps=(unknown(part),))
     elif health.empty:
         return Judged(signs.NO_GROUP, Certainty.PROVEN, (Evidence("describe-target-health lists no target of the group", health.empty),))
-    elif health.states and all(one.state == "unused" for one in health.states):
+    elif health.states and all(one.state in NOT_ROUTED for one in health.states):
         first = health.states[0]
-        says = f"describe-target-health says that all {len(health.states)} targets of the group are unused: {first.reason}"
-        return Judged(signs.NO_GROUP, Certainty.PROVEN, (Evidence(says, (first.citation,), total=len(health.states)),))
+        says = f"describe-target-health says that all {len(health.states)} targets of the group are {first.state}: {first.reason}"
+        evidence = (Evidence(says, (first.citation,), total=len(health.states)),)
+        # What is being deregistered is so for minutes only, and the answer does not say when it was given.
+        lasting = all(one.state == "unused" for one in health.states)
+        serves = not lasting and _serves(view, part)
+        sure = Certainty.PROVEN if lasting else Certainty.POSSIBLE if serves else Certainty.LIKELY
+        return Judged(signs.NO_GROUP, sure, evidence)
     if hosts is not None:
         return Judged(signs.NO_GROUP, Certainty.PROVEN, (hosts,))
     likely = group_of(view, row) is not None and not _serves(view, part) and not health.states
@@ -298,7 +311,7 @@ def _serves(view: View, part: Part) -> bool:
     times = [row["time"] for row in part.rows]
     near = [
         view.rows(
-            "SELECT count(*) AS n FROM alb_access WHERE elb = ? AND target_group_arn = ? AND target_status IS NOT NULL "
+            "SELECT count(*) AS n FROM alb_access WHERE elb = ? AND target_group_arn = ? AND target_status = status "
             "AND time BETWEEN ?::TIMESTAMP AND ?::TIMESTAMP",
             part.row["elb"],
             group_of(view, part.row),

@@ -104,6 +104,10 @@ TOGETHER = timedelta(seconds=10)
 LONGEST_RESTART = timedelta(minutes=10)
 BOOTING = timedelta(seconds=30)
 """How long after the last failed boot nothing serves yet, where no later start is seen."""
+HALTED = re.compile(r"Worker failed to boot\.|App failed to load\.")
+"""With these the master itself ends: nothing serves until somebody starts it again."""
+DOWN = timedelta(days=1)
+"""How long after such an end nothing serves, where no later start is seen."""
 SETTLED = timedelta(seconds=15)
 """A start without a failed boot in this time was a good one."""
 
@@ -172,6 +176,11 @@ def serving(text: str) -> bool | None:
 def is_web_server(event: Event) -> bool:
     """Whether the process or unit is the web server and not what lies behind it."""
     return bool(_WEB_SERVER.search(event.unit or event.name))
+
+
+def ended_nginx(event: Event) -> bool:
+    """Whether a process of nginx was killed or crashed, as the kernel or systemd tells it (EDGE-144)."""
+    return event.kind in {Kind.CRASHED, Kind.KILLED, Kind.OUT_OF_MEMORY} and "nginx" in (event.unit or event.name)
 
 
 def _single(row: Mapping[str, Any]) -> Event | None:
@@ -280,8 +289,9 @@ def _loops(events: Sequence[Event]) -> list[Event]:
     closed = []
     for loop in found:
         start = next((one for one in _held(events, loop.where) if one.time > loop.until), None)
-        seen = start is not None and start.time - loop.until <= LONGEST_RESTART
-        closed.append(replace(loop, until=start.time if seen and start else loop.until + BOOTING, ended=seen))
+        halted = any(HALTED.search(row["message"] or "") for row in loop.rows)
+        seen = start is not None and (halted or start.time - loop.until <= LONGEST_RESTART)
+        closed.append(replace(loop, until=start.time if seen and start else loop.until + (DOWN if halted else BOOTING), ended=seen))
     return [_from_stop(loop, events) for loop in closed]
 
 
@@ -293,7 +303,7 @@ def _held(events: Sequence[Event], where: str) -> list[Event]:
         for one in events
         if one.kind is Kind.STARTED
         and one.where == where
-        and not one.unit
+        and (not one.unit or one.serves is True)
         and not any(timedelta(0) <= time - one.time <= SETTLED for time in fails)
     ]
 

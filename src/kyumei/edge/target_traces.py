@@ -33,6 +33,8 @@ LONG_WAIT = 8.0
 """Seconds that a balancer must have waited before the time of a line without a duration tells whether it was early."""
 LOOKED_AT = 5
 """Requests of a failure that are looked for one by one behind the balancer."""
+GIVEN_UP = 499
+"""From this status on a record is of an answer that nobody took, or of a failure of its own."""
 HALF = 0.5
 """Share of the failing requests that the ends of processes must explain to be their cause."""
 
@@ -76,7 +78,7 @@ def reached(view: View, rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any
         certain = [one for one in inner if one["trace_id"] and one["trace_id"] == row["trace_id"]]
         possible = [one for one in inner if not (one["trace_id"] and row["trace_id"])]
         relayed = view.rows(
-            "SELECT count(*) AS n FROM alb_access WHERE path = ? AND method IS NOT DISTINCT FROM ? AND target_status IS NOT NULL "
+            "SELECT count(*) AS n FROM alb_access WHERE path = ? AND method IS NOT DISTINCT FROM ? AND target_status = status "
             "AND time >= ?::TIMESTAMP AND started <= ?::TIMESTAMP",
             row["path"],
             row["method"],
@@ -86,6 +88,17 @@ def reached(view: View, rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any
         by_table = [[one for one in possible if one["_table"] == table] for table in RECORDERS]
         found += certain or [one for own in by_table if len(own) > relayed for one in own]
     return found
+
+
+def answered(view: View, rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Records further in that end these requests well, written in the seconds of the balancer's own answer.
+
+    None unless that holds for half of them.
+    """
+    told = list(rows)[:LOOKED_AT]
+    each = [[one for one in reached(view, [row]) if one["_table"] in WRITTEN_AT_END and one["status"] < GIVEN_UP] for row in told]
+    hit = [found for found in each if found]
+    return [one for found in hit for one in found] if len(hit) >= HALF * len(told) else []
 
 
 def finished_later(view: View, rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -108,7 +121,7 @@ def _untimed_early(view: View, row: Mapping[str, Any]) -> list[dict[str, Any]]:
     start, end = row["started"] - NEAR, row["started"] + timedelta(seconds=wall / 2)
     own = [one for one in _records(view, row, start, end) if one["request_seconds"] is None and one["_table"] in WRITTEN_AT_END]
     relayed = view.rows(
-        "SELECT count(*) AS n FROM alb_access WHERE path = ? AND method IS NOT DISTINCT FROM ? AND target_status IS NOT NULL "
+        "SELECT count(*) AS n FROM alb_access WHERE path = ? AND method IS NOT DISTINCT FROM ? AND target_status = status "
         "AND time >= ?::TIMESTAMP AND started <= ?::TIMESTAMP",
         row["path"],
         row["method"],
@@ -131,7 +144,7 @@ def _same_start(view: View, row: Mapping[str, Any]) -> list[tuple[dict[str, Any]
         and (not one["trace_id"] or not row["trace_id"] or one["trace_id"] == row["trace_id"])
     ]
     relayed = view.rows(
-        "SELECT count(*) AS n FROM alb_access WHERE path = ? AND method IS NOT DISTINCT FROM ? AND target_status IS NOT NULL "
+        "SELECT count(*) AS n FROM alb_access WHERE path = ? AND method IS NOT DISTINCT FROM ? AND target_status = status "
         "AND abs(epoch(started - ?::TIMESTAMP)) <= 3",
         row["path"],
         row["method"],

@@ -129,7 +129,7 @@ def _same_host(event: Event, one: Ask) -> bool | None:
     if host and one.target and not one.target.startswith(_LOOPBACK):
         wanted = one.target.rpartition(":")[0] if one.target.count(":") == 1 else one.target
         return host == wanted.strip("[]") if address_of(wanted) else None
-    return _same_place(event.where.partition("|")[2], one.place)
+    return same_place(event.where.partition("|")[2], one.place)
 
 
 def address_of(name: str) -> str:
@@ -142,7 +142,7 @@ def address_of(name: str) -> str:
         return ""
 
 
-def _same_place(one: str, other: str) -> bool | None:
+def same_place(one: str, other: str) -> bool | None:
     """False where two files lie in folders of different hosts: folders alike but for their number (``web1`` and ``web2``)."""
     for mine, theirs in zip(one.split("/")[:-1], other.split("/")[:-1], strict=False):
         if mine == theirs:

@@ -35,10 +35,33 @@ class Standout:
 
 @dataclass(frozen=True)
 class Pulse:
-    """Requests at one hop over time, for a plot: equal steps of ``seconds`` from ``start``, all requests and those that failed."""
+    """Requests at one hop over time, for a plot: equal steps of ``seconds`` from ``start``, all requests and those that failed.
+
+    What failed are server errors, and requests with a status that stands out.
+    """
 
     hop: str
     start: datetime
     seconds: int
     requests: tuple[int, ...]
     failed: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class ErrorKind:
+    """Error lines of one shape in one log: ``lines`` of them from ``first`` to ``last``, like ``text``, which stands at ``place``.
+
+    ``text`` is the first of them; ``place`` is empty where the file was only surveyed. ``fresh`` says that none came before, in a log
+    that reaches back far enough to tell; else they came before, but only ``expected`` would have been usual. ``score`` is as that
+    of a standout.
+    """
+
+    log: str
+    text: str
+    place: str
+    lines: int
+    expected: float
+    score: float
+    first: datetime
+    last: datetime
+    fresh: bool

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from kyumei.model.finding import Certainty, Verdict
 from kyumei.report.document import Banner, Bullets, Code, Document, Facts, Glance, Message, Paragraph, Section, Step, Steps, Tone
-from kyumei.report.extent import impact_section, impact_words, others_section, standouts_section
+from kyumei.report.extent import impact_section, impact_words, others_section, pulse_section, standouts_section
 from kyumei.report.moments import shown_moment, shown_span
 from kyumei.report.quote import GLANCE_CHARACTERS, proving, quote, telling_words
 from kyumei.report.tables import coverage_grid, hop_grid, hop_label, hop_name, timeline_grid, unread_grid
@@ -42,8 +42,9 @@ def to_document(investigation: Investigation) -> Document:
     found = investigation.verdict is Verdict.CAUSE_FOUND
     gaps = _gaps(investigation)
     sections = (
-        () if found else gaps,
         standouts_section(investigation),
+        pulse_section(investigation),
+        () if found else gaps,
         _evidence(investigation),
         impact_section(cause if found else None, investigation.symptom.zone),
         _hops(investigation),
@@ -86,8 +87,8 @@ def _asked(investigation: Investigation) -> tuple[tuple[str, str], ...]:
 
 def _read_as(symptom: Symptom) -> Iterable[str]:
     """The parts of the symptom that were understood, but for the time."""
-    if symptom.status:
-        yield f"status {symptom.status}"
+    if symptom.status is not None:
+        yield f"status {symptom.status:03d}"
     elif symptom.status_class:
         yield f"status {symptom.status_class}xx"
     named = (
@@ -164,6 +165,8 @@ def _subject(finding: Finding) -> list[tuple[str, str]]:
     """What the finding is about, named as people write it: ``web_acl`` is Web ACL."""
     pairs = []
     for name, value in finding.subject.items():
+        if not value:
+            continue
         words = [word.upper() if word in _ACRONYMS else word for word in name.split("_")]
         pairs.append((" ".join([words[0][:1].upper() + words[0][1:], *words[1:]]), value))
     return pairs

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from math import ceil
 from typing import TYPE_CHECKING
 
 from kyumei.model.finding import Verdict
@@ -10,11 +12,17 @@ from kyumei.report.moments import shown_moment, shown_span
 from kyumei.report.tables import hop_label
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from kyumei.model.finding import Finding, Impact, Investigation
     from kyumei.report.document import Block
 
 _TONES = {Verdict.CAUSE_FOUND: Tone.PROVEN, Verdict.HEALTHY: Tone.HEALTHY, Verdict.CANNOT_TELL: Tone.UNKNOWN}
 _SERVER_ERROR = 500
+_CELLS = 40
+_LEVELS = "▁▂▃▄▅▆▇█"
+_MOST = 12
+"""Standouts that a person reads; the JSON has all."""
 
 
 def counted(number: int, what: str) -> str:
@@ -42,7 +50,8 @@ def impact_section(finding: Finding | None, zone: str | None) -> tuple[Section, 
 
 def standouts_section(investigation: Investigation) -> tuple[Section, ...]:
     """What stands out where nobody said what was wrong; the answer above is about the first."""
-    if not investigation.standouts:
+    shown, more = investigation.standouts[:_MOST], len(investigation.standouts) - _MOST
+    if not shown:
         return ()
     zone = investigation.symptom.zone
     rows = tuple(
@@ -52,14 +61,42 @@ def standouts_section(investigation: Investigation) -> tuple[Section, ...]:
             str(one.status),
             ", ".join(one.paths) or "many paths",
             f"{one.failed:,} of {one.requests:,}",
-            f"{one.expected:,.1f}",
-            "going on" if one.ongoing else "over",
+            f"{one.expected:,.1f}" if one.expected else "not known",
+            "no" if one.ongoing else "yes",
         )
-        for one in investigation.standouts
+        for one in shown
     )
-    tones = tuple(Tone.UNKNOWN if one.status >= _SERVER_ERROR else Tone.PLAIN for one in investigation.standouts)
-    grid = Grid(("When", "At", "Status", "Path", "Failed", "Usual", "At the end"), rows, tones)
-    return (Section("standouts", "What stands out in these logs", (grid,)),)
+    tones = tuple(Tone.ANSWERED if one.status >= _SERVER_ERROR else Tone.PLAIN for one in shown)
+    grid = Grid(("When", "At", "Status", "Path", "Failed", "Usual", "Over?"), rows, tones)
+    left = f"{more:,} more stretch{' is' if more == 1 else 'es are'} not shown here; the JSON report holds all."
+    rest = (Paragraph(left, quiet=True),) if more > 0 else ()
+    return (Section("standouts", "What stands out in these logs", (grid, *rest)),)
+
+
+def pulse_section(investigation: Investigation) -> tuple[Section, ...]:
+    """Requests and failures over time, which HTML draws; where only text can be drawn the failures of each hop as a line of blocks."""
+    if not investigation.pulses:
+        return ()
+    first = investigation.pulses[0]
+    end = first.start + timedelta(seconds=first.seconds * len(first.requests))
+    rows = tuple(
+        (hop_label(pulse.hop), f"{sum(pulse.requests):,}", f"{sum(pulse.failed):,}", spark(pulse.failed)) for pulse in investigation.pulses
+    )
+    grid = Grid(("At", "Requests", "Failed", "Failures over time"), rows)
+    when = Paragraph(f"{shown_span(first.start, end, investigation.symptom.zone)}, from left to right", quiet=True)
+    return (Section("pulse", "Requests and failures over time", (grid, when)),)
+
+
+def spark(counts: Sequence[int]) -> str:
+    """Counts as a line of blocks, the highest where they are the most; a space stands for none.
+
+    >>> spark([0, 1, 2, 16])
+    ' ▁▁█'
+    """
+    width = max(1, ceil(len(counts) / _CELLS))
+    sums = [sum(counts[start : start + width]) for start in range(0, len(counts), width)]
+    most = max(sums, default=0)
+    return "".join(_LEVELS[ceil(len(_LEVELS) * count / most) - 1] if count else " " for count in sums)
 
 
 def others_section(investigation: Investigation) -> tuple[Section, ...]:

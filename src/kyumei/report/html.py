@@ -14,6 +14,7 @@ from kyumei.report.diagram import hop_diagram
 from kyumei.report.document import Bullets, Code, Facts, Grid, Message, Paragraph, Steps
 from kyumei.report.escape import for_html
 from kyumei.report.plot import timeline_plot
+from kyumei.report.pulse_plot import pulse_plot
 from kyumei.report.quote import Part, Quote
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 _FOOTER = "Made from the files of the case alone. Times in the zone of the person who asked; cited lines as file:line."
 _TITLE = 120
+_DRAWN = frozenset({"pulse"})
+"""Sections of which the drawing says all that the words say."""
 _PIECE = {Part.PLAIN: ("", ""), Part.TELLING: ("<mark>", "</mark>"), Part.GAP: ('<span class="gap">', "</span>")}
 
 
@@ -36,6 +39,7 @@ def to_html(investigation: Investigation, counts: Mapping[str, Sequence[tuple[da
     drawings = {
         "top": hop_diagram(investigation.hops, down=False, response=response) if investigation.hops else "",
         "hops": hop_diagram(investigation.hops, down=True, response=response) if investigation.hops else "",
+        "pulse": f'<div class="scroll">{pulse_plot(investigation)}</div>' if investigation.pulses else "",
         "timeline": f'<div class="scroll">{timeline_plot(investigation, counts)}</div>',
     }
     return "\n".join(_page(document, drawings)) + "\n"
@@ -89,7 +93,7 @@ def _section(section: Section, drawing: str) -> Iterator[str]:
     yield f"<details><summary>{heading}</summary>" if section.fold else heading
     if drawing:
         yield drawing
-    for block in section.blocks:
+    for block in section.blocks if section.key not in _DRAWN else ():
         yield from _block(block)
     yield ("</details>" if section.fold else "") + "</section>"
 

@@ -73,6 +73,8 @@ def _symptom(symptom: Symptom) -> dict[str, Any]:
         "zone": symptom.zone,
         "status": symptom.status,
         "status_class": symptom.status_class,
+        "kind": symptom.kind.value if symptom.kind else None,
+        "took_seconds": symptom.took_seconds,
         "method": symptom.method,
         "host": symptom.host,
         "path": symptom.path,

@@ -14,12 +14,19 @@ from kyumei.contracts import Failure, Opinion, Rule, View
 from kyumei.edge.probe import probe
 from kyumei.layouts.casts import quoted
 from kyumei.model.finding import Certainty, Check, Evidence, Finding, Gap, Remedy, RuledOut
+from kyumei.model.symptom import FAILED
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-RELAYS = {"waf": "AWS WAF let it pass", "alb": "the load balancer relayed its target's status", "nginx": "nginx relayed it"}
+RELAYS = {
+    "waf": "AWS WAF let it pass",
+    "alb": "the load balancer relayed its target's status",
+    "apigateway": "API Gateway handed on its integration's status",
+    "nginx": "nginx relayed it",
+}
 BESIDE_SECONDS = 2
+FAILING = 400
 SERVER_ERRORS = 500
 HEADERS_TOO_LARGE = 431
 """Made by the application server before the application is asked; another rule knows it."""
@@ -34,6 +41,23 @@ REASONS = {
 
 ANSWERERS = {"app": "the application itself", "target": "a target behind the load balancer"}
 """Who answered, as far as the records tell: without a log of the target, only that it was the target."""
+FRONTS = {
+    "cloudfront_access": "the origin behind CloudFront",
+    "clb_access": "an instance behind the Classic Load Balancer",
+    "api_gateway_access": "the integration behind API Gateway",
+    "api_gateway_execution": "the integration behind API Gateway",
+}
+"""Targets of what is no Application Load Balancer, by the table in which their status stands."""
+RELAYED_BY_EDGE = "EDGE-086"
+
+
+def _answerer(failure: Failure) -> str:
+    return FRONTS.get(failure.table, ANSWERERS["target"]) if failure.hop == "target" else ANSWERERS[failure.hop]
+
+
+def _code(failure: Failure) -> str:
+    """EDGE-086 where only CloudFront's record says that its origin answered, else EDGE-001."""
+    return RELAYED_BY_EDGE if failure.hop == "target" and failure.table == "cloudfront_access" else "EDGE-001"
 
 
 def examine(view: View) -> Opinion:
@@ -42,7 +66,11 @@ def examine(view: View) -> Opinion:
     ruled_out: list[RuledOut] = []
     gaps: list[Gap] = []
     for failure in view.failures:
+        if view.symptom.by_time and (_status(failure) or 0) < FAILED:
+            continue  # It was answered well, and only late.
         if failure.hop not in ANSWERERS or not failure.rows or failure.rows[0].get("status") == HEADERS_TOO_LARGE:
+            continue
+        if not _handed_on(failure):
             continue
         beside = _beside(view, failure)
         findings.append(_finding(view, failure, beside))
@@ -63,6 +91,16 @@ def examine(view: View) -> Opinion:
                 )
             )
     return Opinion(tuple(findings), tuple(ruled_out), tuple(gaps))
+
+
+def _handed_on(failure: Failure) -> bool:
+    """Whether what the client got is what the answerer gave: not where it answered well, or otherwise, and the client got a failure."""
+    row = failure.rows[0]
+    own = row.get("target_status") if failure.hop == "target" else row.get("status")
+    if own is None or own >= FAILING:
+        return bool(failure.hop != "target" or own is None or row.get("status") in {None, own})
+    sent = [seen[0].get("status") for seen in failure.sightings.values() if seen]
+    return not any(status is not None and status >= FAILING for status in (row.get("status"), *sent))
 
 
 def _beside(view: View, failure: Failure) -> list[dict[str, Any]]:
@@ -90,7 +128,7 @@ def _finding(view: View, failure: Failure, beside: list[dict[str, Any]]) -> Find
     where = f"path = {quoted(first['path'] or '')}"
     chain = [
         Evidence(
-            f"{ANSWERERS[failure.hop][0].upper()}{ANSWERERS[failure.hop][1:]} answered {status} to {request}: {failure.why}",
+            f"{_answerer(failure)[0].upper()}{_answerer(failure)[1:]} answered {status} to {request}: {failure.why}",
             view.cite(failure.rows),
             f'SELECT * FROM "{failure.table}" WHERE {where} ORDER BY time',
             failure.total,
@@ -103,9 +141,9 @@ def _finding(view: View, failure: Failure, beside: list[dict[str, Any]]) -> Find
         if (seen := failure.sightings.get(hop)) and hop != _hop_of(failure):
             chain.append(Evidence(f"{says} (joined by {failure.joined_by})", view.cite(seen), total=len(seen)))
     return Finding(
-        code="EDGE-001",
+        code=_code(failure),
         rule=RULE.name,
-        title=f"{ANSWERERS[failure.hop]} answered {status} to {request}" + (f": {reason}" if reason else ""),
+        title=f"{_answerer(failure)} answered {status} to {request}" + (f": {reason}" if reason else ""),
         certainty=Certainty.PROVEN if confirmed and failure.sure and failure.hop == "app" else Certainty.LIKELY,
         chain=tuple(chain),
         subject={"status": str(status), "method": str(first["method"]), "path": str(first["path"])},
@@ -120,6 +158,8 @@ def _finding(view: View, failure: Failure, beside: list[dict[str, Any]]) -> Find
         explains=failure.total,
         message=f"Your request for {first['path']} reached {'our application' if failure.hop == 'app' else 'our servers'}, and "
         f"was answered {status} there. We are checking why it did.",
+        layer=failure.hop,
+        failures=(failure.key,) if failure.key else (),
     )
 
 
@@ -156,7 +196,7 @@ def _onset(view: View, failure: Failure) -> datetime | None:
 
 RULE = Rule(
     name="application_answered",
-    codes=("EDGE-001",),
+    codes=("EDGE-001", "EDGE-086"),
     needs=(),
     helps=("app_log", "json_lines", "nginx_access", "alb_access", "waf"),
     rivals=("web_server_refused", "waf_rule_blocked", "load_balancer_answered"),

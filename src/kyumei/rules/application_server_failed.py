@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 from kyumei.contracts import Failure, Opinion, Rule, View
 from kyumei.edge.process_causes import CAUSES, FOREIGN_KILL, Cause
-from kyumei.edge.process_events import PYTHON, Event, Kind, is_web_server, own_kills, read
+from kyumei.edge.process_events import PYTHON, Event, Kind, ended_nginx, is_web_server, own_kills, read
 from kyumei.edge.process_lines import process_lines, speaks_of_kernel
 from kyumei.edge.server_errors import signature_of_line, text_of, upstream_of
-from kyumei.edge.victims import Ask, Fit, asked, fit, spread
+from kyumei.edge.victims import Ask, Fit, asked, fit, same_place, spread
 from kyumei.layouts.casts import quoted
 from kyumei.model.finding import Certainty, Check, Evidence, Finding, Gap, Remedy, RuledOut
 
@@ -87,19 +87,20 @@ def _is_for_want_of_an_answer(row: Mapping[str, Any]) -> bool:
 
 
 def _asked(view: View, failure: Failure) -> _Asked:
-    first = view.cite(failure.rows, 1)
-    place = first[0].file if first else ""
+    files = {artifact: view.cite([row], 1)[0].file for artifact, row in {row["_artifact"]: row for row in failure.rows}.items()}
     lines = {(line.get("method"), line.get("path")): line for line in failure.inner_errors}
     asks = []
     for row in failure.rows:
         line = lines.get((row.get("method"), row.get("path")))
         target = str(row.get("target_ip") or row.get("upstream_addr") or (upstream_of(line) if line else None) or "")
         # The web server's own folder tells its host; a load balancer's tells none.
-        asks.append(asked(failure.table, row, target, place if failure.hop in {"nginx", "apache"} else ""))
+        asks.append(asked(failure.table, row, target, files[row["_artifact"]] if failure.hop in {"nginx", "apache"} else ""))
     start, end = min(one.started for one in asks), max(one.ended for one in asks)
     rows = process_lines(view, start - AROUND, end + AROUND)
     events = [
-        event for event in read(rows) if _may_serve(view, event) and not (failure.hop in {"nginx", "apache"} and is_web_server(event))
+        event
+        for event in read(rows)
+        if _may_serve(view, event) and not ended_nginx(event) and not (failure.hop in {"nginx", "apache"} and is_web_server(event))
     ]
     return _Asked(failure, tuple(asks), tuple(events), tuple(rows))
 
@@ -220,23 +221,41 @@ def _confirmed(told: _Asked, cause: Cause, found: Fit) -> bool:
 def _served(view: View, told: _Asked, found: Fit) -> int:
     """Requests that the server behind answered well while it is said not to have served, as far as the log tells who answered."""
     table, row = told.failure.table, told.failure.rows[0]
+    spans = [
+        (event, event.time + timedelta(seconds=1), min(event.until - timedelta(seconds=1), told.end))
+        for event in found.events
+        if event.lasting and event.until - event.time > timedelta(seconds=2)
+    ]
+    logged = sum(_lines_of_server(view, event, start, end) for event, start, end in spans)
     answered = {
         "alb_access": "target_status < 500 AND coalesce(target_ip = ?, true)",
         "clb_access": "target_status < 500 AND coalesce(target_ip = ?, true)",
         "nginx_access": "regexp_matches(upstream_status, '^[1-4][0-9]{2}$') AND coalesce(host = ?, true)",
     }.get(table)
     if answered is None:
-        return 0
-    return sum(
+        return logged
+    relayed = sum(
         view.rows(
             f'SELECT count(*) AS n FROM "{table}" WHERE {answered} AND time >= ? AND time < ?',
             row.get("host") if table == "nginx_access" else row.get("target_ip"),
-            event.time + timedelta(seconds=1),
-            event.until - timedelta(seconds=1),
+            start,
+            end,
         )[0]["n"]
-        for event in found.events
-        if event.lasting and event.until - event.time > timedelta(seconds=2)
+        for _, start, end in spans
     )
+    return max(int(relayed), logged)
+
+
+def _lines_of_server(view: View, event: Event, start: datetime, end: datetime) -> int:
+    """Access lines that a server on the event's host wrote in the span, as far as the files tell hosts apart."""
+    rows = view.rows(
+        "SELECT _artifact, min(_line) AS _line, count(*) AS n FROM app_log WHERE server <> '' AND status < 500 AND time >= ? AND time < ? "
+        "GROUP BY _artifact",
+        start,
+        end,
+    )
+    own = event.where.partition("|")[2]
+    return sum(int(row["n"]) for row in rows if same_place(own, view.cite([row], 1)[0].file) is not False)
 
 
 def _nothing_served(view: View, told: _Asked, found: Fit) -> bool:

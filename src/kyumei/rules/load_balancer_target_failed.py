@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from kyumei.model.finding import Finding, Gap
 
 
+NO_PATTERN, NOT_PASSED_ON = "EDGE-009", "EDGE-011"
+
+
 def examine(view: View) -> Opinion:
     """One finding for each pattern among the failing requests of each failure."""
     findings: list[Finding] = []
@@ -39,11 +42,11 @@ def examine(view: View) -> Opinion:
             continue
         judged = judge(view, part, kinds(part.row))
         if judged.sign is not None:
-            pattern = {"pattern": PATTERNS.get((kinds(part.row), part.row["status"]), "EDGE-009")}
-            findings.append(finding(view, RULE.name, part, replace(judged, more={**judged.more, **pattern})))
-            ruled_out.append(
-                RuledOut("EDGE-001", "no target answered: the load balancer's row has no target status", view.cite(part.rows, 1))
-            )
+            answered = part.row.get("target_status")
+            pattern = PATTERNS.get((kinds(part.row), part.row["status"]), NO_PATTERN) if answered is None else NOT_PASSED_ON
+            findings.append(finding(view, RULE.name, part, replace(judged, more={**judged.more, "pattern": pattern})))
+            why = "the load balancer's row has no target status" if answered is None else f"the target's was {answered}"
+            ruled_out.append(RuledOut("EDGE-001", f"no target gave this answer: {why}", view.cite(part.rows, 1)))
         ruled_out += judged.ruled_out
         gaps += judged.gaps
     return Opinion(tuple(findings), tuple(ruled_out), tuple(gaps))
@@ -65,7 +68,7 @@ def _kinds(view: View) -> Callable[[Mapping[str, object]], Kind]:
 
 RULE = Rule(
     name="load_balancer_target_failed",
-    codes=("EDGE-009", *(f"EDGE-{number:03}" for number in range(12, 17)), *(sign.code for sign in SIGNS)),
+    codes=(NO_PATTERN, NOT_PASSED_ON, *(f"EDGE-{number:03}" for number in range(12, 17)), *(sign.code for sign in SIGNS)),
     needs=("alb_access",),
     helps=("nginx_access", "apache_access", "app_log", "json_lines", "syslog", "alb_health_check", "resource_snapshot"),
     rivals=("application_answered", "target_unhealthy", "load_balancer_function_failed"),

@@ -92,7 +92,7 @@ def _gave_up(failure: Failure) -> bool:
 
 
 def _code(failure: Failure) -> str:
-    return "EDGE-119" if failure.hop == "nginx" else "EDGE-041"
+    return {"nginx": "EDGE-119", "cloudfront": "EDGE-089"}.get(failure.hop, "EDGE-041")
 
 
 def _late(view: View, failure: Failure, asks: Sequence[Ask]) -> tuple[list[_Late], list[_Late]]:
@@ -344,7 +344,7 @@ def _chain(view: View, failure: Failure, asks: Sequence[Ask], late: Sequence[_La
 
 RULE = Rule(
     name="slow_behind",
-    codes=("EDGE-041", "EDGE-119"),
+    codes=("EDGE-041", "EDGE-089", "EDGE-119"),
     needs=(),
     helps=("app_log", "json_lines", "alb_access", "nginx_access", "nginx_error"),
     rivals=("application_server_failed", "upstream_failed"),

@@ -20,7 +20,8 @@ from kyumei.contracts import Failure, Opinion, Rule, View
 from kyumei.edge.error_lines import LEVELS, NEAR, lines_of
 from kyumei.edge.nginx_errors import NO_START
 from kyumei.edge.probe import probe
-from kyumei.edge.process_events import Event, Kind
+from kyumei.edge.process_events import Event, Kind, ended_nginx, read
+from kyumei.edge.process_lines import process_lines
 from kyumei.edge.server_errors import of_family, signature_of_line, strain_of, text_of, upstream_of
 from kyumei.edge.signature import Family, Signature
 from kyumei.edge.victims import asked, fit
@@ -42,7 +43,10 @@ EPISODE = timedelta(minutes=5)
 """Errors of one upstream that lie no further apart are one trouble."""
 QUEUED = timedelta(minutes=5)
 """How long Apache may stay full after it said so; it says so once."""
+AROUND = timedelta(minutes=15)
+"""How far around the failing requests lines about processes are read, so that those of one event come together."""
 HALF = 0.5
+WORKER_GONE = next(one for one in of_family(Family.STRAIN) if one.code == "EDGE-144")
 
 
 def examine(view: View) -> Opinion:
@@ -268,6 +272,10 @@ def _strained(view: View, failure: Failure) -> list[Finding]:
             where = f"|{view.cite([line], 1)[0].file}"
             event = Event(Kind.CRASHED, line["time"], line["time"] + lasts, (line,), line.get("pid"), where=where)
             by_code.setdefault(found.code, []).append((found, event))
+    for event in _ended(view, start - NEAR, end + NEAR):
+        known = by_code.setdefault(WORKER_GONE.code, [])
+        if event.pid not in {one.pid for _, one in known}:
+            known.append((WORKER_GONE, event))
     findings = []
     for told in by_code.values():
         hit = fit(asks, [event for _, event in told])
@@ -289,6 +297,11 @@ def _whole_lines(view: View, start: datetime, end: datetime) -> Iterable[Row]:
                 start,
                 end,
             )
+
+
+def _ended(view: View, start: datetime, end: datetime) -> list[Event]:
+    """Ends of nginx's processes of which the kernel or systemd tells: nginx's own line may be in a log that is not here."""
+    return [event for event in read(process_lines(view, start - AROUND, end + AROUND)) if ended_nginx(event) and start <= event.time <= end]
 
 
 def _no_start(view: View, line: Mapping[str, Any], end: datetime) -> Signature | None:
@@ -313,7 +326,8 @@ def _strain_finding(view: View, failure: Failure, found: Signature, events: Sequ
             failure.total,
         ),
         Evidence(
-            f"{WEB_SERVERS[found.layer]} says at {lines[0]['time']:%H:%M:%S} UTC: {text_of(lines[0])[:300]}",
+            f"{'The log of its host' if 'program' in lines[0] else WEB_SERVERS[found.layer]} says at {lines[0]['time']:%H:%M:%S} UTC: "
+            f"{text_of(lines[0])[:300]}",
             view.cite(lines),
             total=len(lines),
         ),

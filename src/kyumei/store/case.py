@@ -104,9 +104,12 @@ def open_case(  # noqa: PLR0913 - each is a choice of the caller
     offsets: Callable[[Identity], tuple[timedelta, ...]],
     *,
     key: str = "",
+    prepare: Callable[[duckdb.DuckDBPyConnection], None] = lambda _: None,
     cache: Path | None = None,
 ) -> Case:
     """Open the case at ``root``. ``settle`` sets the clocks of logs that keep no zone and is called before the case is cached.
+
+    ``prepare`` then adds what every question of the case needs, to be cached with it.
 
     ``key`` names what else the rows depend on. Raises PathError when there is nothing to read.
     """
@@ -126,12 +129,14 @@ def open_case(  # noqa: PLR0913 - each is a choice of the caller
         settle(con, settings)
         if loaded is not None:
             _drop_outside(con, parts, loaded)
+        prepare(con)
         return Case(root, con, settings, loaded is None, _keeping(con, kept) if kept else None)
     name = _unused_name(kept.parent)
     try:
         con = connect(name)
         _build(con, artifacts, settings, loaded, offsets)
         settle(con, settings)
+        prepare(con)
         con.close()
         name.replace(kept)
     finally:
@@ -149,6 +154,11 @@ def _text_size(artifacts: Sequence[Artifact]) -> int:
 def is_large(root: Path) -> bool:
     """Whether a case is too large to be read whole for one question. Raises PathError when there is nothing to read."""
     return _text_size(walk(root)) > WHOLE
+
+
+def case_name(root: Path) -> str:
+    """A name for the case that changes with any of its files, its settings, and our own code. Raises PathError when there is nothing."""
+    return _fingerprint(root, walk(root), read_settings(root), None, f"{_code_age('edge', 'rules', 'diagnose')}")
 
 
 def open_for_survey(root: Path) -> tuple[Case, list[Part]]:
@@ -284,10 +294,10 @@ def _fingerprint(root: Path, artifacts: Sequence[Artifact], settings: Settings, 
     return digest.hexdigest()[:32]
 
 
-def _code_age() -> int:
-    """The newest change of our own reading code, so that a changed reader never meets rows of its predecessor."""
+def _code_age(*more: str) -> int:
+    """The newest change of our own reading code, and of ``more`` rooms, so that a changed reader never meets rows of its predecessor."""
     package = Path(__file__).parent.parent
-    rooms = ("formats", "layouts", "store", "model", "correlate")
+    rooms = ("formats", "layouts", "store", "model", "correlate", *more)
     return max((path.stat().st_mtime_ns for room in rooms for path in (package / room).glob("*.py")), default=0)
 
 

@@ -1,0 +1,224 @@
+"""A case in memory for the rules about CloudFront's own answers: rows read by the format from lines as CloudFront writes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from kyumei import discover
+from kyumei.contracts import Failure, Opinion
+from kyumei.formats.cloudfront_access import FIELDS
+from kyumei.model.finding import Citation
+from kyumei.model.symptom import Symptom
+from kyumei.model.table import LINEAGE
+from kyumei.model.window import Window
+from tests.rules import balancer_memory
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from kyumei.model.finding import Finding
+
+NOW = datetime(2025, 5, 20, 8, 41, 30, tzinfo=UTC)
+DISTRIBUTION = "E2QWRUHAPOMQZL"
+DOMAIN = "d111111abcdef8.cloudfront.net"
+ORIGIN = "front-1234567890.eu-west-1.elb.amazonaws.com"
+TABLES = (
+    *("cloudfront_access", "alb_access", "clb_access", "api_gateway_access", "nginx_access", "apache_access", "app_log", "json_lines"),
+    *("waf", "resource_snapshot"),
+)
+FAMILY = ("cloudfront_answered", "cloudfront_origin_failed", "viewer_left")
+
+
+@dataclass
+class MemoryView:
+    """A view over tables in memory; answers of AWS by operation, with the name of their file where it tells something."""
+
+    symptom: Symptom = field(default_factory=Symptom)
+    window: Window = field(default_factory=lambda: Window(NOW - timedelta(minutes=10), NOW + timedelta(minutes=10)))
+    failures: Sequence[Failure] = ()
+    covering: frozenset[str] = frozenset()
+    answers: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+    con: duckdb.DuckDBPyConnection = field(default_factory=duckdb.connect)
+
+    def __post_init__(self) -> None:
+        """Create the tables as the store does."""
+        for name in TABLES:
+            columns = [*LINEAGE, *discover.formats()[name].table.columns]
+            self.con.execute(f'CREATE TABLE "{name}" (' + ", ".join(f'"{one.name}" {one.kind.value}' for one in columns) + ")")
+
+    def add(self, table: str, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Store a row and return it as a rule gets it."""
+        line = self.rows(f'SELECT count(*) + 1 AS n FROM "{table}"')[0]["n"]
+        known = {one.name for one in discover.formats()[table].table.columns}
+        full = {"_artifact": TABLES.index(table) + 1, "_line": line} | {name: value for name, value in row.items() if name in known}
+        names = ", ".join(f'"{name}"' for name in full)
+        self.con.execute(f'INSERT INTO "{table}" ({names}) VALUES ({", ".join("?" * len(full))})', list(full.values()))
+        return self.rows(f'SELECT * FROM "{table}" WHERE _line = {line}')[0]
+
+    def has(self, table: str) -> bool:
+        """Whether there is any row."""
+        return bool(self.rows(f'SELECT count(*) AS n FROM "{table}"')[0]["n"])
+
+    def covers(self, table: str) -> bool:
+        """Whether the table is said to cover the window."""
+        return table in self.covering
+
+    def rows(self, sql: str, *parameters: object) -> list[dict[str, Any]]:
+        """The rows of a SELECT."""
+        found = self.con.execute(sql, list(parameters))
+        names = [one[0] for one in found.description or ()]
+        return [dict(zip(names, values, strict=True)) for values in found.fetchall()]
+
+    def cite(self, rows: Iterable[Mapping[str, Any]], limit: int = 3) -> tuple[Citation, ...]:
+        """A citation for each of the first rows, of a file that is named as such logs are."""
+        names = {"cloudfront_access": f"cdn/{DISTRIBUTION}.{NOW:%Y-%m-%d-%H}.1a2b3c4d.gz"}
+        tables = [(TABLES[row["_artifact"] - 1], row["_line"]) for row in list(rows)[:limit]]
+        return tuple(Citation(names.get(table, f"{table}.log"), line, "") for table, line in tables)
+
+    def snapshot(self, service: str, operation: str) -> list[tuple[dict[str, Any], Citation]]:
+        """The answers given for this operation."""
+        name = self.files.get(operation, f"aws/{service}/{operation}.json")
+        return [(answer, Citation(name, 1, "")) for answer in self.answers.get(operation, [])]
+
+    def failed(self, *rows: Mapping[str, Any], hop: str = "cloudfront", behind: Mapping[str, Any] | None = None, **more: Any) -> MemoryView:  # noqa: ANN401 - any field of Failure
+        """The view with one failure that CloudFront's rows tell of; ``behind`` are records of the same requests further in, by hop."""
+        seen = {"cloudfront": tuple(rows), **(behind or {})}
+        failure = Failure(hop=hop, table="cloudfront_access", total=len(rows), rows=tuple(rows), sightings=seen, key="f1", **more)
+        self.failures = (*self.failures, failure)
+        return self
+
+
+def row(view: MemoryView, detail: str, result: str = "Error", **more: Any) -> dict[str, Any]:  # noqa: ANN401 - any field of a line
+    """The row of one line, stored. ``after`` is seconds from NOW to the end of the response, ``response`` the type before it went out."""
+    told: dict[str, Any] = {
+        "status": "502",
+        "path": "/orders",
+        "method": "GET",
+        "seconds": 0.2,
+        "query": "-",
+        "cookie": "-",
+        "after": 0,
+    } | more
+    end = NOW + timedelta(seconds=told["after"])
+    number = view.rows("SELECT count(*) AS n FROM cloudfront_access")[0]["n"]
+    values: dict[str, str] = dict.fromkeys(FIELDS.split(), "-") | {
+        "date": f"{end:%Y-%m-%d}",
+        "time": f"{end:%H:%M:%S}",
+        "x-edge-location": told.get("edge", "FRA56-P8"),
+        "sc-bytes": "920",
+        "c-ip": "198.51.100.24",
+        "cs-method": told["method"],
+        "cs(Host)": DOMAIN,
+        "cs-uri-stem": told["path"],
+        "sc-status": told["status"],
+        "cs(User-Agent)": balancer_memory.BROWSER.replace(" ", "%20"),
+        "cs-uri-query": told["query"],
+        "cs(Cookie)": told["cookie"],
+        "x-edge-result-type": result,
+        "x-edge-request-id": f"{number:054d}==",
+        "x-host-header": "shop.example.com",
+        "cs-protocol": "https",
+        "cs-bytes": "410",
+        "time-taken": f"{told['seconds']:.3f}",
+        "x-edge-response-result-type": told.get("response", result),
+        "cs-protocol-version": "HTTP/2.0",
+        "x-edge-detailed-result-type": detail,
+    }
+    read = discover.formats()["cloudfront_access"].layout.read("\t".join(values.values()))
+    assert isinstance(read, dict), read
+    return view.add("cloudfront_access", read)
+
+
+def at_origin(view: MemoryView, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - any field of a balancer's line
+    """A row of the load balancer at the origin as a sighting has it. ``after`` counts from this module's NOW."""
+    after = (NOW - balancer_memory.NOW).total_seconds() + more.pop("after", 0)
+    told = {"status": "200", "target_status": "200", "client": "203.0.113.7", "agent": "Amazon CloudFront"} | more
+    read = discover.formats()["alb_access"].layout.read(balancer_memory.line(**told, after=after))
+    assert isinstance(read, dict), read
+    return view.add("alb_access", read) | {"hop": "alb"}
+
+
+def related(view: MemoryView) -> MemoryView:
+    """A request that went well through both logs, some minutes before: the load balancer's log is that of this distribution's origin."""
+    row(view, "Miss", "Miss", status="200", path="/health/of/all", after=-400)
+    at_origin(view, path="/health/of/all", after=-400)
+    return view
+
+
+def config(**more: Any) -> dict[str, Any]:  # noqa: ANN401 - any key of DistributionConfig
+    """An answer of get-distribution-config: one origin, and a behavior of its own for /files/*."""
+    behavior = {
+        "TargetOriginId": "front",
+        "AllowedMethods": {"Quantity": 2, "Items": ["HEAD", "GET"]},
+        "TrustedKeyGroups": {"Enabled": False, "Quantity": 0},
+        "LambdaFunctionAssociations": {"Quantity": 0},
+        "FunctionAssociations": {"Quantity": 0},
+    }
+    origin = {
+        "Id": "front",
+        "DomainName": ORIGIN,
+        "ConnectionAttempts": 3,
+        "ConnectionTimeout": 10,
+        "CustomOriginConfig": {"HTTPPort": 80, "HTTPSPort": 443, "OriginProtocolPolicy": "https-only", "OriginReadTimeout": 30},
+    }
+    arn = "arn:aws:lambda:us-east-1:123456789012:function:rewrite-urls:7"
+    files = behavior | {
+        "PathPattern": "files/*",
+        "TrustedKeyGroups": {"Enabled": True, "Quantity": 1, "Items": ["1c2d3e4f-0000-4111-8222-333344445555"]},
+        "LambdaFunctionAssociations": {"Quantity": 1, "Items": [{"LambdaFunctionARN": arn, "EventType": "origin-request"}]},
+    }
+    told = {
+        "Aliases": {"Quantity": 1, "Items": ["shop.example.com"]},
+        "Origins": {"Quantity": 1, "Items": [origin]},
+        "DefaultCacheBehavior": behavior,
+        "CacheBehaviors": {"Quantity": 1, "Items": [files]},
+        "CustomErrorResponses": {"Quantity": 1, "Items": [{"ErrorCode": 503, "ErrorCachingMinTTL": 300}]},
+        "Restrictions": {"GeoRestriction": {"RestrictionType": "none", "Quantity": 0}},
+        "WebACLId": "",
+    }
+    return {"ETag": "E1A2B3C4D5E6F7", "DistributionConfig": told | more}
+
+
+def ask(view: MemoryView) -> dict[str, Opinion]:
+    """What every rule of the family says; each finding's query must run again and its texts be whole."""
+    opinions = {name: discover.rules()[name].examine(view) for name in FAMILY}
+    for name, opinion in opinions.items():
+        for finding in opinion.findings:
+            assert finding.rule == name
+            assert finding.code in discover.rules()[name].codes
+            assert finding.failures == ("f1",)
+            assert finding.layer
+            assert finding.message
+            assert finding.check
+            assert finding.remedy
+            assert all(isinstance(value, str) for value in finding.subject.values())
+            texts = [
+                finding.title,
+                *(text for one in finding.remedy for text in (one.says, *one.commands)),
+                *(text for one in finding.check for text in (one.says, one.command)),
+            ]
+            blanks = ("{origin}", "{distribution}", "{path}", "{how}", "{what}", "{function}", "{edge}", "{seconds}", "{method}", "{url}")
+            assert not any(blank in text for text in texts for blank in blanks), texts
+            assert finding.chain[0].citations
+            assert len(view.rows(finding.chain[0].sql)) == finding.explains
+    return opinions
+
+
+def findings(view: MemoryView) -> list[Finding]:
+    """All findings of the family."""
+    return [finding for opinion in ask(view).values() for finding in opinion.findings]
+
+
+def told(view: MemoryView) -> list[tuple[str, str]]:
+    """Code and certainty of all findings of the family."""
+    return [(finding.code, str(finding.certainty)) for finding in findings(view)]
+
+
+def missing(view: MemoryView) -> list[str]:
+    """What the family says is missing."""
+    return [gap.missing for opinion in ask(view).values() for gap in opinion.gaps]

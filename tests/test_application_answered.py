@@ -1,0 +1,48 @@
+"""The rule about answers of the application itself: what it accuses, and answers that the client did not get from it."""
+
+from __future__ import annotations
+
+import pytest
+
+from kyumei.contracts import Failure
+from kyumei.model.finding import Certainty
+from tests.rules.server_memory import AT, ServerView, after, ask
+
+RULE = "application_answered"
+
+
+def _view(hop: str, table: str, row: dict[str, object], relayed: int | None) -> ServerView:
+    """A failure that the hop is said to have answered, which nginx in front handed on as ``relayed``."""
+    view = ServerView()
+    stored = view.add(table, AT | {"time": after(0)} | row)
+    seen = {hop: (stored,)}
+    if relayed is not None:
+        seen["nginx"] = (view.add("nginx_access", AT | {"time": after(0.01), "status": relayed}),)
+    view.failures = (Failure(hop=hop, table=table, total=1, rows=(stored,), sightings=seen, key="f1", why="its record says so"),)
+    return view
+
+
+@pytest.mark.parametrize(
+    ("hop", "table", "row", "relayed", "found"),
+    [
+        ("app", "app_log", {"server": "gunicorn", "status": 502}, 502, [Certainty.PROVEN]),
+        ("app", "app_log", {"server": "gunicorn", "status": 404}, None, [Certainty.LIKELY]),
+        ("target", "alb_access", {"status": 502, "target_status": 502}, None, [Certainty.LIKELY]),
+        # It answered well, and what stands in front made a failure of it (EDGE-131, EDGE-011).
+        ("app", "app_log", {"server": "gunicorn", "status": 200}, 502, []),
+        ("target", "alb_access", {"status": 502, "target_status": 200}, None, []),
+        ("target", "alb_access", {"status": 502, "target_status": 500}, None, []),
+    ],
+)
+def test_the_answerer_is_accused_of_its_own_answer_only(
+    hop: str, table: str, row: dict[str, object], relayed: int | None, found: list[Certainty]
+) -> None:
+    """EDGE-001 wants the status that the client got to be the answerer's."""
+    findings = ask(_view(hop, table, row, relayed), RULE).findings
+    assert [one.certainty for one in findings] == found
+    assert all(one.code == "EDGE-001" and one.layer == hop for one in findings)
+
+
+def test_what_it_did_well_is_told_of_where_nothing_failed() -> None:
+    """A slow page that came in the end: its status is no failure at any hop, and the rule may speak of it."""
+    assert [one.code for one in ask(_view("app", "app_log", {"server": "gunicorn", "status": 200}, 200), RULE).findings] == ["EDGE-001"]
