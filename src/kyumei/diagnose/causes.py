@@ -53,8 +53,13 @@ def chained(findings: Sequence[Finding], hop: str) -> list[Finding]:
     if not sure:
         return rest
     first = sure[0]
-    followers = [replace(one, because=first.code) if depth(one, hop) < depth(first, hop) else one for one in sure[1:]]
-    return [first, *followers, *rest]
+    return [first, *(replace(one, because=first.code) if _follows(one, first, hop) else one for one in sure[1:]), *rest]
+
+
+def _follows(one: Finding, first: Finding, hop: str) -> bool:
+    """Whether a finding is how the first one was felt: further out, or at the same place and less sure."""
+    outer, inner = depth(one, hop), depth(first, hop)
+    return outer < inner or (outer == inner and _CERTAINTY[one.certainty] > _CERTAINTY[first.certainty])
 
 
 def _once(findings: Sequence[Finding], hop: str) -> list[Finding]:

@@ -25,7 +25,9 @@ def contested(case: Case, symptom: Symptom, window: Window, failures: Sequence[F
 
     ``led`` is what explains each failure best. Who answered a slow request is no cause of it, so there that alone tells causes apart.
     """
-    if symptom.client or symptom.request_ids or not failures:
+    # What stands out of itself is the failure: nobody reported one of its requests, and what explains most of them leads.
+    unprompted = any(field == "standout" for field, _ in symptom.understood)
+    if symptom.client or symptom.request_ids or unprompted or not failures:
         return []
     first = failures[0]
     served = served_clients(case, failures)

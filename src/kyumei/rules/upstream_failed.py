@@ -169,7 +169,7 @@ def _finding(view: View, failure: Failure, found: Signature, line: Mapping[str, 
         code=found.code,
         rule=RULE.name,
         title=f"{name} answered {row['status']} to {row.get('method') or '?'} {row.get('path') or '?'}: {cause}",
-        certainty=_certainty(failure, found, first),
+        certainty=_certainty(view, failure, found, first),
         chain=tuple(_chain(view, failure, found, line, first)),
         subject=subject | ({"first_error": origin.code} if origin else {}),
         remedy=tuple(remedies),
@@ -190,7 +190,13 @@ def _finding(view: View, failure: Failure, found: Signature, line: Mapping[str, 
     )
 
 
-def _certainty(failure: Failure, found: Signature, first: Row | None) -> Certainty:
+ENDED = frozenset({"EDGE-128", "EDGE-129"})
+"""The server behind closed the connection: it died, or was stopped, or it was a race for an idle connection."""
+OF_THE_SERVER = ("app_log", "syslog", "json_lines")
+"""Where the server behind, or its host, would say that it ended a worker."""
+
+
+def _certainty(view: View, failure: Failure, found: Signature, first: Row | None) -> Certainty:
     """Proven where the access line agrees on what the server behind answered, or its own log covers the moment and has nothing."""
     if found.code == NONE_LIVE and first is None:
         return Certainty.POSSIBLE
@@ -201,8 +207,9 @@ def _certainty(failure: Failure, found: Signature, first: Row | None) -> Certain
     silent = any(hop in BEHIND for hop in failure.silent)
     late = found.layer == "app" and any(hop in BEHIND for hop in failure.sightings)
     if found.open and found.code != NONE_LIVE:
-        # Such a line is a symptom: that it stands there is sure, what lies behind it is not.
-        return Certainty.PROVEN if late else Certainty.LIKELY
+        # Such a line is a symptom: that it stands there is sure, what lies behind it is not, and without a log from there nobody can say.
+        told = late or found.code not in ENDED or any(view.covers(table) for table in OF_THE_SERVER)
+        return Certainty.PROVEN if late else Certainty.LIKELY if told else Certainty.POSSIBLE
     return Certainty.PROVEN if agrees or silent or late else Certainty.LIKELY
 
 
