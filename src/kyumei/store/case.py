@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 WHOLE = 64 * 1024 * 1024
 """Up to this many bytes of text a case is read whole; a larger one only around the window."""
 MEMORY = "800MB"
-KEPT_CACHES = 20
+KEPT_CACHES = 12
 
 
 @dataclass(frozen=True)
@@ -192,6 +192,7 @@ def _keep(con: duckdb.DuckDBPyConnection, kept: Path) -> None:
     name: Path | None = None
     try:
         name = _unused_name(kept.parent)
+        con.execute("SET force_compression = 'uncompressed'")  # what lies around a window is small, and somebody waits
         con.execute(f"ATTACH {quoted(str(name))} AS kept")
         con.execute("COPY FROM DATABASE memory TO kept")
         con.execute("DETACH kept")
