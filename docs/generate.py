@@ -14,7 +14,6 @@ from typing import Any
 import typer
 
 from docs.failures import failures, table
-from docs.failures import failures
 from kyumei import discover, errors
 from kyumei.model.table import LINEAGE
 
