@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from kyumei.edge.balancer_answer import last_action, wall_seconds
 from kyumei.edge.balancer_setting import balancer_arn, group_of
+from kyumei.edge.blanks import filled
 from kyumei.edge.metrics import reading
 from kyumei.edge.probe import probe
 from kyumei.edge.waf_sql import among, literal, same
@@ -142,13 +143,13 @@ def finding(view: View, rule: str, part: Part, judged: Judged) -> Finding:
     sign, row = judged.sign, part.row
     assert sign is not None  # noqa: S101 - tells the checker what the caller has asked
     names = _names(view, row) | dict(judged.more)
-    remedies = tuple(Remedy(_filled(fix.says, names), tuple(_filled(one, names, quote=True) for one in fix.commands)) for fix in sign.fixes)
+    remedies = tuple(Remedy(filled(fix.says, names), tuple(filled(one, names, quote=True) for one in fix.commands)) for fix in sign.fixes)
     if judged.proof and remedies:
         remedies = (Remedy(remedies[0].says, remedies[0].commands, judged.proof), *remedies[1:])
     return Finding(
         code=sign.code,
         rule=rule,
-        title=f"the load balancer {row['elb']} answered {row['status']} to {request_words(row)}: {_filled(sign.cause, names)}",
+        title=f"the load balancer {row['elb']} answered {row['status']} to {request_words(row)}: {filled(sign.cause, names)}",
         certainty=judged.certainty,
         chain=(record(view, part), *judged.evidence, *silence(part)),
         subject=_subject(view, row) | {name: value for name, value in judged.more.items() if value},
@@ -179,14 +180,6 @@ def _names(view: View, row: Mapping[str, object]) -> dict[str, str]:
     }
 
 
-def _filled(text: str, names: Mapping[str, str], *, quote: bool = False) -> str:
-    """The text with its names filled in, quoted for the shell where it is a command: what came from a log may be an attack."""
-    for name, value in names.items():
-        if "{" + name + "}" in text:
-            text = text.replace("{" + name + "}", shlex.quote(value) if quote and not value.startswith("<") else value)
-    return text
-
-
 def _subject(view: View, row: Mapping[str, object]) -> dict[str, str]:
     target = f"{row['target_ip']}:{row['target_port']}" if row.get("target_ip") else None
     told = {
@@ -204,7 +197,7 @@ def _subject(view: View, row: Mapping[str, object]) -> dict[str, str]:
 
 def _checks(sign: Sign, row: Mapping[str, object], names: Mapping[str, str]) -> tuple[Check, ...]:
     path, host = row.get("path"), row.get("host")
-    found = [Check(_filled(sign.check, names), probe(str(path) if path else None, str(host) if host else None))]
+    found = [Check(filled(sign.check, names), probe(str(path) if path else None, str(host) if host else None))]
     if sign.metrics:
         space, metric = sign.namespace, sign.metrics[0]
         command = (

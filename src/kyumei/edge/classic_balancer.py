@@ -90,7 +90,7 @@ UNAVAILABLE = Answer(
         _HEALTH,
         (
             "aws elb modify-load-balancer-attributes --load-balancer-name {elb} --load-balancer-attributes "
-            '\'{{"CrossZoneLoadBalancing":{{"Enabled":true}}}}\''
+            '\'{"CrossZoneLoadBalancing":{"Enabled":true}}\''
         ),
     ),
     NO_INSTANCE.check,
@@ -103,7 +103,7 @@ IDLE = Answer(
     (
         (
             "aws elb modify-load-balancer-attributes --load-balancer-name {elb} --load-balancer-attributes "
-            '\'{{"ConnectionSettings":{{"IdleTimeout":<SECONDS>}}}}\''
+            '\'{"ConnectionSettings":{"IdleTimeout":<SECONDS>}}\''
         ),
     ),
     "The slowest answers of this path (Latency, Maximum) stay below the idle timeout.",

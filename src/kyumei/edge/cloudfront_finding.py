@@ -9,6 +9,7 @@ from datetime import UTC, timedelta
 from typing import TYPE_CHECKING
 
 from kyumei.edge.balancer_finding import request_words
+from kyumei.edge.blanks import filled
 from kyumei.edge.cloudfront_results import Family, outcome_of
 from kyumei.edge.cloudfront_setting import Place, place_of
 from kyumei.edge.probe import probe
@@ -42,7 +43,6 @@ NEAR = timedelta(seconds=5)
 RELATED_SECONDS = 10
 AROUND = timedelta(minutes=30)
 LOOKED_AT = 5
-_BLANK = re.compile(r"\{([a-z_]+)\}")
 _UNKNOWN = re.compile(r" <[A-Z_]+>")
 
 
@@ -260,16 +260,6 @@ def _names(row: Mapping[str, object], place: Place) -> dict[str, str]:
         "how": "",
         "what": "",
     }
-
-
-def filled(text: str, names: Mapping[str, str], *, quote: bool = False) -> str:
-    """The text with its blanks filled in, once and quoted for the shell where it is a command: what came from a log may be an attack."""
-
-    def _one(found: re.Match[str]) -> str:
-        value = names.get(found[1], found[0])
-        return shlex.quote(value) if quote and not value.startswith("<") else value
-
-    return _BLANK.sub(_one, text)
 
 
 def _subject(row: Mapping[str, object], place: Place, status: str) -> dict[str, str]:

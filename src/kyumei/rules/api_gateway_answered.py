@@ -17,6 +17,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from kyumei.contracts import Failure, Opinion, Rule, View
+from kyumei.edge.blanks import filled
 from kyumei.edge.gateway_evidence import Weighed, failed_lines, function_lines, weigh
 from kyumei.edge.gateway_responses import BY_KIND, RESPONSES, UNTOLD, Response, kind_of_text, kind_of_type
 from kyumei.edge.gateway_setting import function_of
@@ -207,7 +208,7 @@ def _request(row: Row) -> str:
 def _finding(view: View, part: Part, kind: Response, weighed: Weighed, sure: Certainty, function: str) -> Finding:  # noqa: PLR0913 - what it is made of
     row = part.row
     names = _names(row, function)
-    cause, detail = _filled(kind.cause, names), _detail(part)
+    cause, detail = filled(kind.cause, names), _detail(part)
     who = "AWS WAF answered" if kind.layer == "waf" else "API Gateway answered"
     # The log of the function may have its run under another id than the application's log tells requests by.
     silent = [] if weighed.ran else _silence(part.failure)
@@ -219,9 +220,7 @@ def _finding(view: View, part: Part, kind: Response, weighed: Weighed, sure: Cer
         certainty=sure,
         chain=chain,
         subject=_subject(row, kind, function),
-        remedy=tuple(
-            Remedy(_filled(fix.says, names), tuple(_filled(one, names, quote=True) for one in fix.commands)) for fix in kind.fixes
-        ),
+        remedy=tuple(Remedy(filled(fix.says, names), tuple(filled(one, names, quote=True) for one in fix.commands)) for fix in kind.fixes),
         check=(_check(row, kind),),
         onset=_onset(view, row),
         explains=part.total,
@@ -262,14 +261,6 @@ def _names(row: Row, function: str) -> dict[str, str]:
         "authorizer_arn": f"{execute}/authorizers/<AUTHORIZER_ID>",
         "stage_arn": f"arn:aws:apigateway:{region}::/restapis/{api}/stages/{stage}",
     }
-
-
-def _filled(text: str, names: Mapping[str, str], *, quote: bool = False) -> str:
-    """The text with its names filled in, quoted for the shell where it is a command: what came from a log may be an attack."""
-    for name, value in names.items():
-        if "{" + name + "}" in text:
-            text = text.replace("{" + name + "}", shlex.quote(value) if quote and not value.startswith("<") else value)
-    return text
 
 
 def _subject(row: Row, kind: Response, function: str) -> dict[str, str]:

@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from kyumei.contracts import Failure, Opinion, Rule, View
+from kyumei.edge.blanks import filled
 from kyumei.edge.process_causes import CAUSES, FOREIGN_KILL, Cause
 from kyumei.edge.process_events import PYTHON, Event, Kind, ended_nginx, is_web_server, own_kills, read
 from kyumei.edge.process_lines import process_lines, speaks_of_kernel
@@ -177,14 +178,12 @@ def _filled(command: str, found: Fit) -> str:
     first, last = found.events[0], found.events[-1]
     unit = first.unit.partition(" - ")[0]
     values = {
-        "{pid}": str(first.pid or "<PID>"),
-        "{unit}": shlex.quote(unit) if unit else "<UNIT>",
-        "{from}": f"{first.time - timedelta(minutes=1):%Y-%m-%d %H:%M:%S} UTC",
-        "{until}": f"{last.until + timedelta(minutes=1):%Y-%m-%d %H:%M:%S} UTC",
+        "pid": str(first.pid or "<PID>"),
+        "unit": shlex.quote(unit) if unit else "<UNIT>",
+        "from": f"{first.time - timedelta(minutes=1):%Y-%m-%d %H:%M:%S} UTC",
+        "until": f"{last.until + timedelta(minutes=1):%Y-%m-%d %H:%M:%S} UTC",
     }
-    for mark, value in values.items():
-        command = command.replace(mark, value)
-    return command
+    return filled(command, values)
 
 
 def _certainty(view: View, told: _Asked, cause: Cause, found: Fit) -> Certainty:

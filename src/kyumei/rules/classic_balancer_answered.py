@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from kyumei.contracts import Failure, Opinion, Rule, View
 from kyumei.edge import classic_balancer as classic
+from kyumei.edge.blanks import filled
 from kyumei.edge.probe import probe
 from kyumei.edge.waf_sql import literal, same
 from kyumei.model.finding import Certainty, Check, Evidence, Finding, Gap, Remedy, RuledOut
@@ -211,7 +212,7 @@ def _finding(view: View, failure: Failure, rows: Sequence[Row], judged: _Judged)
     return Finding(
         code=classic.CODE,
         rule=RULE.name,
-        title=f"the Classic Load Balancer {row['elb']} answered {row['status']} to {request[:140]}: {_filled(answer.cause, names)}",
+        title=f"the Classic Load Balancer {row['elb']} answered {row['status']} to {request[:140]}: {filled(answer.cause, names)}",
         certainty=judged.certainty,
         chain=(_record(view, failure, rows), *judged.evidence),
         subject={
@@ -225,7 +226,7 @@ def _finding(view: View, failure: Failure, rows: Sequence[Row], judged: _Judged)
             )
             if value is not None
         },
-        remedy=(Remedy(_filled(answer.says, names), tuple(_filled(one, names, quote=True) for one in answer.commands)),),
+        remedy=(Remedy(filled(answer.says, names), tuple(filled(one, names, quote=True) for one in answer.commands)),),
         check=(
             Check(answer.check, probe(row.get("path"), row.get("host"))),
             Check(
@@ -238,18 +239,10 @@ def _finding(view: View, failure: Failure, rows: Sequence[Row], judged: _Judged)
         onset=_onset(view, row),
         explains=failure.total,
         message=f"Your request for {row.get('path') or 'the site'} was answered {row['status']} by our load balancer itself: "
-        f"{_filled(answer.cause, names)}.",
+        f"{filled(answer.cause, names)}.",
         layer=answer.layer,
         failures=(failure.key,) if failure.key else (),
     )
-
-
-def _filled(text: str, names: Mapping[str, str], *, quote: bool = False) -> str:
-    """The text with its names filled in, quoted for the shell where it is a command: what came from a log may be an attack."""
-    for name, value in names.items():
-        if "{" + name + "}" in text:
-            text = text.replace("{" + name + "}", shlex.quote(value) if quote and not value.startswith("<") else value)
-    return text.replace("{{", "{").replace("}}", "}")
 
 
 def _record(view: View, failure: Failure, rows: Sequence[Row]) -> Evidence:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from kyumei.contracts import Opinion, Rule, View
 from kyumei.edge.balancer_setting import balancer_arn
+from kyumei.edge.blanks import filled
 from kyumei.edge.client_certificates import UNMAPPED, Refusal, refusal_of
 from kyumei.edge.metrics import answers, reading
 from kyumei.edge.waf_sql import literal, same
@@ -215,7 +216,7 @@ def _finding(view: View, group: _Group, certainty: Certainty) -> Finding:
             )
             if value
         },
-        remedy=(Remedy(refusal.says, tuple(_filled(one, names) for one in refusal.commands)),),
+        remedy=(Remedy(refusal.says, tuple(filled(one, names, quote=True) for one in refusal.commands)),),
         check=(_check(names),),
         onset=row["time"].replace(tzinfo=UTC),
         explains=len(group.rows),
@@ -255,12 +256,6 @@ def _names(view: View, row: Mapping[str, Any]) -> dict[str, str]:
         "host": view.symptom.host or "<HOST>",
         "port": str(row["port"] or 443),
     }
-
-
-def _filled(command: str, names: Mapping[str, str]) -> str:
-    for name, value in names.items():
-        command = command.replace("{" + name + "}", value if value.startswith("<") else shlex.quote(value))
-    return command
 
 
 def _check(names: Mapping[str, str]) -> Check:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from kyumei import discover
 from kyumei.contracts import Failure, Opinion, Rule, View
+from kyumei.edge.blanks import filled
 from kyumei.edge.error_lines import LEVELS, NEAR, lines_of
 from kyumei.edge.nginx_errors import NO_START
 from kyumei.edge.probe import probe
@@ -253,15 +254,13 @@ def _filled(command: str, failure: Failure, line: Mapping[str, Any]) -> str:
     upstream = upstream_of(line) or ""
     port = upstream.rpartition(":")[2]
     values = {
-        "{upstream}": shlex.quote(upstream) if upstream else "<UPSTREAM>",
-        "{port}": port if port.isdigit() else "<PORT>",
-        "{path}": shlex.quote(str(failure.rows[0].get("path") or "<PATH>")),
-        "{from}": _moment(failure.rows, -1),
-        "{until}": _moment(failure.rows, 2),
+        "upstream": shlex.quote(upstream) if upstream else "<UPSTREAM>",
+        "port": port if port.isdigit() else "<PORT>",
+        "path": shlex.quote(str(failure.rows[0].get("path") or "<PATH>")),
+        "from": _moment(failure.rows, -1),
+        "until": _moment(failure.rows, 2),
     }
-    for mark, value in values.items():
-        command = command.replace(mark, value)
-    return command
+    return filled(command, values)
 
 
 def _strained(view: View, failure: Failure) -> list[Finding]:
