@@ -15,7 +15,7 @@ HOSTILE = ("a b", "$(reboot)", "'; reboot; '", "{host}", "<x>; reboot", "<HOST>;
 @pytest.mark.parametrize("host", HOSTILE)
 def test_a_value_from_a_log_stays_one_word(path: str, host: str) -> None:
     """Neither the shell nor a second filling finds anything in it."""
-    command = filled("curl {path} --connect-to {host} '{\"a\":{\"b\":1}}' {unknown}", {"path": path, "host": host}, quote=True)
+    command = filled('curl {path} --connect-to {host} \'{"a":{"b":1}}\' {unknown}', {"path": path, "host": host}, quote=True)
     assert shlex.split(command) == ["curl", path, "--connect-to", host, '{"a":{"b":1}}', "{unknown}"]
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from kyumei.correlate.agents import NOISE
 from kyumei.correlate.sightings import ANSWERING
+from kyumei.edge.agents import NOISE
 from kyumei.store.bulk_files import is_plain_text, lines_of
 from kyumei.store.part import layouts
 

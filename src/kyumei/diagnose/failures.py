@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from kyumei.contracts import Failure
 from kyumei.correlate.addresses import is_private
-from kyumei.correlate.agents import BROWSER, PROBED, SCANNER
 from kyumei.correlate.hops import INFERRED, place_in_chain
 from kyumei.correlate.journey import AROUND, Exchange, exchanges
 from kyumei.correlate.outgoing import without_own_calls
 from kyumei.correlate.owner import Owner, error_lines, owner
 from kyumei.correlate.sightings import position, relation
+from kyumei.edge.agents import BROWSER, PROBED, SCANNER
 from kyumei.store.cite import AT_PLACES, place, places
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from kyumei.contracts import Failure, Opinion, Rule, View
+from kyumei.edge.agents import BROWSER
 from kyumei.edge.balancer_answer import CLIENT_LEFT, Part, Stage, parts, wall_seconds
 from kyumei.edge.balancer_finding import Fix, Judged, Sign, finding, request_words
 from kyumei.edge.probe import probe
@@ -31,7 +32,6 @@ ALIKE = 0.05
 """How far waits may lie from their middle, as a share of it, and still be one timeout."""
 SLOW_SHARE = 0.5
 """Other requests for the same path must have taken this share of the client's patience before the path counts as slow."""
-BROWSER = re.compile(r"^Mozilla/5\.0 \((?!compatible)(?!.*(?:bot|crawl|spider|scan|headless))", re.IGNORECASE)
 _CHECK = "The share of requests that end so falls, and the 99th percentile of the path's time lies below the client's timeout."
 IMPATIENT = Sign(
     "EDGE-030",

@@ -1,4 +1,7 @@
-"""Who asks: browsers, and the scanners and crawlers that ask every server in the internet for the same things."""
+"""Who asks: browsers, and the scanners and crawlers that ask every server in the internet for the same things.
+
+Programs that people write stand here, too, among those that are no person; what is an attack is told in ``attack_signs``, more narrowly.
+"""
 
 from __future__ import annotations
 
