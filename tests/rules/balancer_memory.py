@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
-
-import duckdb
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from kyumei import discover
 from kyumei.contracts import Failure, Opinion
-from kyumei.model.finding import Citation
-from kyumei.model.symptom import Symptom
-from kyumei.model.table import LINEAGE
-from kyumei.model.window import Window
+from tests.rules.memory import TablesView, around
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping
+
+    from kyumei.model.window import Window
 
 NOW = datetime(2025, 7, 9, 3, 14, 20, tzinfo=UTC)
 ELB = "app/front/50dc6c495c0c9188"
@@ -40,54 +37,15 @@ FAMILY = (
 
 
 @dataclass
-class MemoryView:
-    """A view over tables in memory; answers of AWS by operation, with the name of their file where it tells something."""
+class MemoryView(TablesView):
+    """A view over the tables of a balancer and of what is behind it."""
 
-    symptom: Symptom = field(default_factory=Symptom)
-    window: Window = field(default_factory=lambda: Window(NOW - timedelta(minutes=10), NOW + timedelta(minutes=10)))
-    failures: Sequence[Failure] = ()
-    covering: frozenset[str] = frozenset()
-    answers: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    files: dict[str, str] = field(default_factory=dict)
-    con: duckdb.DuckDBPyConnection = field(default_factory=duckdb.connect)
-
-    def __post_init__(self) -> None:
-        """Create the tables as the store does."""
-        for name in TABLES:
-            columns = [*LINEAGE, *discover.formats()[name].table.columns]
-            self.con.execute(f'CREATE TABLE "{name}" (' + ", ".join(f'"{one.name}" {one.kind.value}' for one in columns) + ")")
+    tables: ClassVar[tuple[str, ...]] = TABLES
+    window: Window = field(default_factory=lambda: around(NOW))
 
     def add(self, table: str, row: Mapping[str, Any]) -> dict[str, Any]:
         """Store a row and return it as a rule gets it."""
-        line = self.rows(f'SELECT count(*) + 1 AS n FROM "{table}"')[0]["n"]
-        known = {one.name for one in discover.formats()[table].table.columns}
-        full = {"_artifact": TABLES.index(table) + 1, "_line": line} | {name: value for name, value in row.items() if name in known}
-        names = ", ".join(f'"{name}"' for name in full)
-        self.con.execute(f'INSERT INTO "{table}" ({names}) VALUES ({", ".join("?" * len(full))})', list(full.values()))
-        return self.rows(f'SELECT * FROM "{table}" WHERE _line = {line}')[0]
-
-    def has(self, table: str) -> bool:
-        """Whether there is any row."""
-        return bool(self.rows(f'SELECT count(*) AS n FROM "{table}"')[0]["n"])
-
-    def covers(self, table: str) -> bool:
-        """Whether the table is said to cover the window."""
-        return table in self.covering
-
-    def rows(self, sql: str, *parameters: object) -> list[dict[str, Any]]:
-        """The rows of a SELECT."""
-        found = self.con.execute(sql, list(parameters))
-        names = [one[0] for one in found.description or ()]
-        return [dict(zip(names, values, strict=True)) for values in found.fetchall()]
-
-    def cite(self, rows: Iterable[Mapping[str, Any]], limit: int = 3) -> tuple[Citation, ...]:
-        """A citation for each of the first rows."""
-        return tuple(Citation(TABLES[row["_artifact"] - 1] + ".log", row["_line"], "") for row in list(rows)[:limit])
-
-    def snapshot(self, service: str, operation: str) -> list[tuple[dict[str, Any], Citation]]:
-        """The answers given for this operation."""
-        name = self.files.get(operation, f"aws/{service}/{operation}.json")
-        return [(answer, Citation(name, 2, "")) for answer in self.answers.get(operation, [])]
+        return self.add_known(table, row)
 
     def failed(self, *rows: Mapping[str, Any], hop: str = "alb", table: str = "alb_access", **more: Any) -> MemoryView:  # noqa: ANN401 - any field of Failure
         """The view with one failure that this hop's rows tell of."""

@@ -4,76 +4,34 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
-
-import duckdb
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from kyumei import discover
 from kyumei.contracts import Failure, Opinion
 from kyumei.correlate.sightings import create
-from kyumei.model.finding import Citation
-from kyumei.model.symptom import Symptom
-from kyumei.model.table import LINEAGE
-from kyumei.model.window import Window
+from tests.rules.memory import TablesView, around
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping
+
+    from kyumei.model.window import Window
 
 NOON = datetime(2025, 4, 17, 3, 41, 7)  # noqa: DTZ001 - tables hold UTC without a zone
 CLIENT = "203.0.113.77"
 
 
 @dataclass
-class EdgeView:
-    """A view over all tables; answers of AWS by operation, with the name of their file where it tells something."""
+class EdgeView(TablesView):
+    """A view over all tables."""
 
-    symptom: Symptom = field(default_factory=Symptom)
-    window: Window = field(
-        default_factory=lambda: Window(NOON.replace(tzinfo=UTC) - timedelta(minutes=5), NOON.replace(tzinfo=UTC) + timedelta(minutes=5))
-    )
-    failures: Sequence[Failure] = ()
-    covering: frozenset[str] = frozenset()
-    answers: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    files: dict[str, str] = field(default_factory=dict)
-    con: duckdb.DuckDBPyConnection = field(default_factory=duckdb.connect)
-
-    def __post_init__(self) -> None:
-        """Create the tables as the store does."""
-        for leaf in discover.formats().values():
-            columns = [*LINEAGE, *leaf.table.columns]
-            self.con.execute(f'CREATE TABLE "{leaf.name}" (' + ", ".join(f'"{one.name}" {one.kind.value}' for one in columns) + ")")
+    tables: ClassVar[tuple[str, ...]] = tuple(sorted(discover.formats()))
+    window: Window = field(default_factory=lambda: around(NOON.replace(tzinfo=UTC), 5))
 
     def add(self, table: str, *rows: Mapping[str, Any]) -> EdgeView:
         """Store rows, each on a line of its own of the table's one file."""
         for row in rows:
-            line = self.rows(f'SELECT count(*) + 1 AS n FROM "{table}"')[0]["n"]
-            full = {"_artifact": _artifact(table), "_line": line, "_naive": 0} | dict(row)
-            names = ", ".join(f'"{name}"' for name in full)
-            self.con.execute(f'INSERT INTO "{table}" ({names}) VALUES ({", ".join("?" * len(full))})', list(full.values()))
+            self.store(table, {"_naive": 0} | dict(row))
         return self
-
-    def has(self, table: str) -> bool:
-        """Whether there is any row."""
-        return bool(self.rows(f'SELECT count(*) AS n FROM "{table}"')[0]["n"])
-
-    def covers(self, table: str) -> bool:
-        """Whether the table is said to cover the window."""
-        return table in self.covering
-
-    def rows(self, sql: str, *parameters: object) -> list[dict[str, Any]]:
-        """The rows of a SELECT."""
-        found = self.con.execute(sql, list(parameters))
-        names = [one[0] for one in found.description or ()]
-        return [dict(zip(names, values, strict=True)) for values in found.fetchall()]
-
-    def cite(self, rows: Iterable[Mapping[str, Any]], limit: int = 3) -> tuple[Citation, ...]:
-        """A citation for each of the first rows."""
-        return tuple(Citation(f"{_tables()[row['_artifact'] - 1]}.log", row["_line"], "") for row in list(rows)[:limit])
-
-    def snapshot(self, service: str, operation: str) -> list[tuple[dict[str, Any], Citation]]:
-        """The answers given for this operation."""
-        name = self.files.get(operation, f"aws/{service}/{operation}.json")
-        return [(answer, Citation(name, 2, "")) for answer in self.answers.get(operation, [])]
 
     def failing(self, hop: str, table: str, *, path: str, status: int, **more: Any) -> EdgeView:  # noqa: ANN401 - any field of Failure
         """The view with one failure: the requests of a path and status, and what every hop has of the path."""
@@ -85,14 +43,6 @@ class EdgeView:
         rows = tuple(self.rows(f'SELECT * FROM "{table}" WHERE path = ? AND status = ? ORDER BY time, _line', path, status))
         self.failures = (Failure(hop=hop, table=table, total=len(rows), rows=rows, sightings=by_hop, key="f1", **more),)
         return self
-
-
-def _tables() -> list[str]:
-    return sorted(discover.formats())
-
-
-def _artifact(table: str) -> int:
-    return _tables().index(table) + 1
 
 
 def after(seconds: float) -> datetime:

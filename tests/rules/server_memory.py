@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from kyumei import discover
 from kyumei.contracts import Failure, Opinion
-from kyumei.model.finding import Citation
-from kyumei.model.table import LINEAGE
-from tests.rules.waf_memory import MemoryView
+from tests.rules.memory import TablesView
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
 NAMES = ("nginx_access", "nginx_error", "apache_access", "apache_error", "app_log", "syslog", "json_lines", "alb_access", "waf")
 NOON = datetime(2025, 4, 17, 3, 41, 7)  # noqa: DTZ001 - tables hold UTC without a zone
@@ -21,26 +19,14 @@ AT = {"client_ip": "203.0.113.77", "method": "GET", "path": "/report"}
 
 
 @dataclass
-class ServerView(MemoryView):
+class ServerView(TablesView):
     """A view over the tables of servers and what stands in front of them."""
 
-    def __post_init__(self) -> None:
-        """Create the tables as the store does."""
-        for name in NAMES:
-            columns = [*LINEAGE, *discover.formats()[name].table.columns]
-            self.con.execute(f'CREATE TABLE "{name}" (' + ", ".join(f'"{one.name}" {one.kind.value}' for one in columns) + ")")
+    tables: ClassVar[tuple[str, ...]] = NAMES
 
     def add(self, table: str, row: Mapping[str, Any]) -> dict[str, Any]:
         """Store a row and return it as a rule gets it."""
-        line = self.rows(f'SELECT count(*) + 1 AS n FROM "{table}"')[0]["n"]
-        full = {"_artifact": NAMES.index(table) + 1, "_line": line} | dict(row)
-        names = ", ".join(f'"{name}"' for name in full)
-        self.con.execute(f'INSERT INTO "{table}" ({names}) VALUES ({", ".join("?" * len(full))})', list(full.values()))
-        return self.rows(f'SELECT * FROM "{table}" WHERE _line = {line}')[0]
-
-    def cite(self, rows: Iterable[Mapping[str, Any]], limit: int = 3) -> tuple[Citation, ...]:
-        """A citation for each of the first rows."""
-        return tuple(Citation(f"{NAMES[row['_artifact'] - 1]}.log", row["_line"], "") for row in list(rows)[:limit])
+        return self.store(table, row)
 
 
 def after(seconds: float) -> datetime:
