@@ -6,9 +6,8 @@ import json
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import duckdb
 import pytest
 
 from kyumei import discover
@@ -16,13 +15,13 @@ from kyumei.contracts import Failure, Opinion
 from kyumei.edge.gateway_responses import BY_KIND, RESPONSES, TEXTS, Response, kind_of_text
 from kyumei.edge.gateway_setting import fits
 from kyumei.model.finding import Citation, Finding
-from kyumei.model.symptom import Symptom
-from kyumei.model.table import LINEAGE
-from kyumei.model.window import Window
 from kyumei.rules import api_gateway_answered
+from tests.rules.memory import TablesView, around
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping
+
+    from kyumei.model.window import Window
 
 NOW = datetime(2025, 4, 17, 9, 26, 3, tzinfo=UTC)
 NAIVE = NOW.replace(tzinfo=None)
@@ -34,50 +33,20 @@ EARLY = [one for one in TYPED if one.early]
 
 
 @dataclass
-class MemoryView:
-    """A view over tables in memory; stored answers of AWS by service and operation."""
+class MemoryView(TablesView):
+    """A view over the tables of API Gateway and what is beside it; ``settings`` are answers of AWS by service and operation."""
 
-    answers: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
-    symptom: Symptom = field(default_factory=Symptom)
-    window: Window = field(default_factory=lambda: Window(NOW - timedelta(minutes=10), NOW + timedelta(minutes=10)))
-    failures: Sequence[Failure] = ()
-    con: duckdb.DuckDBPyConnection = field(default_factory=duckdb.connect)
-
-    def __post_init__(self) -> None:
-        """Create the tables as the store does."""
-        for name in TABLES:
-            columns = [*LINEAGE, *discover.formats()[name].table.columns]
-            self.con.execute(f'CREATE TABLE "{name}" (' + ", ".join(f'"{one.name}" {one.kind.value}' for one in columns) + ")")
+    tables: ClassVar[tuple[str, ...]] = TABLES
+    window: Window = field(default_factory=lambda: around(NOW))
+    settings: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
 
     def add(self, table: str, **row: Any) -> dict[str, Any]:  # noqa: ANN401 - any field of a row
         """Store a row and return it whole."""
-        line = self.rows(f'SELECT count(*) + 1 AS n FROM "{table}"')[0]["n"]
-        full = {"_artifact": TABLES.index(table) + 1, "_line": line} | row
-        names = ", ".join(f'"{name}"' for name in full)
-        self.con.execute(f'INSERT INTO "{table}" ({names}) VALUES ({", ".join("?" * len(full))})', list(full.values()))
-        return self.rows(f'SELECT * FROM "{table}" WHERE _line = {line}')[0]
-
-    def has(self, table: str) -> bool:
-        """Whether there is any row."""
-        return bool(self.rows(f'SELECT count(*) AS n FROM "{table}"')[0]["n"])
-
-    def covers(self, table: str) -> bool:
-        """Nothing is said to cover the window."""
-        return not table
-
-    def rows(self, sql: str, *parameters: object) -> list[dict[str, Any]]:
-        """The rows of a SELECT."""
-        found = self.con.execute(sql, list(parameters))
-        names = [one[0] for one in found.description or ()]
-        return [dict(zip(names, values, strict=True)) for values in found.fetchall()]
-
-    def cite(self, rows: Iterable[Mapping[str, Any]], limit: int = 3) -> tuple[Citation, ...]:
-        """A citation for each of the first rows."""
-        return tuple(Citation(TABLES[row["_artifact"] - 1] + ".log", row["_line"], "") for row in list(rows)[:limit])
+        return self.store(table, row)
 
     def snapshot(self, service: str, operation: str) -> list[tuple[dict[str, Any], Citation]]:
         """The answers given for this operation."""
-        return [(one, Citation(f"aws/{service}/{operation}.json", 1, "")) for one in self.answers.get((service, operation), [])]
+        return [(one, Citation(f"aws/{service}/{operation}.json", 1, "")) for one in self.settings.get((service, operation), [])]
 
 
 def access(view: MemoryView, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - any field of a row
@@ -322,7 +291,7 @@ def test_a_stage_without_a_web_acl_weakens_it() -> None:
         ("live", "", "possible"),
         ("beta", "", "likely"),
     ):
-        view = MemoryView({("apigateway", "get-stage"): [{"stageName": stage, "webAclArn": arn}]})
+        view = MemoryView(settings={("apigateway", "get-stage"): [{"stageName": stage, "webAclArn": arn}]})
         assert told(ask(view, access(view, response_type="WAF_FILTERED"), hop="waf")) == [("EDGE-101", sure)]
 
 
@@ -338,7 +307,7 @@ def test_a_stage_without_a_web_acl_weakens_it() -> None:
 )
 def test_the_resources_of_the_api_confirm_a_wrong_path(resources: list[dict[str, Any]], sure: str) -> None:
     """No such path, no such method, or a method that wants a signature."""
-    view = MemoryView({("apigateway", "get-resources"): resources})
+    view = MemoryView(settings={("apigateway", "get-resources"): resources})
     assert told(ask(view, access(view, response_type="MISSING_AUTHENTICATION_TOKEN"))) == [("EDGE-102", sure)]
 
 
@@ -359,7 +328,9 @@ def _policy(source: str, effect: str = "Allow") -> dict[str, Any]:
 )
 def test_the_functions_policy_settles_a_missing_permission(api: str, effect: str, sure: str) -> None:
     """A policy that lets in another API only proves it; one that lets this API in weakens it."""
-    view = MemoryView({("lambda", "get-policy"): [_policy(f"arn:aws:execute-api:eu-west-1:123456789012:{api}/*/POST/orders", effect)]})
+    view = MemoryView(
+        settings={("lambda", "get-policy"): [_policy(f"arn:aws:execute-api:eu-west-1:123456789012:{api}/*/POST/orders", effect)]}
+    )
     text = "The IAM role configured on the integration or API Gateway doesn't have permissions to call the integration."
     opinion = ask(view, access(view, status=500, route_key="POST /orders", integration_error=text))
     assert told(opinion) == [("EDGE-113", sure)]
@@ -370,7 +341,9 @@ def test_the_functions_policy_settles_a_missing_permission(api: str, effect: str
 def test_a_rate_above_the_stages_limit_confirms_throttling() -> None:
     """More requests in that second than the limit; fewer say nothing."""
     for came, sure in ((12, "proven"), (3, "likely")):
-        view = MemoryView({("apigateway", "get-stage"): [{"stageName": "live", "methodSettings": {"*/*": {"throttlingRateLimit": 5.0}}}]})
+        view = MemoryView(
+            settings={("apigateway", "get-stage"): [{"stageName": "live", "methodSettings": {"*/*": {"throttlingRateLimit": 5.0}}}]}
+        )
         rows = [access(view, status=429, response_type="THROTTLED", request_id=f"r{number}") for number in range(came)]
         assert told(ask(view, *rows)) == [("EDGE-109", sure)]
 
