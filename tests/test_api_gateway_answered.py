@@ -260,7 +260,7 @@ def test_the_limit_that_is_set_confirms_a_time_out() -> None:
     """The integration's timeoutInMillis is what API Gateway waited; another value says nothing."""
     for limit, sure in ((5000, "proven"), (29000, "likely")):
         view = MemoryView(
-            {("apigateway", "get-integration"): [{"type": "HTTP_PROXY", "uri": "https://b.example.com", "timeoutInMillis": limit}]}
+            settings={("apigateway", "get-integration"): [{"type": "HTTP_PROXY", "uri": "https://b.example.com", "timeoutInMillis": limit}]}
         )
         row = access(view, status=504, response_type="INTEGRATION_TIMEOUT", request_seconds=5.02, target_seconds=5.0)
         assert told(ask(view, row)) == [("EDGE-110", sure)]
