@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import inspect
 import sys
+from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from docs.failures import failures, table
 from kyumei import discover, errors
 from kyumei.model.table import LINEAGE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 FOLDER = Path(__file__).resolve().parent / "reference"
 MADE = "<!-- Made by `make docs` from the code. Change the declaration there, not this page. -->\n\n"
@@ -78,22 +82,30 @@ def error_tree() -> str:
 
 
 def formats() -> str:
-    """Every format with its columns."""
+    """The formats, and the columns that all their rows have."""
     lineage = table(("column", "kind", "meaning"), [(_code(column.name), column.kind.value, column.doc) for column in LINEAGE])
-    parts = ["# Formats\n", "Every row carries, besides the columns of its table:\n", lineage]
-    for name, leaf in discover.formats().items():
-        facts = [
-            f"Written by `{leaf.hop}`." if leaf.hop else "",
-            f"Delivered within {leaf.delay_seconds} s." if leaf.delay_seconds else "",
-            "" if leaf.complete else "Best effort: a missing record means nothing.",
-            f"Follows: {leaf.reference.rstrip('.')}.",
-        ]
-        rows = [
-            (_code(column.name), column.kind.value, column.link or "", _code(column.origin), column.doc) for column in leaf.table.columns
-        ]
-        parts += [f"## {name}\n", leaf.table.doc + "\n", " ".join(filter(None, facts)) + "\n"]
-        parts += [table(("column", "kind", "link", "name in the log", "meaning"), rows), ""]
-    return "\n".join(parts)
+    rows = [(f"[{name}](formats/{name}.md)", leaf.table.doc, _code(leaf.hop)) for name, leaf in discover.formats().items()]
+    listed = table(("format", "what it holds", "written by"), rows)
+    return f"# Formats\n\n{listed}\nEvery row carries, besides the columns of its table:\n\n{lineage}"
+
+
+def one_format(name: str) -> str:
+    """A format with its columns, an example, and what its module says."""
+    leaf = discover.format_of(name)
+    about = inspect.cleandoc(import_module(f"kyumei.formats.{name}").__doc__ or "")
+    facts = [
+        f"Written by `{leaf.hop}`." if leaf.hop else "",
+        f"Delivered within {leaf.delay_seconds} s." if leaf.delay_seconds else "",
+        "" if leaf.complete else "Best effort: a missing record means nothing.",
+        f"Follows: {leaf.reference.rstrip('.')}.",
+    ]
+    parts = [f"# {name}\n", about + "\n", " ".join(filter(None, facts)) + "\n"]
+    rows = [(_code(column.name), column.kind.value, column.link or "", _code(column.origin), column.doc) for column in leaf.table.columns]
+    parts += [table(("column", "kind", "link", "name in the log", "meaning"), rows)]
+    for one in leaf.derived:
+        made = [(_code(column.name), column.kind.value, column.link or "", column.doc) for column in one.table.columns]
+        parts += [f"\n## {one.table.name}\n", one.table.doc + "\n", table(("column", "kind", "link", "meaning"), made)]
+    return "\n".join([*parts, "\n## Example\n", "```", discover.example_of(name), "```"])
 
 
 def rules() -> str:
@@ -114,12 +126,21 @@ def _line(text: str | None) -> str:
     return " ".join((text or "").split())
 
 
-PAGES = {"commands.md": commands, "errors.md": error_tree, "failures.md": failures, "formats.md": formats, "rules.md": rules}
+PAGES: dict[str, Callable[[], str]] = {
+    "commands.md": commands,
+    "errors.md": error_tree,
+    "failures.md": failures,
+    "formats.md": formats,
+    "rules.md": rules,
+    **{f"formats/{name}.md": partial(one_format, name) for name in discover.format_names()},
+}
 
 
 def main() -> int:
     """Write the pages."""
-    FOLDER.mkdir(exist_ok=True)
+    (FOLDER / "formats").mkdir(parents=True, exist_ok=True)
+    for old in (FOLDER / "formats").glob("*.md"):
+        old.unlink()
     for name in PAGES:
         (FOLDER / name).write_text(page(name), "utf-8")
     sys.stderr.write(f"wrote {FOLDER}\n")

@@ -180,9 +180,9 @@ def blank_and_short(root: Path) -> str:
 
 
 def parquet(root: Path) -> str:
-    """A Parquet file, as AWS Data Exports and Firehose write."""
+    """A Parquet file whose table of contents is damaged."""
     (root / "logs.parquet").write_bytes(b"PAR1" + b"\x15\x04\x15" * 100 + b"PAR1")
-    return "Parquet is not read"
+    return "the Parquet file is damaged"
 
 
 def seven_zip(root: Path) -> str:

@@ -242,9 +242,9 @@ def test_only_a_change_of_this_listener_at_that_moment_confirms_it(after: float,
     view = MemoryView()
     for number in range(5):
         row(view, status="200", target_status="200", after=-60.0 - number)
-    view.add("json_lines", {"time": NAIVE + timedelta(seconds=after)})
-    called = {"eventName": name, "requestParameters": {"ruleArn": RULE_ARN.replace(ELB, elb)}}
-    view.con.execute("UPDATE json_lines SET _extra = ?", [json.dumps(called)])
+    asked = json.dumps({"ruleArn": RULE_ARN.replace(ELB, elb)})
+    called = {"event_name": name, "failed": False, "request_parameters": asked}
+    view.add("cloudtrail", {"time": NAIVE + timedelta(seconds=after), **called})
     default_action(view)
     assert findings(view) == [("EDGE-158", sure)]
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kyumei.layouts.casts import MONTHS
-from kyumei.layouts.stamps import APACHE, COMMON, EPOCH, ISO, ISO_SPACE, LIMIT, SLASHED, SYSLOG, Stamp, in_utc, substrings
+from kyumei.layouts.stamps import APACHE, COMMON, EPOCH, ISO, ISO_SPACE, LIMIT, SLASHED, SYSLOG, ZONED_COMMON, Stamp, in_utc, substrings
 from kyumei.model.window import Window
 
 JST = timedelta(hours=9)
@@ -38,6 +38,14 @@ AN_HOUR = window("2025-02-06T05:25:00", "2025-02-06T06:15:00")
 def test_ten_minutes_is_the_grain_of_an_hour(stamp: Stamp, offset: timedelta, day: str, tens: str) -> None:
     """An hour around the incident, in each way to write it."""
     assert substrings([stamp], AN_HOUR, [offset]) == tuple(day + ten for ten in tens.split())
+
+
+def test_a_time_with_its_zone_is_met_beside_it_alone() -> None:
+    """The same digits in another zone are another moment."""
+    assert substrings([ZONED_COMMON], window("2025-02-06T05:30:00", "2025-02-06T05:31:00"), [JST, -timedelta(hours=3, minutes=30)]) == (
+        "06/Feb/2025:02:00\n -0330",
+        "06/Feb/2025:14:30\n +0900",
+    )
 
 
 def test_a_minute_is_the_grain_of_a_short_window() -> None:
@@ -88,7 +96,8 @@ def written(moment: datetime) -> dict[str, str]:
         "iso": moment.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "iso with a space": moment.strftime("%Y-%m-%d %H:%M:%S"),
         "slashed": moment.strftime("%Y/%m/%d %H:%M:%S"),
-        "common log": f"{moment.day:02}/{month}/{moment.year}:{clock} +0000",
+        "common log": f"{moment.day:02}/{month}/{moment.year}:{clock}",
+        "common log with a zone": f"{moment.day:02}/{month}/{moment.year}:{clock} {moment:%z}",
         "syslog": f"{month} {moment.day:2} {clock}",
         "apache error": f"Thu {month} {moment.day:02} {clock}.000001 {moment.year}",
     }
@@ -105,11 +114,11 @@ def test_every_moment_of_the_window_is_met(start: datetime, seconds: float, shar
     span = Window(start.replace(tzinfo=UTC), start.replace(tzinfo=UTC) + timedelta(seconds=seconds))
     moment = span.start + (span.end - span.start) * share
     zones = [timedelta(minutes=minutes) for minutes in offsets]
-    for stamp in (ISO, ISO_SPACE, SLASHED, COMMON, SYSLOG, APACHE):
+    for stamp in (ISO, ISO_SPACE, SLASHED, COMMON, ZONED_COMMON, SYSLOG, APACHE):
         found = substrings([stamp], span, zones)
-        assert len(found) <= LIMIT
+        assert len(found) <= LIMIT * (len(zones) or 1)
         for zone in zones or [timedelta(0)]:
-            text = written((moment + zone).replace(tzinfo=None))[stamp.name]
-            assert not found or any(piece in text for piece in found), text
+            text = written((moment + zone).replace(tzinfo=timezone(zone)))[stamp.name]
+            assert not found or any(all(piece in text for piece in pieces.split("\n")) for pieces in found), text
     found = substrings([EPOCH], span, zones)
     assert not found or str(int(moment.timestamp())).startswith(found)

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kyumei.store.compact import compact_records
 from kyumei.store.unwrap import Broken, Record, group_of, records, strip_export_time, wrapper_lines
 
 
@@ -160,6 +161,270 @@ def test_lookup_events() -> None:
     assert found == [(1, '{"eventVersion":"1.08"}')]
 
 
+POINTS = {
+    "MetricDataResults": [
+        {
+            "Id": "m1",
+            "Label": "CPUUtilization",
+            "Timestamps": ["2025-02-06T05:32:00Z", 1738819800],
+            "Values": [1.5, 2],
+            "StatusCode": "Complete",
+        },
+        {"Id": "m2", "Label": "none", "Timestamps": [], "Values": []},
+        {"Id": "m3", "Timestamps": ["2025-02-06T05:32:00Z"], "Values": []},
+    ],
+    "Messages": [],
+}
+STATISTICS = {
+    "Label": "CPUUtilization",
+    "Datapoints": [
+        {"Timestamp": "2025-02-06T05:32:00Z", "Average": 1.5, "Maximum": 2, "Unit": "Percent"},
+        {"Timestamp": "2025-02-06T05:33:00Z", "ExtendedStatistics": {"p99": 3}, "Unit": "Percent"},
+        {"Timestamp": "2025-02-06T05:34:00Z", "Unit": "Percent"},
+    ],
+}
+COSTS = {
+    "GroupDefinitions": [{"Type": "DIMENSION", "Key": "SERVICE"}],
+    "ResultsByTime": [
+        {
+            "TimePeriod": {"Start": "2025-02-01", "End": "2025-02-02"},
+            "Total": {},
+            "Groups": [
+                {"Keys": ["AWS Lambda"], "Metrics": {"UnblendedCost": {"Amount": "1.5", "Unit": "USD"}, "UsageQuantity": {"Amount": "7"}}},
+                {"Keys": ["Amazon S3"], "Metrics": {"UnblendedCost": {"Amount": "0", "Unit": "USD"}}},
+            ],
+            "Estimated": True,
+        },
+        {
+            "TimePeriod": {"Start": "2025-02-02", "End": "2025-02-03"},
+            "Total": {"UnblendedCost": {"Amount": "2", "Unit": "USD"}},
+            "Groups": [],
+        },
+    ],
+    "DimensionValueAttributes": [],
+}
+LOAD = {
+    "AlignedStartTime": 1.0,
+    "AlignedEndTime": 2.0,
+    "Identifier": "db-X",
+    "MetricList": [
+        {"Key": {"Metric": "db.load.avg"}, "DataPoints": [{"Timestamp": 1.0, "Value": 0.5}, {"Timestamp": 2.0}]},
+        {"Key": {"Metric": "db.load.avg", "Dimensions": {"db.sql.id": "A"}}, "DataPoints": []},
+    ],
+}
+SEGMENT = '{"name":"a","id":"1"}'
+TRACES = {
+    "Traces": [
+        {"Id": "1-2", "Duration": 1.2, "Segments": [{"Id": "a", "Document": SEGMENT}, {"Id": "b", "Document": {"name": "b"}}, {"Id": "c"}]}
+    ],
+    "UnprocessedTraceIds": [],
+}
+NOTIFIED = {
+    "Type": "Notification",
+    "MessageId": "1",
+    "TopicArn": "arn:aws:sns:ap-northeast-1:123456789012:t",
+    "Message": '{"AlarmName":"a"}',
+}
+PERIOD = {"TimePeriod": {"Start": "2025-02-01", "End": "2025-02-02"}, "Estimated": True}
+BY = {"GroupDefinitions": [{"Type": "DIMENSION", "Key": "SERVICE"}]}
+APART = {"Period": 120}
+ANSWERS: list[tuple[dict[str, Any], list[tuple[int, Any]]]] = [
+    (
+        POINTS,
+        [
+            (
+                7,
+                {
+                    "Timestamp": "2025-02-06T05:32:00Z",
+                    "Value": 1.5,
+                    "Id": "m1",
+                    "Label": "CPUUtilization",
+                    "StatusCode": "Complete",
+                    **APART,
+                },
+            ),
+            (8, {"Timestamp": 1738819800, "Value": 2, "Id": "m1", "Label": "CPUUtilization", "StatusCode": "Complete", **APART}),
+            (22, {"Id": "m3", "Timestamps": ["2025-02-06T05:32:00Z"], "Values": []}),
+        ],
+    ),
+    (
+        STATISTICS,
+        [
+            (
+                4,
+                {
+                    "Timestamp": "2025-02-06T05:32:00Z",
+                    "Unit": "Percent",
+                    "Statistic": "Average",
+                    "Value": 1.5,
+                    "Label": "CPUUtilization",
+                    "Period": 60,
+                },
+            ),
+            (
+                4,
+                {
+                    "Timestamp": "2025-02-06T05:32:00Z",
+                    "Unit": "Percent",
+                    "Statistic": "Maximum",
+                    "Value": 2,
+                    "Label": "CPUUtilization",
+                    "Period": 60,
+                },
+            ),
+            (
+                10,
+                {
+                    "Timestamp": "2025-02-06T05:33:00Z",
+                    "Unit": "Percent",
+                    "Statistic": "p99",
+                    "Value": 3,
+                    "Label": "CPUUtilization",
+                    "Period": 60,
+                },
+            ),
+            (17, {"Timestamp": "2025-02-06T05:34:00Z", "Unit": "Percent"}),
+        ],
+    ),
+    (
+        COSTS,
+        [
+            (16, {**PERIOD, "Keys": ["AWS Lambda"], **BY, "Metric": "UnblendedCost", "Amount": "1.5", "Unit": "USD"}),
+            (16, {**PERIOD, "Keys": ["AWS Lambda"], **BY, "Metric": "UsageQuantity", "Amount": "7"}),
+            (30, {**PERIOD, "Keys": ["Amazon S3"], **BY, "Metric": "UnblendedCost", "Amount": "0", "Unit": "USD"}),
+            (
+                44,
+                {"TimePeriod": {"Start": "2025-02-02", "End": "2025-02-03"}, "Metric": "UnblendedCost", "Amount": "2", "Unit": "USD"},
+            ),
+        ],
+    ),
+    (
+        LOAD,
+        [
+            (11, {"Identifier": "db-X", "Key": {"Metric": "db.load.avg"}, "Timestamp": 1.0, "Value": 0.5}),
+            (15, {"Identifier": "db-X", "Key": {"Metric": "db.load.avg"}, "Timestamp": 2.0}),
+        ],
+    ),
+    (
+        {
+            "AlignedStartTime": 1.0,
+            "AlignedEndTime": 2.0,
+            "PartitionKeys": [{"Dimensions": {}}],
+            "Keys": [{"Dimensions": {"x": "y"}, "Total": 0.5}],
+        },
+        [
+            (
+                10,
+                {
+                    "AlignedStartTime": 1.0,
+                    "AlignedEndTime": 2.0,
+                    "PartitionKeys": [{"Dimensions": {}}],
+                    "Dimensions": {"x": "y"},
+                    "Total": 0.5,
+                },
+            )
+        ],
+    ),
+    (TRACES, [(7, {"name": "a", "id": "1"}), (11, {"name": "b"}), (17, {"Id": "c"})]),
+    ({"TraceSummaries": [{"Id": "1"}], "ApproximateTime": 1.0, "TracesProcessedCount": 1}, [(3, {"Id": "1"})]),
+    ({"Services": [{"ReferenceId": 0, "Edges": []}], "StartTime": 1.0, "EndTime": 2.0}, [(3, {"ReferenceId": 0, "Edges": []})]),
+    ({"StackEvents": [{"EventId": "1"}], "NextToken": "t"}, [(3, {"EventId": "1"})]),
+    ({"AlarmHistoryItems": [{"AlarmName": "a"}]}, [(3, {"AlarmName": "a"})]),
+    ({"MetricAlarms": [{"AlarmName": "a"}], "CompositeAlarms": [{"AlarmName": "b"}]}, [(3, {"AlarmName": "a"}), (8, {"AlarmName": "b"})]),
+    ({"Findings": [{"SchemaVersion": "2.0"}], "NextToken": ""}, [(3, {"SchemaVersion": "2.0"})]),
+    (
+        {"Events": [{"Message": "x", "Date": "d", "SourceType": "db-instance"}], "Marker": "m"},
+        [(3, {"Message": "x", "Date": "d", "SourceType": "db-instance"})],
+    ),
+    (
+        {"events": [{"timestamp": 1.5, "type": "TaskFailed", "id": 2}], "nextToken": "t"},
+        [(3, {"timestamp": 1.5, "type": "TaskFailed", "id": 2})],
+    ),
+    (
+        {"QueryStatus": "FINISHED", "QueryResultRows": [[{"eventTime": "x"}, {"eventName": "y"}], [{"eventTime": "z"}]], "NextToken": "t"},
+        [(4, {"eventTime": "x", "eventName": "y"}), (12, {"eventTime": "z"})],
+    ),
+    ({"tasks": [{"taskArn": "a"}], "failures": []}, [(3, {"taskArn": "a"})]),
+    ({"services": [{"serviceArn": "a"}], "failures": []}, [(3, {"serviceArn": "a"})]),
+    ({"apiVersion": "v1", "kind": "List", "items": [{"kind": "Event"}], "metadata": {}}, [(5, {"kind": "Event"})]),
+    (NOTIFIED, [(1, {"AlarmName": "a"})]),
+    ({**NOTIFIED, "Message": "[plain]"}, [(1, {**NOTIFIED, "Message": "[plain]"})]),
+    ({"Records": [{"EventSource": "aws:sns", "Sns": NOTIFIED}]}, [(3, {"AlarmName": "a"})]),
+    ({"Records": [{"eventSource": "aws:sqs", "body": json.dumps(NOTIFIED)}]}, [(3, {"AlarmName": "a"})]),
+    ({"Records": [{"eventSource": "aws:sqs", "body": "plain"}]}, [(3, {"eventSource": "aws:sqs", "body": "plain"})]),
+    ({"items": [{"a": 1}]}, [(1, {"items": [{"a": 1}]})]),
+    ({"tasks": ["sweep"]}, [(1, {"tasks": ["sweep"]})]),
+    ({"services": [{"name": "x"}]}, [(1, {"services": [{"name": "x"}]})]),
+    ({"Keys": ["a"]}, [(1, {"Keys": ["a"]})]),
+    ({"Services": [{"name": "x"}], "level": "info"}, [(1, {"Services": [{"name": "x"}], "level": "info"})]),
+]
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"), ANSWERS, ids=[f"{number}-{next(iter(answer))}" for number, (answer, _) in enumerate(ANSWERS)]
+)
+def test_answers(answer: Any, expected: list[tuple[int, Any]]) -> None:  # noqa: ANN401 - any JSON value
+    """Each answer gives its records, with the line on which each starts; what only looks like one is a record itself."""
+    text = json.dumps(answer, indent=1)
+    found = _found(text)
+    assert [(one.line, json.loads(one.text)) for one in found] == expected
+    assert all(isinstance(one, Record) for one in found)
+    covered = {line for one in found for line in range(one.line, one.line + one.span)}
+    assert max(covered) <= text.count("\n") + 1
+    assert len(covered) + wrapper_lines(text, found) == text.count("\n") + 1
+    assert [json.loads(one.text) for one in _found(json.dumps(answer))] == [record for _, record in expected]
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+)
+
+
+COMPACT = [
+    '{"Records":[{"eventVersion":"1.1","a":[1,{"b":2}]},{"eventVersion":"1.0","c":"}{"}]}',
+    '{"Records":[{"eventVersion":"1.1","a":"}]"},{"eventVersion":"1.0","c":"{["}]} \n',
+    '{"Records":[{"eventVersion":"1.1","a":[{"eventVersion":"x"},{"eventVersion":"y"}]},{"eventVersion":"1.0"}]}',
+    '{"Records":[{"eventVersion":"1.1","a":[{"b":1},{"eventVersion":"y"}]},{"eventVersion":"1.0"}]}',
+    '{"Records":[{"eventVersion":"1.1"},{"a":2,"eventVersion":"1.0"},{"eventVersion":"1.2"}]}',
+    '{"Records":[{"eventVersion":"1.1"}{"eventVersion":"1.0"}]}',
+    '{"Records":[{"eventVersion":"1.1"},{"eventVersion":"1.0"]}',
+    '{"Records":[{"eventVersion":"1.1"},{"eventVersion":"1.0"},]}',
+    '{"Records":[{"eventVersion":"1.1"},{"eventVersion":"1.0"}],"more":[{"eventVersion":"1"}]}',
+    '{"Records":[{"eventVersion":"1.1","eventSource":"aws:sqs","body":"{\\"a\\":1}"},{"eventVersion":"1.0","eventSource":"aws:sqs","body":"{\\"a\\":2}"}]}',
+    '{"Records":[{"eventVersion":"1.1","a":"\u00e9"},{"eventVersion":"1.0"}]}{"Records":[{"eventVersion":"1.3"}]}',
+]
+
+
+@pytest.mark.parametrize("text", COMPACT)
+def test_compact_records(text: str) -> None:
+    """What is cut without being decoded is what the reader that decodes finds; a blank in front leads to that one."""
+    assert _found(text) == _found(" " + text)
+    assert (compact_records(text) is not None) == (text == COMPACT[1])
+
+
+@settings(max_examples=100, deadline=None)
+@given(items=st.lists(st.dictionaries(st.sampled_from(["eventVersion", "a", "}{", '"']), JSON, max_size=3), max_size=4))
+def test_compact_records_are_those_of_the_document(items: list[dict[str, Any]]) -> None:
+    """Whatever stands in them."""
+    text = json.dumps({"Records": [{"eventVersion": "1.1", **item} for item in items]}, separators=(",", ":"))
+    assert _texts(text) == _texts(" " + text)
+
+
+def test_daemon_header() -> None:
+    """What the daemon of X-Ray is sent before each document is wrapping."""
+    text = '{"format": "json", "version": 1}\n{"name":"a"}\n{"format":"json","version":1}{"name":"b"}'
+    assert _texts(text) == [(2, '{"name":"a"}'), (3, '{"name":"b"}')]
+
+
+def test_package_of_several_members_and_layers() -> None:
+    """Members of gzip one after another are one text, and gzip may lie in gzip."""
+    members = b"".join(gzip.compress(json.dumps(one).encode(), mtime=0) for one in (ENVELOPE, ENVELOPE))
+    for packed in (members, gzip.compress(members, mtime=0)):
+        text = json.dumps({"awslogs": {"data": base64.b64encode(packed).decode()}})
+        assert [text for _, text in _texts(text)] == ["one", "two\nthree"] * 2
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -198,7 +463,10 @@ def test_console_csv() -> None:
         ("2025-02-06T05:32:10.123Z hello world", (1738819930123, "hello world")),
         ("2025-02-06T05:32:10.123Z ", (1738819930123, "")),
         ("2025-02-06T05:32:10.123456+00:00 2025/02/06/[$LATEST]abc START x", (1738819930123, "START x")),
+        ("2025-02-06T05:32:10+00:00 2025/02/06/[$LATEST]abc START x", (1738819930000, "START x")),
+        ("2025-02-06T05:32:10 START x", (1738819930000, "START x")),
         ("2025-02-30T05:32:10.123Z hello", None),
+        ("2025-02-30T05:32:10 hello", None),
         ("2025-02-06T05:32:10Z hello", None),
         ("\tat com.example.App", None),
         ("", None),
@@ -207,12 +475,6 @@ def test_console_csv() -> None:
 def test_strip_export_time(line: str, expected: tuple[int, str] | None) -> None:
     """Only the time that an export or the tail puts in front is taken off."""
     assert strip_export_time(line) == expected
-
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
-)
 
 
 @settings(max_examples=60, deadline=None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -19,18 +21,19 @@ from kyumei.diagnose.understand import understand
 from kyumei.diagnose.unprompted import as_symptom, nothing, says_nothing, told
 from kyumei.errors import PathError
 from kyumei.model.symptom import Symptom
-from kyumei.model.window import iso
+from kyumei.model.window import Window, iso
 from kyumei.store.answers import remembered
+from kyumei.store.ask import ask
 from kyumei.store.case import Case, is_large, open_case, open_for_survey
 from kyumei.store.settings import read_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     import duckdb
 
     from kyumei.model.finding import Investigation
-    from kyumei.model.window import Window
+    from kyumei.store.ask import Answer
     from kyumei.store.identify import Identity
     from kyumei.store.settings import Settings
 
@@ -122,6 +125,24 @@ def unread(path: str | Path, *, cache: Path | None = None) -> list[dict[str, Any
         case.close()
 
 
+@contextmanager
+def query(
+    path: str | Path, sql: str, *, start: datetime | None = None, end: datetime | None = None, cache: Path | None = None
+) -> Iterator[Answer]:
+    """The answer of one SELECT over the tables of the case at ``path``; its rows come as they are taken.
+
+    ``start`` and ``end`` (aware, both or none) say of which time large logs are needed: only what lies around it is read then. Raises
+    PathError or QueryError.
+    """
+    root = Path(path)
+    case = _open(root, Window(start, end) if start and end else None, None, None, cache)
+    try:
+        _refuse_empty(case, root)
+        yield ask(case, sql)
+    finally:
+        case.close()
+
+
 def demo_case(name: str = DEMO) -> Path:
     """The folder of an example that is shipped with kyumei. Raises PathError when the installation lacks it."""
     packaged = Path(str(resources.files("kyumei"))) / "examples" / name
@@ -145,7 +166,9 @@ def _open(root: Path, window: Window | None, moment: datetime | None, zone: str 
         return tuple(sorted(hints))
 
     def settle(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
-        clocks.settle(con, settings, reference)
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(discover.rules)  # their modules are loaded while the database works
+            clocks.settle(con, settings, reference)
 
     year = reference.astimezone(UTC).year if reference else None
     wanted = window.widened(MARGIN) if window else None
@@ -171,10 +194,7 @@ def _table(case: Case, name: str) -> dict[str, Any] | None:
     ).fetchone() or (0, 0, None, None, 0)
     own = "SELECT artifact FROM artifacts WHERE format = ?"
     lost = case.value(f"SELECT count(*) FROM unread WHERE _artifact IN ({own})", [name])
-    # Several records may start on one line of a document; the line counts once.
-    taken = case.value(
-        f'SELECT coalesce(sum(span), 0) FROM (SELECT max(_span) AS span FROM "{name}" WHERE _via IS NULL GROUP BY _artifact, _line)'
-    )
+    taken = case.value(_LINES_TAKEN.format(name))
     if not rows and not lost and not inner:
         return None
     clock = case.rows("SELECT zone, source FROM _clocks WHERE table_name = ? ORDER BY source <> 'assumed', zone LIMIT 1", [name])
@@ -187,6 +207,14 @@ def _table(case: Case, name: str) -> dict[str, Any] | None:
     if inner:
         entry["inner_rows"] = inner
     return entry
+
+
+# Several records may start on one line of a document, and one may lie inside another: a line counts once.
+_LINES_TAKEN = """
+    SELECT coalesce(sum(greatest(0, last - greatest(coalesce(before, 0), _line - 1))), 0) FROM (
+        SELECT _line, last, max(last) OVER (
+            PARTITION BY _artifact ORDER BY _line ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
+        FROM (SELECT _artifact, _line, max(_line + _span - 1) AS last FROM "{}" WHERE _via IS NULL GROUP BY ALL))"""
 
 
 def _written_zone(case: Case, name: str) -> str:

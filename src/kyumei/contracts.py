@@ -40,7 +40,8 @@ class Layout(Protocol):
         """Substrings, of which a record with a time in the window holds at least one.
 
         ``offsets`` are the zones that a clock without one may keep (or that the log writes out). A hit too many costs time,
-        a miss would lose a record. An empty answer means that no substring can tell: every line is read.
+        a miss would lose a record. An empty answer means that no substring can tell: every line is read. A substring may go on, after a
+        line feed, with a second one that such a record holds, too: a time that says ``PM`` behind it.
         """
 
     def read(self, text: str) -> dict[str, Any] | Refused:
@@ -58,6 +59,17 @@ class Layout(Protocol):
         ``sample`` are some records of the relation, spread over it: where it is given, the SELECT may be made for the shapes that they
         show and no others, which makes it shorter and faster. Without it every plain shape is known.
         """
+
+
+@dataclass(frozen=True)
+class Derived:
+    """A relation made of rows that are there: its table, and the SELECT that answers ``_artifact``, ``_line`` and the table's columns.
+
+    The SELECT may read the tables of all formats, ``streams``, and the derived relations of its format that stand before it.
+    """
+
+    table: Table
+    select: str
 
 
 @dataclass(frozen=True)
@@ -83,6 +95,11 @@ class Format:
     """How lines begin that are no records but speak of those below (W3C ``#Fields:``); they are kept in the table ``headers``."""
     below: Callable[[str], Layout | None] | None = None
     """The layout that such a line gives to the records below it; null when it says nothing of their fields."""
+    derived: tuple[Derived, ...] = ()
+    """Relations that a person asks for and no line states, such as the invocations that lines of a function belong to."""
+    adopts: tuple[str, ...] = ()
+    """Formats of what any program may print: in a file that holds this format's records such lines are its own. Its layout then reads any
+    text, and is asked last."""
 
 
 class View(Protocol):
@@ -202,4 +219,4 @@ class Action:
     do: Callable[..., Any]
 
 
-__all__ = ["Action", "Engine", "Failure", "Format", "Layout", "Opinion", "Refused", "Rule", "Source", "View"]
+__all__ = ["Action", "Derived", "Engine", "Failure", "Format", "Layout", "Opinion", "Refused", "Rule", "Source", "View"]

@@ -7,7 +7,7 @@ found months later, by a user.
 from __future__ import annotations
 
 from functools import cache
-from importlib import import_module
+from importlib import import_module, resources
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING, TypeVar
 
@@ -57,6 +57,12 @@ def format_of(name: str) -> Format:
 def formats() -> Mapping[str, Format]:
     """Every format by name."""
     return shelf("kyumei.formats", "FORMAT", Format)
+
+
+def example_of(name: str) -> str:
+    """A record of a format as it stands in a log, which may go over several lines; no text where none is shipped."""
+    found = resources.files("kyumei.formats") / "examples" / f"{name}.log"
+    return found.read_text("utf-8").rstrip("\n") if found.is_file() else ""
 
 
 @cache

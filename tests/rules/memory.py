@@ -13,6 +13,7 @@ from kyumei.model.finding import Citation
 from kyumei.model.symptom import Symptom
 from kyumei.model.table import LINEAGE
 from kyumei.model.window import Window
+from kyumei.store.parse import STREAMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -49,6 +50,9 @@ class TablesView:
         for name in self.tables:
             columns = [*LINEAGE, *discover.formats()[name].table.columns]
             self.con.execute(f'CREATE TABLE "{name}" (' + ", ".join(f'"{one.name}" {one.kind.value}' for one in columns) + ")")
+        self.con.execute(STREAMS)
+        for relation in (one for name in self.tables for one in discover.formats()[name].derived):
+            self.con.execute(f'CREATE VIEW "{relation.table.name}" AS {relation.select}')
 
     def store(self, table: str, row: Mapping[str, Any]) -> dict[str, Any]:
         """Store a row on the next line of its table's file, and return it as a rule gets it."""

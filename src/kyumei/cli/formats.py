@@ -9,6 +9,7 @@ import typer
 
 from kyumei.cli.listing import named, print_json, print_rows
 from kyumei.cli.options import Json, Verbose  # noqa: TC001 - Typer reads them at run time
+from kyumei.report.escape import visible
 
 if TYPE_CHECKING:
     from kyumei.contracts import Format
@@ -37,13 +38,22 @@ def formats(
 
 def _show(leaf: Format) -> None:
     """One format in words."""
+    from kyumei.discover import example_of  # noqa: PLC0415 - the shelf is opened only where it is used
+
     sys.stdout.write(f"{leaf.name}: {leaf.table.doc}\nFollows: {leaf.reference}\n\n")
-    rows = [(column.name, column.kind.value, column.origin, column.doc) for column in leaf.table.columns]
-    print_rows(("COLUMN", "KIND", "FIELD OF THE LOG", "MEANING"), rows)
+    rows = [(column.name, column.kind.value, column.link or "", column.origin, column.doc) for column in leaf.table.columns]
+    print_rows(("COLUMN", "KIND", "LINK", "FIELD OF THE LOG", "MEANING"), rows)
+    for one in leaf.derived:
+        sys.stdout.write(f"\n{one.table.name}: {one.table.doc}\n\n")
+        made = [(column.name, column.kind.value, column.link or "", column.doc) for column in one.table.columns]
+        print_rows(("COLUMN", "KIND", "LINK", "MEANING"), made)
+    sys.stdout.write("\nExample:\n" + "".join(f"  {visible(line)}\n" for line in example_of(leaf.name).split("\n")))
 
 
 def _value(leaf: Format) -> dict[str, Any]:
     """One format for programs."""
+    from kyumei.discover import example_of  # noqa: PLC0415 - the shelf is opened only where it is used
+
     return {
         "name": leaf.name,
         "doc": leaf.table.doc,
@@ -51,6 +61,7 @@ def _value(leaf: Format) -> dict[str, Any]:
         "delay_seconds": leaf.delay_seconds,
         "complete": leaf.complete,
         "reference": leaf.reference,
+        "example": example_of(leaf.name),
         "columns": [
             {"name": column.name, "kind": column.kind.value, "doc": column.doc, "link": column.link, "origin": column.origin}
             for column in leaf.table.columns

@@ -16,7 +16,7 @@ import typer
 import typer.main
 
 import kyumei
-from kyumei.cli import demo, formats, investigate, rules, tables
+from kyumei.cli import demo, formats, investigate, query, rules, tables
 from kyumei.errors import KyumeiError
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ app = typer.Typer(
 app.command("investigate", epilog=investigate.EPILOG)(investigate.investigate)
 app.command("demo", epilog=demo.EPILOG)(demo.demo)
 app.command("tables", epilog=tables.EPILOG)(tables.tables)
+app.command("query", epilog=query.EPILOG)(query.query)
 app.command("formats", epilog=formats.EPILOG)(formats.formats)
 app.command("rules", epilog=rules.EPILOG)(rules.rules)
 

@@ -64,6 +64,17 @@ AWS_LOGS = frozenset(
         "cloudfront_access",
         "api_gateway_access",
         "api_gateway_execution",
+        "alarm",
+        "cloudtrail",
+        "eventbridge",
+        "guardduty",
+        "metric",
+        "step_functions",
+        "network_firewall",
+        "route53_resolver",
+        "s3_access",
+        "tgw_flow",
+        "vpc_flow",
     }
 )
 """Logs that AWS delivers in a file every few minutes: all files of a table are one log."""

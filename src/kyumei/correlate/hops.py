@@ -221,8 +221,7 @@ def _from_clients(case: Case) -> list[tuple[str, str, str]]:
 def _of_silent_application(case: Case) -> list[tuple[str, str, str]]:
     """What must stand in front of an application that names no clients: a function is invoked, and a log of its own is no access log."""
     signs = case.rows(
-        """SELECT (SELECT count(*) FROM app_log WHERE starts_with(message, 'REPORT RequestId: ')) + (SELECT count(*) FROM json_lines
-                WHERE _extra->>'$.type' = 'platform.report') AS invoked,
+        """SELECT (SELECT count(*) FROM lambda_log WHERE kind IN ('start', 'report')) AS invoked,
             (SELECT count(*) FROM sightings WHERE hop = 'app') AS app, (SELECT count(*) FROM sightings WHERE hop <> 'app') AS others"""
     )[0]
     if signs["invoked"]:

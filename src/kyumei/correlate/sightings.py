@@ -196,6 +196,7 @@ ANSWERING = {
         "status",
         f"CASE WHEN program = 'nginx' THEN {_asked(f'({_JSON_UPSTREAM})')} ELSE true END",
     ),
+    "lambda_log": Answering("'app'", "status", "true"),
 }
 
 _OPTIONAL = {

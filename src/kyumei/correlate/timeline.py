@@ -65,7 +65,8 @@ def timeline(case: Case, window: Window, failures: Sequence[Failure]) -> tuple[M
         for row in others
         if (row["table_name"], row["_artifact"], row["_line"]) not in failing
     ]
-    for table, hop in (("app_log", "app"), ("json_lines", "app"), ("nginx_error", "nginx"), ("apache_error", "apache")):
+    logs = (("app_log", "app"), ("json_lines", "app"), ("lambda_log", "app"), ("nginx_error", "nginx"), ("apache_error", "apache"))
+    for table, hop in logs:
         rows = case.rows(
             f"SELECT _artifact, _line, time, level, message FROM \"{table}\" WHERE upper(level) IN ('ERROR', 'CRITICAL', "
             "'CRIT', 'ALERT', 'EMERG') AND time >= ? AND time < ? ORDER BY time, _artifact, _line LIMIT 8",

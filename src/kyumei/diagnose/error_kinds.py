@@ -30,6 +30,7 @@ LOGS = {
     "apache_error": "NOT regexp_matches(concat(code, ' ', message), 'AH00128|AH01276|AH01630|AH00126|AH02008|File does not exist')",
     "app_log": "true",
     "json_lines": "true",
+    "lambda_log": "true",
 }
 """Logs that tell a level, and which of their lines count."""
 VARYING = r"""\"[^\"]*\"|'[^']*'|[\w.+-]*(?:/[\w.%+*-]+)+|[\w.:@-]*\d[\w.:@-]*"""

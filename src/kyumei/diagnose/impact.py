@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
+from kyumei import discover
 from kyumei.correlate.sightings import ANSWERING, relation
 from kyumei.layouts.casts import quoted
 from kyumei.model.finding import Impact
@@ -44,17 +45,24 @@ def impact(case: Case, failure: Failure, window: Window) -> Impact | None:
     counted = _episode(case, failure.table, where, (str(start), str(end)))
     if counted is None or not counted["requests"]:
         return None
+    clients = "count(DISTINCT client_ip), " if _tells_client(failure.table) else ""
     sql = (
-        f"SELECT count(*), count(DISTINCT client_ip), count(DISTINCT path), min(time), max(time) FROM {relation(failure.table)} "
+        f"SELECT count(*), {clients}count(DISTINCT path), min(time), max(time) FROM {relation(failure.table)} "
         f"WHERE {where} AND time BETWEEN '{counted['first']}' AND '{counted['last']}'"
     )
     return _against_traffic(case, failure.table, where, counted, sql)
 
 
+def _tells_client(table: str) -> bool:
+    """Whether the records of a table say from where a request came; those of a function do not."""
+    return "client_ip" in discover.format_of(table).table
+
+
 def _episode(case: Case, table: str, where: str, bounds: tuple[str, str]) -> dict[str, Any] | None:
     """The failing requests that follow each other without a long pause, among them one of the window."""
+    client = "client_ip" if _tells_client(table) else "NULL::VARCHAR AS client_ip"
     found = case.rows(
-        f"""WITH failing AS (SELECT time, client_ip, path FROM {relation(table)} WHERE {where} AND time IS NOT NULL),
+        f"""WITH failing AS (SELECT time, {client}, path FROM {relation(table)} WHERE {where} AND time IS NOT NULL),
             marked AS (SELECT *, epoch(time - lag(time) OVER (ORDER BY time)) > {APART_SECONDS} AS apart FROM failing),
             numbered AS (SELECT *, count(*) FILTER (apart) OVER (ORDER BY time ROWS UNBOUNDED PRECEDING) AS episode FROM marked)
         SELECT count(*) AS requests, nullif(count(DISTINCT client_ip), 0) AS clients, count(DISTINCT path) AS paths,

@@ -223,8 +223,16 @@ def _verdict(findings: Sequence[Finding], seen: _Seen, case: Case, symptom: Symp
     ):
         return Verdict.CAUSE_FOUND
     if seen.failures:
-        return Verdict.CANNOT_TELL
+        return Verdict.HEALTHY if not findings and all(_is_own_redirect(failure) for failure in seen.failures) else Verdict.CANNOT_TELL
     return Verdict.HEALTHY if _all_well(seen, case, symptom) else Verdict.CANNOT_TELL
+
+
+REDIRECTS = range(300, 400)
+
+
+def _is_own_redirect(failure: Failure) -> bool:
+    """Whether the application itself says where to go next; a loop of that, or what somebody in front made of it, a rule would know."""
+    return failure.sure and failure.hop == "app" and all((row.get("status") or 0) in REDIRECTS for row in failure.rows)
 
 
 def _all_well(seen: _Seen, case: Case, symptom: Symptom) -> bool:
@@ -243,9 +251,13 @@ def _all_well(seen: _Seen, case: Case, symptom: Symptom) -> bool:
         return False
     if seen.known[0].hop != "waf" or telling[0].hop == "alb":
         return True
+    if symptom.status in BALANCER_MAKES and any(one.hop == "alb" for one in seen.known):
+        return False  # also of a request that the target answered well
     return _all_arrived(seen, case, symptom, telling[0].hop)
 
 
+BALANCER_MAKES = frozenset({460, 463, 464, 502, 503, 504, 561})
+"""What an Application Load Balancer answers by itself, some of it after its target has answered; only its own log tells."""
 NEVER_LOGGED = frozenset({400, 413, 414, 431, 494})
 """What a request with more than 20 KB of headers or a URL over 8,192 bytes gets; CloudFront never logs such ("Standard logging")."""
 

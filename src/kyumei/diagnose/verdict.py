@@ -35,7 +35,14 @@ def sentence(answer: Investigation, failure: Failure | None, near: str = "") -> 
     seen = what_was_seen(answer.symptom)
     if answer.verdict is Verdict.CAUSE_FOUND:
         first = answer.findings[0]
-        return f"{first.title[0].upper()}{first.title[1:]}.", f"We found why you saw {seen}: {first.title}."
+        return f"{_capital(first.title)}.", f"We found why you saw {seen}: {first.title}."
+    if answer.verdict is Verdict.HEALTHY and failure is not None:
+        said = f"{_capital(TITLES.get(failure.hop, failure.hop))} sent {seen} itself ({failure.why})"
+        message = (
+            f"Our records show {seen} as an answer of the application itself, which sends browsers on to another page. Please tell us "
+            "where it led you, and what you expected instead."
+        )
+        return f"{said}: it says where to go next, and nothing failed.", message
     if answer.verdict is Verdict.HEALTHY:
         message = (
             f"At the time you named, our systems recorded no {seen.removeprefix('the ')}. Please tell us the exact time and "
@@ -55,6 +62,11 @@ def sentence(answer: Investigation, failure: Failure | None, near: str = "") -> 
     else:
         start = f"{TITLES.get(failure.hop, failure.hop)} answered ({failure.why}), but nothing here says why"
     return (
-        f"{start[0].upper()}{start[1:]}; {missing} would decide.",
+        f"{_capital(start)}; {missing} would decide.",
         f"We are still looking into {seen}: our records so far do not show its cause. We are getting {missing}.",
     )
+
+
+def _capital(text: str) -> str:
+    """The text as the start of a sentence."""
+    return text[:1].upper() + text[1:]

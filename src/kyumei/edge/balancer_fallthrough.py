@@ -62,12 +62,12 @@ def fell_through(view: View, row: Mapping[str, Any]) -> FellThrough | None:
 
 def _changed(view: View, elb: str, last: datetime, first: datetime) -> list[Evidence]:
     """Calls of CloudTrail, between the last request forwarded and the first that was not, that changed rules of this balancer."""
-    if not view.has("json_lines"):
+    if not view.has("cloudtrail"):
         return []
     names = ", ".join(literal(name) for name in CHANGES)
-    told = "coalesce(_extra::VARCHAR, '')"
+    told = "coalesce(request_parameters::VARCHAR, '')"
     sql = (
-        f"SELECT * FROM json_lines WHERE (_extra->>'$.eventName') IN ({names}) AND (_extra->>'$.errorCode') IS NULL "
+        f"SELECT * FROM cloudtrail WHERE event_name IN ({names}) AND NOT failed "
         f"AND (contains({told}, {literal(elb)}) OR NOT contains({told}, ':listener')) "
         f"AND time BETWEEN {literal(last - SLACK)} AND {literal(first + SLACK)} ORDER BY time"
     )

@@ -6,11 +6,11 @@ your REST APIs" in the API Gateway Developer Guide.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from kyumei.edge import function_log
 from kyumei.edge.gateway_responses import BY_KIND, agrees
 from kyumei.edge.gateway_setting import (
     integrations,
@@ -35,11 +35,6 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 SAID = 160
 """Characters of a log's line that a sentence holds."""
-FUNCTION_FAILED = r"Task timed out after|^\[ERROR\]|\t\[?ERROR\]?\t|\bTraceback |Runtime exited|\"status\":\"(?:error|timeout|failure)\""
-_FAILED = re.compile(FUNCTION_FAILED)
-_DURATION = re.compile(
-    r"^REPORT RequestId: [^\n]{0,200}?\bDuration: ([0-9]{1,9}(?:\.[0-9]{1,6})?) ms|\"durationMs\": ?([0-9]{1,9}(?:\.[0-9]{1,6})?)"
-)
 RUNS_ON = timedelta(minutes=15)
 """The longest that a function runs."""
 BEGAN = timedelta(seconds=3)
@@ -223,30 +218,19 @@ def function_lines(view: View, row: Row) -> list[Row]:
     ids = sorted({str(one) for one in (row.get("integration_request_id"), row.get("request_id")) if one and len(str(one)) > 7})  # noqa: PLR2004 - a short id is none
     if not ids or row.get("time") is None:
         return []
-    found: list[Row] = []
-    for table in ("app_log", "json_lines"):
-        if view.has(table):
-            found += view.rows(
-                f'SELECT _artifact, _line, time, level, message FROM "{table}" WHERE time BETWEEN ?::TIMESTAMP AND ?::TIMESTAMP '
-                "AND len(list_filter(?::VARCHAR[], lambda id: contains(coalesce(message, ''), id))) > 0 "
-                "ORDER BY time, _artifact, _line LIMIT 50",
-                row["time"] - timedelta(seconds=60),
-                row["time"] + RUNS_ON,
-                ids,
-            )
-    return found
+    return function_log.of_requests(view, ids, row["time"] - timedelta(seconds=60), row["time"] + RUNS_ON)
 
 
 def failed_lines(lines: list[Row]) -> list[Row]:
     """Those that say that the function failed."""
-    return [one for one in lines if one["level"] in {"ERROR", "CRITICAL"} or _FAILED.search(str(one["message"])[:4000])]
+    return [one for one in lines if one["level"] in {"ERROR", "CRITICAL"} or function_log.failed(one)]
 
 
 def duration(lines: list[Row]) -> tuple[float, Row] | None:
     """How long the function ran in seconds, and the line that says so."""
     for one in lines:
-        if found := _DURATION.search(str(one["message"])[:4000]):
-            return float(found[1] or found[2]) / 1000, one
+        if (took := function_log.seconds(one)) is not None:
+            return took, one
     return None
 
 
@@ -255,18 +239,11 @@ def _long_run(view: View, row: Row) -> Evidence | None:
     seconds, time = waited(row), row.get("time")
     if not seconds or time is None:
         return None
-    for table in ("app_log", "json_lines"):
-        reports = view.rows(
-            f'SELECT _artifact, _line, time, message FROM "{table}" WHERE time BETWEEN ?::TIMESTAMP AND ?::TIMESTAMP '
-            "AND (starts_with(message, 'REPORT RequestId') OR contains(message, 'durationMs')) ORDER BY time, _artifact, _line LIMIT 1000",
-            time + timedelta(seconds=seconds * NEARLY),
-            time + RUNS_ON,
-        )
-        for line in reports:
-            ran = duration([line])
-            if ran and ran[0] >= seconds * NEARLY and abs(line["time"] - timedelta(seconds=ran[0]) - time) <= BEGAN:
-                says = f"A run of the function that began in that second took {ran[0]:.3f} s, and API Gateway waited {seconds:.3f} s"
-                return Evidence(says, view.cite([line]), total=1)
+    for line in function_log.between(view, time + timedelta(seconds=seconds * NEARLY), time + RUNS_ON):
+        ran = duration([line])
+        if ran and ran[0] >= seconds * NEARLY and abs(line["time"] - timedelta(seconds=ran[0]) - time) <= BEGAN:
+            says = f"A run of the function that began in that second took {ran[0]:.3f} s, and API Gateway waited {seconds:.3f} s"
+            return Evidence(says, view.cite([line]), total=1)
     return None
 
 

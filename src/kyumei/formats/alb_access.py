@@ -109,9 +109,8 @@ _FIELDS = (
     Field("(34th field)"),
 )
 _FEWEST = 17
-_OLD = tuple(
-    replace(known, style=_EITHER) if known.name in {"actions_executed", "redirect_url", "error_reason"} else known for known in _FIELDS
-)
+_ONCE_BARE = frozenset({"domain_name", "chosen_cert_arn", "actions_executed", "redirect_url", "error_reason"})
+_OLD = tuple(replace(known, style=_EITHER) if known.name in _ONCE_BARE else known for known in _FIELDS)
 """Lines of the years in which these, too, were written without quotes."""
 
 _DISPATCHED = Cast(

@@ -12,6 +12,7 @@ Follows "Connection logs for your Application Load Balancer" in the Elastic Load
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kyumei.contracts import Format
@@ -69,6 +70,8 @@ _FIELDS = (
     *(Field(name) for name in ("leaf_client_cert_serial_number", "tls_verify_status", "conn_trace_id")),
     *(Field(name) for name in ("tls_keyexchange", "elb", "ip_address")),
 )
+_NO_SUBJECT = tuple(replace(known, style=Style.BARE, shape="-") if known.style is Style.QUOTED else known for known in _FIELDS)
+"""Lines whose missing subject is a dash without quotes."""
 _FEWEST = 12
 _FAILED = "Failed:"
 
@@ -111,7 +114,7 @@ def _take(column: Column) -> Take:
 
 LAYOUT = Delimited(
     columns=TABLE.columns,
-    variants=(Variant(_FIELDS, needed=_FEWEST),),
+    variants=(Variant(_FIELDS, needed=_FEWEST), Variant(_NO_SUBJECT, needed=_FEWEST, bulk=False)),
     takes=tuple(_take(column) for column in TABLE.columns),
     written=(in_utc(ISO),),
     required=("time", "client_ip"),
@@ -119,13 +122,13 @@ LAYOUT = Delimited(
 
 _BEGINS = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?Z [0-9A-Fa-f.:]+ [0-9]{1,5} [0-9]{1,5} [^ \"]+ [^ \"]+ "
-    r"(?:-|[0-9.]+) \"",
+    r"(?:-|[0-9.]+) (?:\"|- )",
     re.ASCII,
 )
 
 
 def sniff(text: str, _name: str) -> bool:
-    """Whether the record begins as connection logs do: time, address, two ports, TLS version, cipher, handshake, a quote."""
+    """Whether the record begins as connection logs do: time, address, two ports, TLS version, cipher, handshake, a quote or a dash."""
     return _BEGINS.match(text) is not None
 
 

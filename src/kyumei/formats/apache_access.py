@@ -26,7 +26,7 @@ from kyumei.layouts.apache_format import parse_format
 from kyumei.layouts.casts import CLF_TIME, INTEGER, TEXT, Cast, Take, guarded
 from kyumei.layouts.delimited import Delimited
 from kyumei.layouts.delimited_fields import Field, Style, Tail, Variant
-from kyumei.layouts.stamps import COMMON
+from kyumei.layouts.stamps import ZONED_COMMON
 from kyumei.layouts.web_servers import web_server
 from kyumei.model.table import Column, Kind, Link, Table
 
@@ -236,7 +236,7 @@ LAYOUT = Delimited(
     columns=TABLE.columns,
     variants=_variants(),
     takes=_TAKES,
-    written=(COMMON,),
+    written=(ZONED_COMMON,),
     brackets=True,
     lists=True,
     tail=Tail(

@@ -19,6 +19,8 @@ from kyumei.layouts import stamps
 from kyumei.layouts.app_requests import ACCESS, ERROR, IDS, LOGFMT, PAIRS
 from kyumei.layouts.app_shapes import HEAD, LEVEL, MIDDLE, OPENINGS
 from kyumei.layouts.casts import MONTHS
+from kyumei.layouts.codedeploy_lines import is_codedeploy_line
+from kyumei.layouts.lambda_lines import FUNCTION_GROUP, is_lambda_line
 from kyumei.layouts.text import Text
 from kyumei.layouts.text_shapes import first_shape, without_colour
 from kyumei.model.table import Column, Kind, Link, Table
@@ -72,8 +74,9 @@ _SYSLOG = re.compile(
 _SPOKEN = re.compile(r"\[?[0-9-]{10} [0-9:]{8}(?:[.,][0-9]{1,9})?\]? (?:- )?[A-Za-z]", re.ASCII)
 # PostgreSQL (two spaces behind the severity) and MySQL write times and levels, too; they are no applications.
 _DATABASE = re.compile(
-    r"\[?[0-9]{4}-[0-9]{2}-[0-9]{2}[T ]"
-    r".*?(?:\b(?:LOG|ERROR|FATAL|PANIC|WARNING|NOTICE|INFO|DETAIL|HINT|STATEMENT|CONTEXT):  [^ ]|\[MY-[0-9]+\])",
+    r"\[?[0-9]{4}-[0-9]{2}-[0-9]{2}[T ](?:[0-9:.]{8,15} [A-Z]{1,6}\"?,|[0-9:.+-]{8,24}Z? [0-9]+ \[(?:Note|Warning|ERROR|System)\] |.*?(?:"
+    r"\b(?:LOG|ERROR|FATAL|PANIC|WARNING|NOTICE|INFO|DEBUG[1-5]|DETAIL|HINT|STATEMENT|CONTEXT|QUERY|LOCATION):  (?:[^ ]|\Z)"
+    r"|\]:[A-Z]+: |\[MY-[0-9]+\]))",
     re.ASCII,
 )
 _SPACED_CLF = re.compile(r"\[[0-9]{2}/[A-Z][a-z]{2}/[0-9]{4} ", re.ASCII)
@@ -83,6 +86,8 @@ _LOGFMT = re.compile(r"\b(?:level|lvl|severity|msg|message)=", re.ASCII)
 def sniff(text: str, name: str) -> bool:
     """Whether a record opens as applications do. Of a shape that web servers have too, the name (of the file, of the program) must tell."""
     line = without_colour(text.partition("\n")[0])
+    if name.startswith(FUNCTION_GROUP) or is_lambda_line(text) or is_codedeploy_line(text):
+        return False
     found = first_shape(OPENINGS, line)
     if not found or _NGINX_ERROR.match(line) or _DATABASE.match(line):
         return False
@@ -104,6 +109,9 @@ def _is_syslog(line: str) -> bool:
     return found is not None and LEVEL.python(found["tag"]) is None and bool(found["offset"] or found["process"])
 
 
+NOON = 12
+
+
 def _dated(window: Window, offsets: Sequence[timedelta]) -> tuple[str, ...]:
     """The beginnings of the window's times in each way in which the shapes write a date, some of them on a clock of twelve hours."""
     found: set[str] = set()
@@ -112,7 +120,8 @@ def _dated(window: Window, offsets: Sequence[timedelta]) -> tuple[str, ...]:
         if not clock:
             return ()
         year, month, day = date.split("-")
-        name, half = MONTHS[int(month) - 1], f"{(int(clock[:2]) + 11) % 12 + 1:02}{clock[2:]}"
+        name, hour = MONTHS[int(month) - 1], int(clock[:2])
+        half = f"{(hour + 11) % 12 + 1:02}{clock[2:]}\n {'PM' if hour >= NOON else 'AM'}"
         padded = {f"{int(day)}", f"{int(day):2}", day}
         dates = {date, f"{year}/{month}/{day}", f"{year}/{month}/{day} -", f"{day}/{name}/{year}", f"{day}-{name}-{year}", f"{month}{day}"}
         found |= {f"{written} {clock}" for written in dates | {f"{name} {one}" for one in padded}}

@@ -7,8 +7,8 @@ are the viewer's and may be anything. Lines come within an hour as a rule, up to
 with more than 20 KB of headers or a URL beyond 8192 bytes are never logged.
 
 The legacy files (33 fields, older ones 18, 20, 23, 24 or 26, in one order) need no header. Version 2 has the same names as JSON, which
-tells its fields itself, or as text with chosen fields: their order stands in the ``#Fields`` line, or has to be told, as that of real-time
-logs has, which have no header, other names, and the query string in ``cs-uri-stem``; see ``custom``.
+tells its fields itself, as Parquet does (``cs_user_agent``), or as text with chosen fields: their order stands in the ``#Fields`` line, or
+has to be told, as that of real-time logs has, which have no header, other names, and the query string in ``cs-uri-stem``; see ``custom``.
 
 Follows "Standard logging reference", "Configure standard logging (v2)" and "Real-time access logs" in the CloudFront developer guide.
 """
@@ -122,8 +122,8 @@ _ONLY_REAL_TIME = frozenset(
 )
 _EPOCH_FIELDS = frozenset({"timestamp", "timestamp(ms)"})
 _OWN = re.compile(
-    r"x-edge-(?:location|request-id|(?:response-|detailed-)?result-type)|x-host-header|fle-(?:status|encrypted-fields)|origin-[fl]bl"
-    r"|cache-behavior-path-pattern|timestamp\(ms\)",
+    r"x[-_]edge[-_](?:location|request[-_]id|(?:response[-_]|detailed[-_])?result[-_]type)|x[-_]host[-_]header"
+    r"|fle[-_](?:status|encrypted[-_]fields)|origin[-_][fl]bl|cache[-_]behavior[-_]path[-_]pattern|timestamp(?:\(ms\)|_ms)",
 )
 """Names of fields by which a JSON object, or a header line, is known to be CloudFront's."""
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*(?:\([A-Za-z0-9_-]{1,40}\))?", re.ASCII)
@@ -177,10 +177,23 @@ def _cast(column: Column) -> Cast:
 
 
 _PLAIN_TAKES = tuple(column for column in TABLE.columns if column.name != "time")
+_PARQUET = re.compile("[^a-z0-9]+")
+
+
+def _in_parquet(name: str) -> str:
+    """The name of a field as a column of Parquet: ``cs_user_agent`` for ``cs(User-Agent)``."""
+    return _PARQUET.sub("_", name.lower()).strip("_")
+
+
 TAKES = (
     Take("time", "timestamp(ms)", _SINCE_1970),
+    Take("time", "timestamp_ms", _SINCE_1970),
     Take("time", "date time", _WHEN),
-    *(Take(column.name, column.origin, _cast(column)) for column in _PLAIN_TAKES),
+    *(
+        Take(column.name, name, _cast(column))
+        for column in _PLAIN_TAKES
+        for name in dict.fromkeys((column.origin, _in_parquet(column.origin)))
+    ),
 )
 REAL_TIME_TAKES = (
     Take("time", "timestamp", _SINCE_1970),
@@ -240,7 +253,7 @@ def sniff(text: str, _name: str) -> bool:
     found = parse_object(text)
     if not isinstance(found, dict) or not any(_OWN.fullmatch(name) for name in found):
         return False
-    return "timestamp(ms)" in found or {"date", "time"} <= found.keys()
+    return "timestamp(ms)" in found or "timestamp_ms" in found or {"date", "time"} <= found.keys()
 
 
 def custom(told: str) -> NamedFields:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from kyumei.contracts import Format
 from kyumei.layouts.casts import INTEGER, TEXT, Cast
+from kyumei.layouts.flow_fields import is_sent_flow
 from kyumei.layouts.gateway_fields import is_gateway_record
 from kyumei.layouts.json_inner import LISTED, NESTED, brought_up
 from kyumei.layouts.json_names import (
@@ -41,6 +42,8 @@ from kyumei.layouts.json_names import (
     seconds,
 )
 from kyumei.layouts.json_record import MISSING, Field, JsonRecord, Way, find, parse_object
+from kyumei.layouts.lambda_lines import FUNCTION_GROUP
+from kyumei.layouts.lambda_records import is_lambda_record
 from kyumei.model.table import Column, Kind, Link, Table
 
 if TYPE_CHECKING:
@@ -317,6 +320,7 @@ _OTHERS = frozenset(
         "origin-lbl",
         "cache-behavior-path-pattern",
         "timestamp(ms)",
+        *("x_edge_location", "x_edge_request_id", "x_edge_result_type", "x_host_header", "fle_status", "origin_fbl", "timestamp_ms"),
         "query_timestamp",
         "firewall_name",
         "logEvents",
@@ -332,21 +336,25 @@ _OTHERS = frozenset(
 """Keys by which records of other formats are known."""
 _PAIRS = (
     ("eventVersion", "eventSource"),
-    ("trace_id", "start_time"),
+    *(("eventVersion", "eventTime"), ("involvedObject", "reason"), ("regarding", "reason")),
+    *(("trace_id", "start_time"), ("serviceArn", "clusterArn"), ("taskArn", "clusterArn")),
     ("schemaVersion", "service"),
     ("execution_arn", "event_timestamp"),
     ("AlarmName", "NewStateValue"),
+    ("timestamp", "error_severity"),
+    ("prio", "err_code"),
+    *(("metric_stream_name", "metric_name"), ("previousEventId", "timestamp")),
 )
 
 
-def sniff(text: str, _name: str) -> bool:
+def sniff(text: str, name: str) -> bool:
     """A JSON object with a key that names a time or a message, and none by which another format is known."""
     found = parse_object(text)
     if not isinstance(found, dict) or _OTHERS & found.keys() or any(one in found and two in found for one, two in _PAIRS):
         return False
-    if str(found.get("type", "")).startswith("platform.") and "record" in found:
+    if name.startswith(FUNCTION_GROUP) or is_lambda_record(found):
         return False
-    if is_gateway_record(found):
+    if is_gateway_record(found) or is_sent_flow(text):
         return False
     document = _prepare(found)
     return any(find(document, name) is not MISSING for name in (*TIME_NAMES.split(), *MESSAGE_NAMES.split()))

@@ -22,7 +22,7 @@ from kyumei.layouts import request_line as line
 from kyumei.layouts.casts import CLF_TIME, EPOCH_MILLIS, INTEGER, ISO_OFFSET, NUMBER, TEXT, Cast, Take
 from kyumei.layouts.delimited import Delimited
 from kyumei.layouts.delimited_fields import Field, Style, Tail, Variant
-from kyumei.layouts.stamps import COMMON, EPOCH, ISO
+from kyumei.layouts.stamps import EPOCH, ISO, ZONED_COMMON
 from kyumei.layouts.template import Templated, parse_log_format, parse_template
 from kyumei.layouts.web_servers import web_server
 from kyumei.model.table import Column, Kind, Link, Table
@@ -166,7 +166,7 @@ LAYOUT = Delimited(
     columns=TABLE.columns,
     variants=_VARIANTS,
     takes=_TAKES,
-    written=(COMMON,),
+    written=(ZONED_COMMON,),
     brackets=True,
     lists=True,
     tail=Tail(
@@ -227,7 +227,7 @@ def custom(log_format: str) -> Layout:
     if "time" not in {take.column for take in found}:
         message = f"the log_format has no time: {log_format[:80]!r}"
         raise ConfigError(message, "it needs $time_local, $time_iso8601 or $msec")
-    written = {"time_local": COMMON, "time_iso8601": ISO, "msec": EPOCH}
+    written = {"time_local": ZONED_COMMON, "time_iso8601": ISO, "msec": EPOCH}
     return Templated(
         columns=TABLE.columns,
         template=template,

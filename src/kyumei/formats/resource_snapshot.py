@@ -17,6 +17,7 @@ from urllib.parse import unquote
 
 from kyumei.contracts import Format, Refused
 from kyumei.layouts.casts import TEXT, to_json
+from kyumei.layouts.json_places import items, members, skip_blanks, value_at
 from kyumei.layouts.json_record import JsonRecord, as_text, one, parse_object
 from kyumei.model.table import Column, Kind, Link, Table
 
@@ -49,10 +50,52 @@ _TOKEN = re.compile(r"(?:.*(?:token|marker)|istruncated|populationsize|resultcou
 _ASIDE = frozenset({"ResponseMetadata", "$metadata"})
 _INSIDE = {"Reservations": "Instances"}
 """Lists of groups, and the list inside each group that holds the resources."""
-_SPACE = re.compile(r"[ \t\r\n]*")
-_DECODER = json.JSONDecoder()
-LOG_OPERATIONS = frozenset({"filter-log-events", "get-log-events", "get-query-results", "lookup-events"})
-"""Operations whose answers are log events: no resources, and read as the logs that they are."""
+LOG_OPERATIONS = frozenset(
+    {
+        "logs/filter-log-events",
+        "logs/get-log-events",
+        "logs/get-query-results",
+        "cloudtrail/lookup-events",
+        "cloudtrail/get-query-results",
+        "cloudformation/describe-stack-events",
+        "stepfunctions/get-execution-history",
+        "rds/describe-events",
+        "xray/batch-get-traces",
+        "xray/get-trace-summaries",
+        "cloudwatch/describe-alarm-history",
+    }
+)
+"""Operations whose answers are events and no resources: they are read as the logs that they are."""
+STATE_AND_ROWS = frozenset(
+    {
+        "cloudwatch/get-metric-data",
+        "cloudwatch/get-metric-statistics",
+        "cloudwatch/describe-alarms",
+        "ce/get-cost-and-usage",
+        "ce/get-cost-and-usage-with-resources",
+        "ecs/describe-tasks",
+        "ecs/describe-services",
+        "ecs/describe-container-instances",
+        "xray/get-service-graph",
+        "xray/get-trace-graph",
+        "guardduty/get-findings",
+        "pi/get-resource-metrics",
+        "pi/describe-dimension-keys",
+        "deploy/get-deployment",
+        "deploy/get-deployment-instance",
+        "deploy/get-deployment-target",
+        "deploy/batch-get-deployments",
+        "deploy/batch-get-deployment-instances",
+        "deploy/batch-get-deployment-targets",
+    }
+)
+"""Operations whose answers are resources for who asks for the state, and rows of another table besides."""
+
+
+def operation_of(name: str) -> str:
+    """Service and operation that the path of an answer tells, ``ec2/describe-vpcs``; empty for any other path."""
+    place = place_of(name)
+    return f"{place['service']}/{place['operation']}" if place else ""
 
 
 def place_of(name: str) -> dict[str, str | None] | None:
@@ -75,53 +118,22 @@ def snapshot_rows(name: str, text: str) -> list[tuple[int, dict[str, Any]]] | Re
     if place is None:
         return Refused("not the path of an AWS answer: aws/<service>/<operation>.json is expected")
     rows: list[tuple[int, dict[str, Any]]] = []
-    line, counted, at = 1, 0, _skip(text, 1 if text.startswith("\ufeff") else 0)
+    line, counted, at = 1, 0, skip_blanks(text, 1 if text.startswith("\ufeff") else 0)
     try:
         while at < len(text):
-            end = _end(text, at)
+            end = value_at(text, at)[1]
             for key, start, stop in sorted(_resources(text, at), key=lambda found: found[1]):
                 value = parse_object('{"":' + text[start:stop] + "}")
                 if isinstance(value, Refused):
                     return value
                 line, counted = line + text.count("\n", counted, start), start
                 rows.append((line, _row(place, key, value[""])))
-            at = _skip(text, end)
+            at = skip_blanks(text, end)
     except ValueError as error:
         return Refused(f"not valid JSON: {error.msg}" if isinstance(error, json.JSONDecodeError) else "not valid JSON")
     except RecursionError:
         return Refused("the JSON is nested too deeply")
     return rows
-
-
-def _skip(text: str, at: int) -> int:
-    found = _SPACE.match(text, at)
-    return found.end() if found else at
-
-
-def _end(text: str, at: int) -> int:
-    return _DECODER.raw_decode(text, at)[1]
-
-
-def _members(text: str, at: int) -> Iterator[tuple[str, int, int]]:
-    """The keys of the sound object at an offset, with where their values begin and end."""
-    at = _skip(text, at + 1)
-    while text[at] != "}":
-        key, at = _DECODER.raw_decode(text, at)
-        start = _skip(text, _skip(text, at) + 1)
-        end = _end(text, start)
-        yield key, start, end
-        at = _skip(text, end)
-        at = _skip(text, at + 1) if text[at] == "," else at
-
-
-def _items(text: str, at: int) -> Iterator[tuple[int, int]]:
-    """Where the items of the sound list at an offset begin and end."""
-    at = _skip(text, at + 1)
-    while text[at] != "]":
-        end = _end(text, at)
-        yield at, end
-        at = _skip(text, end)
-        at = _skip(text, at + 1) if text[at] == "," else at
 
 
 def _resources(text: str, at: int) -> Iterator[tuple[str | None, int, int]]:
@@ -130,21 +142,21 @@ def _resources(text: str, at: int) -> Iterator[tuple[str | None, int, int]]:
     They are the items of the answer's lists, or its one object; an answer with words or numbers of its own is a resource itself.
     """
     if text[at] == "[":
-        yield from ((None, start, end) for start, end in _items(text, at))
+        yield from ((None, start, end) for start, end in items(text, at))
         return
     if text[at] != "{":
-        yield None, at, _end(text, at)
+        yield None, at, value_at(text, at)[1]
         return
-    members = [member for member in _members(text, at) if member[0] not in _ASIDE]
-    lists = [member for member in members if text[member[1]] == "["]
-    objects = [member for member in members if text[member[1]] == "{"]
-    words = [key for key, start, _ in members if text[start] not in "[{" and not _TOKEN.match(key)]
+    known = [member for member in members(text, at) if member[0] not in _ASIDE]
+    lists = [member for member in known if text[member[1]] == "["]
+    objects = [member for member in known if text[member[1]] == "{"]
+    words = [key for key, start, _ in known if text[start] not in "[{" and not _TOKEN.match(key)]
     if words or (not lists and len(objects) != 1):
-        if members:
-            yield None, at, _end(text, at)
+        if known:
+            yield None, at, value_at(text, at)[1]
         return
     for key, start, _ in lists:
-        for begin, end in _items(text, start):
+        for begin, end in items(text, start):
             yield from _inside(text, key, begin, end)
     if not lists:
         yield objects[0]
@@ -152,9 +164,9 @@ def _resources(text: str, at: int) -> Iterator[tuple[str | None, int, int]]:
 
 def _inside(text: str, key: str, start: int, end: int) -> Iterator[tuple[str | None, int, int]]:
     """The item of a list, or the items of the list inside it where the item only groups them."""
-    found = [member for member in _members(text, start) if member[0] == _INSIDE[key]] if key in _INSIDE and text[start] == "{" else []
+    found = [member for member in members(text, start) if member[0] == _INSIDE[key]] if key in _INSIDE and text[start] == "{" else []
     if found and text[found[0][1]] == "[":
-        yield from ((found[0][0], begin, stop) for begin, stop in _items(text, found[0][1]))
+        yield from ((found[0][0], begin, stop) for begin, stop in items(text, found[0][1]))
     else:
         yield key, start, end
 
@@ -229,7 +241,7 @@ def sniff(text: str, name: str) -> bool:
     if place is None:
         found = parse_object(text) if '"operation"' in text and '"document"' in text else None
         return isinstance(found, dict) and {"service", "operation", "document"} <= found.keys() <= set(COLUMNS)
-    return place["operation"] not in LOG_OPERATIONS and text.lstrip(" \t\r\n")[:1] in {"{", "["}
+    return f"{place['service']}/{place['operation']}" not in LOG_OPERATIONS and text.lstrip(" \t\r\n")[:1] in {"{", "["}
 
 
 _PLAIN = r"\{(?:\"[A-Za-z]+\":(?:\"(?:[^\"\\]|\\[^u])*\"|true|false|[1-9][0-9]{0,17}),?){1}\}"

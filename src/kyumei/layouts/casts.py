@@ -205,3 +205,10 @@ EPOCH_MILLIS = guarded(
 """As nginx writes ``$msec``: seconds with three decimals."""
 COMMA_LIST = Cast("list with commas", lambda raw: raw.split(","), "string_split({x}, ',')")
 SPACE_LIST = Cast("list with spaces", lambda raw: raw.split(" "), "string_split({x}, ' ')")
+_SMALL = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
+DOMAIN = Cast(
+    "domain name without the dot at its end",
+    lambda raw: raw.removesuffix(".").translate(_SMALL),
+    "CASE WHEN strlen({x}) = length({x}) THEN lower(CASE WHEN ends_with({x}, '.') THEN left({x}, -1) ELSE {x} END) END",
+)
+"""A name of DNS, ``Example.com.``, as other logs write a host: in small letters. Only the letters of ASCII are small or large to DNS."""

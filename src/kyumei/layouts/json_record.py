@@ -68,32 +68,8 @@ def one(column: str, path: str, cast: Cast = TEXT, *, shape: str = "", total: bo
     return Field(column, (Way(path, cast, shape, total=total),))
 
 
-def parse_object(text: str) -> dict[str, Any] | Refused:
-    """The JSON object in the text, or why there is none. Never raises; all strings in it can be stored as UTF-8."""
-    if text[:1] != "{" and text.lstrip(_BLANK)[:1] != "{":
-        return Refused("not a JSON object")
-    try:
-        value = _loads(text)
-    except ValueError as error:
-        why = str(error) if isinstance(error, json.JSONDecodeError) else "not valid JSON"
-        lenient = _LENIENT.sub(_leniently, text)
-        if lenient == text:
-            return Refused(f"not valid JSON: {why}")
-        try:
-            value = _loads(lenient)
-        except (ValueError, RecursionError):
-            return Refused(f"not valid JSON: {why}")
-    except RecursionError:
-        return Refused("the JSON is nested too deeply")
-    return value if isinstance(value, dict) else Refused("not a JSON object")
-
-
-def _loads(text: str) -> Any:  # noqa: ANN401 - any JSON value
-    value = json.loads(text, object_pairs_hook=_first_of_each, parse_int=_integer, parse_float=_float, parse_constant=str)
-    return _storable(value) if not text.isascii() or _ESCAPED_SURROGATE.search(text) else value
-
-
-def _first_of_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def first_of_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object of these keys and values; of a key that is there twice the first."""
     found = dict(pairs)
     if len(found) == len(pairs):
         return found
@@ -101,6 +77,34 @@ def _first_of_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     for key, value in pairs:
         first.setdefault(key, value)
     return first
+
+
+def parse_object(text: str, made: Callable[[list[tuple[str, Any]]], dict[str, Any]] = first_of_each) -> dict[str, Any] | Refused:
+    """The JSON object in the text, or why there is none. Never raises; all strings in it can be stored as UTF-8.
+
+    ``made`` makes an object of its keys and values.
+    """
+    if text[:1] != "{" and text.lstrip(_BLANK)[:1] != "{":
+        return Refused("not a JSON object")
+    try:
+        value = _loads(text, made)
+    except ValueError as error:
+        why = str(error) if isinstance(error, json.JSONDecodeError) else "not valid JSON"
+        lenient = _LENIENT.sub(_leniently, text)
+        if lenient == text:
+            return Refused(f"not valid JSON: {why}")
+        try:
+            value = _loads(lenient, made)
+        except (ValueError, RecursionError):
+            return Refused(f"not valid JSON: {why}")
+    except RecursionError:
+        return Refused("the JSON is nested too deeply")
+    return value if isinstance(value, dict) else Refused("not a JSON object")
+
+
+def _loads(text: str, made: Callable[[list[tuple[str, Any]]], dict[str, Any]]) -> Any:  # noqa: ANN401 - any JSON value
+    value = json.loads(text, object_pairs_hook=made, parse_int=_integer, parse_float=_float, parse_constant=str)
+    return _storable(value, made) if not text.isascii() or _ESCAPED_SURROGATE.search(text) else value
 
 
 def _integer(digits: str) -> int | str:
@@ -119,12 +123,12 @@ def _leniently(found: re.Match[str]) -> str:
     return "" if word == "," else f'"{word}"'
 
 
-def _storable(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+def _storable(value: Any, made: Callable[[list[tuple[str, Any]]], dict[str, Any]]) -> Any:  # noqa: ANN401 - any JSON value
     if isinstance(value, str):
         return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode()
     if isinstance(value, dict):
-        return {_storable(key): _storable(item) for key, item in value.items()}
-    return [_storable(item) for item in value] if isinstance(value, list) else value
+        return made([(_storable(key, made), _storable(item, made)) for key, item in value.items()])
+    return [_storable(item, made) for item in value] if isinstance(value, list) else value
 
 
 def find(document: Mapping[str, Any], path: str) -> Any:  # noqa: ANN401 - any JSON value
@@ -213,7 +217,7 @@ class JsonRecord:
     over all columns, without which the bulk reader leaves a record to the exact one. In both, ``{has key other}`` stands for whether the
     record has any of these keys, and ``"raw path"`` for the text at a path. ``is_open`` says that unknown keys are normal, so
     that the bulk reader collects them in ``_extra``; else they are a case for the exact reader. ``stamp_ways`` are the ways in which the
-    time is written; null when it is in none that a substring could tell.
+    time is written; null when it is in none that a substring could tell. ``made`` makes an object of its keys and values.
     """
 
     table: Table
@@ -227,6 +231,7 @@ class JsonRecord:
     plain: tuple[str, ...] = ()
     is_open: bool = False
     head: str | None = None
+    made: Callable[[list[tuple[str, Any]]], dict[str, Any]] = first_of_each
 
     @cached_property
     def index(self) -> dict[str, tuple[tuple[int, int], ...]]:
@@ -239,7 +244,7 @@ class JsonRecord:
 
     def read(self, text: str) -> dict[str, Any] | Refused:
         """The row of one record, or why it cannot be read."""
-        found = parse_object(text)
+        found = parse_object(text, self.made)
         if isinstance(found, Refused):
             return found
         try:

@@ -18,12 +18,14 @@ class Mended:
     """``inner`` behind a change of the text: ``python`` for one record, and the same as ``sql`` over the column ``text``.
 
     Where the bulk reader of ``inner`` claims a record, both must give it the same text, or texts that ``inner`` reads alike. The stamps
-    of a time must survive. Both are total, and take linear time.
+    of a time must survive. Both are total, and take linear time. With ``only_shown`` the bulk reader gets the texts as they are where none
+    of a sample is changed: it must then claim no record that ``python`` changes.
     """
 
     inner: Layout
     python: Callable[[str], str]
     sql: str = "text"
+    only_shown: bool = False
 
     @property
     def head(self) -> str | None:
@@ -40,5 +42,6 @@ class Mended:
 
     def bulk(self, source: str, sample: Sequence[str] = ()) -> str:
         """See ``contracts.Layout``."""
-        mended = source if self.sql == "text" else f"(SELECT _artifact, _line, {self.sql} AS text FROM {source})"
-        return self.inner.bulk(mended, [self.python(text) for text in sample])
+        shown = [self.python(text) for text in sample]
+        as_it_is = self.sql == "text" or (self.only_shown and shown and shown == list(sample))
+        return self.inner.bulk(source if as_it_is else f"(SELECT _artifact, _line, {self.sql} AS text FROM {source})", shown)

@@ -47,7 +47,8 @@ class NamedFields:
     ``fields`` are the names in their order on the line, of which the first ``needed`` must be there (all, when 0). ``takes`` may speak of
     fields that the line has not. ``implied`` are conditions in SQL over ``text``, the record, by the shape of a cast that they make sure of
     in every field: so one look at the line does for all of them. Columns in ``required`` must have a value, else the record is
-    refused. With ``is_json`` a JSON object whose keys are names of the takes' fields is read, too.
+    refused. With ``is_json`` a JSON object whose keys are names of the takes' fields is read, too; it needs the columns in
+    ``required_in_json``, those of a line where that is null.
     """
 
     columns: tuple[Column, ...]
@@ -61,6 +62,7 @@ class NamedFields:
     required: tuple[str, ...] = ("time",)
     is_json: bool = False
     missing: str = "-"
+    required_in_json: tuple[str, ...] | None = None
 
     @property
     def head(self) -> str | None:
@@ -81,12 +83,12 @@ class NamedFields:
             return self._from_json(text)
         if text.startswith("#"):
             return Refused("a header line, no record")
-        values = text.split(self.separator)
+        values = (text.rstrip(" ") if self.separator == " " else text).split(self.separator)
         if len(values) < self.least:
             return Refused(f"{len(values)} fields where at least {self.least} are needed")
         raw = dict(zip(self.fields, values, strict=False))
         more = values[len(self.fields) :]
-        return self._row(raw, {"fields": more} if more else {})
+        return self._row(raw, {"fields": more} if more else {}, self.required)
 
     @property
     def least(self) -> int:
@@ -99,6 +101,11 @@ class NamedFields:
         parts = {part for joint in self.joints for part in (joint.first, joint.second)}
         return frozenset({take.source for take in self.takes} | parts) - {joint.name for joint in self.joints}
 
+    @property
+    def needed_in_json(self) -> tuple[str, ...]:
+        """The columns without which a JSON object is no record."""
+        return self.required if self.required_in_json is None else self.required_in_json
+
     def _from_json(self, text: str) -> dict[str, Any] | Refused:
         found = parse_object(text)
         if isinstance(found, Refused):
@@ -107,9 +114,9 @@ class NamedFields:
         if len(known) < FEWEST_KEYS:
             return Refused("a JSON object of another sort")
         others = {name: value for name, value in found.items() if name not in known and value not in (None, self.missing)}
-        return self._row({name: as_text(value) for name, value in known.items()}, others)
+        return self._row({name: as_text(value) for name, value in known.items()}, others, self.needed_in_json)
 
-    def _row(self, written: Mapping[str, str | None], extra: dict[str, Any]) -> dict[str, Any] | Refused:
+    def _row(self, written: Mapping[str, str | None], extra: dict[str, Any], required: tuple[str, ...]) -> dict[str, Any] | Refused:
         raw = {name: None if value == self.missing else value for name, value in written.items()}
         for joint in self.joints:
             first, second = raw.get(joint.first), raw.get(joint.second)
@@ -122,7 +129,7 @@ class NamedFields:
                 extra[take.source] = text
             if values.get(take.column) is None:
                 values[take.column] = value
-        for name in self.required:
+        for name in required:
             if values.get(name) is None:
                 texts = [text for take in self.takes if take.column == name and (text := raw.get(take.source)) is not None]
                 return Refused(f"{name} cannot be read: {texts[0][:60]!r}" if texts else f"it has no {name}")

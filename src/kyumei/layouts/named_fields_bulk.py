@@ -2,7 +2,8 @@
 
 A line is cut at its separators. The fields whose casts know a shape, short ones as numbers are, stand together in the *bones* of the
 line, which one pattern is held against; what must hold for every field is asked of the whole line at once (``implied``). JSON objects are
-opened with a typed structure, and read so only if they hold nothing but texts without escapes under names that are known.
+opened with a typed structure, and read so only if they hold nothing but texts without escapes, whole numbers and nulls under names that are
+known; where a sample is given, under names that it shows.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import re
 from typing import TYPE_CHECKING
 
 from kyumei.layouts.casts import TEXT, quoted
+from kyumei.layouts.json_record import parse_object
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,9 +21,9 @@ if TYPE_CHECKING:
     from kyumei.layouts.casts import Take
     from kyumei.layouts.named_fields import NamedFields
 
-_PAIR = r'"[^"\\\x00-\x1f]*" ?: ?"[^"\\\x00-\x1f]*"'
+_PAIR = r'"[^"\\\x00-\x1f]*" ?: ?(?:"[^"\\\x00-\x1f]*"|0|-?[1-9][0-9]{0,17}|null)'
 _STRICT = rf"\{{ ?{_PAIR}(?: ?, ?{_PAIR})* ?\}}"
-"""A JSON object of nothing but texts without escapes."""
+"""A JSON object of nothing but texts without escapes, whole numbers and nulls."""
 
 
 def select(layout: NamedFields, source: str, sample: Sequence[str] = ()) -> str:
@@ -30,10 +32,19 @@ def select(layout: NamedFields, source: str, sample: Sequence[str] = ()) -> str:
     if not layout.is_json or (sample and not objects):
         return _finished(layout, _line_raws(layout, source), bones=True)
     if sample and objects == len(sample):
-        return _finished(layout, _json_raws(layout, source), bones=False)
+        return _finished(layout, _json_raws(layout, source, _shown(layout, sample)), bones=False)
     sides = [f"(SELECT _artifact, _line, text FROM {source} WHERE {test}starts_with(text, '{{'))" for test in ("NOT ", "")]
-    both = (_finished(layout, _line_raws(layout, sides[0]), bones=True), _finished(layout, _json_raws(layout, sides[1]), bones=False))
-    return " UNION ALL ".join(both)
+    lines, documents = _line_raws(layout, sides[0]), _json_raws(layout, sides[1], sorted(layout.known))
+    return f"{_finished(layout, lines, bones=True)} UNION ALL {_finished(layout, documents, bones=False)}"
+
+
+def _shown(layout: NamedFields, sample: Sequence[str]) -> list[str]:
+    """The names of fields that JSON objects of a sample have."""
+    found: set[str] = set()
+    for text in sample:
+        document = parse_object(text)
+        found.update(document if isinstance(document, dict) else ())
+    return sorted(found & layout.known or layout.known)
 
 
 def _id(name: str) -> str:
@@ -44,9 +55,9 @@ def _id(name: str) -> str:
 def _shaped(layout: NamedFields) -> dict[str, str]:
     """The pattern of each field on the line whose shape the bones show: by the first cast that knows one.
 
-    None unless tabs separate the fields: in the bones they do, and a field with a tab in it would pass for two.
+    None unless one character separates the fields: it does so in the bones, where each field ends with it, so that none can pass for two.
     """
-    if layout.separator != "\t":
+    if len(layout.separator) != 1:
         return {}
     implied = dict(layout.implied)
     shapes: dict[str, str] = {}
@@ -63,12 +74,12 @@ def _bones(layout: NamedFields) -> str:
     if not places:
         return "true"
     pattern = ""
-    mark = re.escape(layout.missing)
+    mark, end = re.escape(layout.missing), re.escape(layout.separator)
     for number, shape in reversed(places):
-        piece = rf"(?:{mark}|{shape})\t" + pattern
+        piece = f"(?:{mark}|{shape}){end}{pattern}"
         pattern = piece if number <= layout.least else f"(?:{piece})?"
     listed = ", ".join(f"f[{number}]" for number, _ in places)
-    return f"regexp_full_match(concat_ws(chr(9), {listed}, ''), {quoted(pattern)})"
+    return f"regexp_full_match(concat_ws({quoted(layout.separator)}, {listed}, ''), {quoted(pattern)})"
 
 
 def _raw_columns(layout: NamedFields, place: dict[str, str]) -> str:
@@ -83,7 +94,9 @@ def _raw_columns(layout: NamedFields, place: dict[str, str]) -> str:
 
 def _line_raws(layout: NamedFields, source: str) -> str:
     """A SELECT of the raw fields of lines; ``_fits`` says whether every field has the shape that its cast knows."""
-    clear = " AND ".join(["NOT starts_with(text, '#')", *(sql for _, sql in layout.implied)])
+    first = [f"NOT starts_with(text, {quoted(begin)})" for begin in ("#", *("{ \t\r\n" if layout.is_json else ""))]
+    last = ["NOT ends_with(text, ' ')"] if layout.separator == " " else []
+    clear = " AND ".join((*first, *last, *(sql for _, sql in layout.implied)))
     cut = f"SELECT _artifact, _line, string_split(CASE WHEN {clear} THEN text END, {quoted(layout.separator)}) AS f FROM {source}"
     place = {name: f"f[{number}]" for number, name in enumerate(layout.fields, start=1)}
     tests = [f"len(f) >= {layout.least}", _bones(layout)]
@@ -98,16 +111,15 @@ def _line_raws(layout: NamedFields, source: str) -> str:
     return f"SELECT _artifact, _line, {' AND '.join(tests)} AS _fits, {extra} AS _extra, {_raw_columns(layout, place)} FROM ({cut})"
 
 
-def _json_raws(layout: NamedFields, source: str) -> str:
-    """A SELECT of the raw fields of JSON objects; those that are not plain are not opened."""
-    names = sorted(layout.known)
+def _json_raws(layout: NamedFields, source: str, names: Sequence[str]) -> str:
+    """A SELECT of the raw fields of JSON objects with some of the names; those that are not plain are not opened."""
     fits = [f"regexp_full_match(text, {quoted(_STRICT)})", *(sql for _, sql in layout.implied)]
     sound = f"SELECT _artifact, _line, CASE WHEN {' AND '.join(fits)} THEN text END AS _text FROM {source}"
     structure = quoted(json.dumps(dict.fromkeys(names, "VARCHAR")))
     opened = f"SELECT _artifact, _line, from_json(_text, {structure}) AS j, json_keys(_text) AS k FROM ({sound})"
     listed = ", ".join(map(quoted, names))
     only_known = f"len(k) >= 3 AND len(list_distinct(k)) = len(k) AND len(list_filter(k, lambda n: n NOT IN [{listed}])) = 0"
-    place = {name: 'j."' + name.replace('"', '""') + '"' for name in names}
+    place = {name: 'j."' + name.replace('"', '""') + '"' if name in names else "NULL::VARCHAR" for name in sorted(layout.known)}
     return f"SELECT _artifact, _line, {only_known} AS _fits, NULL::JSON AS _extra, {_raw_columns(layout, place)} FROM ({opened})"
 
 
@@ -123,7 +135,7 @@ def _finished(layout: NamedFields, raws: str, *, bones: bool) -> str:
         for column in layout.columns
     )
     values = ", ".join(f"{_value(layout, take, bones=bones)} AS {name}" for take, name in names.items())
-    checks = ["_fits", *(f'"{name}" IS NOT NULL' for name in layout.required)]
+    checks = ["_fits", *(f'"{name}" IS NOT NULL' for name in (layout.required if bones else layout.needed_in_json))]
     checks += [
         f"({_id(take.source)} IS NULL OR {name} IS NOT NULL)" for take, name in names.items() if take.cast is not TEXT and not take.optional
     ]

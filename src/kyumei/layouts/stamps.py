@@ -169,7 +169,23 @@ COMMON = _stamp(
     ("{d:02}/{n}/{y:04}:{h:02}:",),
     ("{d:02}/{n}/{y:04}:{h:02}:{t}",),
 )
-"""``06/Feb/2025:14:32:10 +0900``."""
+"""``06/Feb/2025:14:32:10``, whatever follows."""
+
+
+def _with_zone(window: Window, offsets: Sequence[timedelta]) -> tuple[str, ...]:
+    """The substrings of COMMON, each beside the zone in which it lies in the window."""
+    found: list[str] = []
+    for offset in offsets:
+        sign, minutes = "-" if offset < timedelta(0) else "+", abs(offset) // timedelta(minutes=1)
+        texts = COMMON.find(window, (offset,))
+        if not texts:
+            return ()
+        found += [f"{text}\n {sign}{minutes // 60:02}{minutes % 60:02}" for text in texts]
+    return tuple(found)
+
+
+ZONED_COMMON = Stamp("common log with a zone", _with_zone)
+"""``06/Feb/2025:14:32:10 +0900``, where no time stands without its zone."""
 SYSLOG = _stamp(
     "syslog",
     (),

@@ -366,7 +366,7 @@ RULE = Rule(
     name="api_gateway_answered",
     codes=_codes(RESPONSES),
     needs=(),
-    helps=(ACCESS, EXECUTION, "waf", "app_log", "json_lines", "resource_snapshot"),
+    helps=(ACCESS, EXECUTION, "waf", "lambda_log", "app_log", "json_lines", "resource_snapshot"),
     rivals=("application_answered", "waf_rule_blocked"),
     examine=examine,
 )

@@ -27,6 +27,7 @@ RELAYS = {
 }
 BESIDE_SECONDS = 2
 FAILING = 400
+REDIRECTS = range(300, 400)
 SERVER_ERRORS = 500
 HEADERS_TOO_LARGE = 431
 """Made by the application server before the application is asked; another rule knows it."""
@@ -68,6 +69,8 @@ def examine(view: View) -> Opinion:
     for failure in view.failures:
         if view.symptom.by_time and (_status(failure) or 0) < FAILED:
             continue  # It was answered well, and only late.
+        if (_status(failure) or 0) in REDIRECTS:
+            continue  # Where to go next is an answer like any other; whether it goes round in a loop is another rule's matter.
         if failure.hop not in ANSWERERS or not failure.rows or failure.rows[0].get("status") == HEADERS_TOO_LARGE:
             continue
         if not _handed_on(failure):

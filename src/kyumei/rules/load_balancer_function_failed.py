@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from kyumei.contracts import Opinion, Rule, View
+from kyumei.edge import function_log
 from kyumei.edge.balancer_answer import Part, Stage, parts
 from kyumei.edge.balancer_finding import Judged, finding, moved
 from kyumei.edge.balancer_function import ANSWERED, OTHER, SIGNS, UNRUN, sign_of
@@ -19,13 +20,13 @@ from kyumei.edge.balancer_setting import group_document, group_of
 from kyumei.model.finding import Certainty, Evidence, Gap, RuledOut
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kyumei.model.finding import Finding
 
 NEAR = timedelta(seconds=2)
 LIMIT_BYTES = 1_000_000
 """A Lambda target takes 1 MB; a request that is smaller, headers included, was not too large."""
-REPORT = r"^REPORT RequestId|\"type\":\"platform\.report\""
-FAILED = r"Task timed out after|^\[ERROR\]|\bTraceback |Runtime exited|\"status\":\"(?:error|timeout|failure)\""
 RAN = frozenset({"LambdaInvalidResponse", "LambdaResponseTooLarge"})
 """Reasons for which the function must have run to its end: a REPORT line of it confirms them."""
 ANSWERED_CODE = ANSWERED.code
@@ -59,7 +60,7 @@ def _parts(view: View) -> list[Part]:
 def _judge(view: View, part: Part) -> Judged:
     row, reason = part.row, str(part.row["error_reason"])
     sign = sign_of(reason)
-    reports = _lines(view, part, REPORT)
+    reports = _lines(view, part, function_log.is_report)
     if sign.code in UNRUN and len(reports) > _served(view, part):
         why = "the function's log shows more runs in these seconds than the load balancer had answers of it"
         return Judged(None, ruled_out=(RuledOut(sign.code, why, view.cite(reports, 1)),), gaps=(_log_gap(reason),))
@@ -68,7 +69,7 @@ def _judge(view: View, part: Part) -> Judged:
         return Judged(None, ruled_out=(RuledOut(sign.code, why, view.cite(part.rows, 1)),), gaps=(_log_gap(reason),))
     metric, _ = moved(view, part, sign.metrics)
     evidence = [metric] if metric else []
-    told = _lines(view, part, FAILED) if sign.code == "EDGE-064" else reports if reason in RAN else []
+    told = _lines(view, part, function_log.failed) if sign.code == "EDGE-064" else reports if reason in RAN else []
     if told:
         first = str(told[0]["message"]).splitlines()[0][:200]
         evidence.append(Evidence(f"The function's own log says in the same seconds: {first}", view.cite(told), total=len(told)))
@@ -98,19 +99,14 @@ def _returned(view: View, part: Part) -> Judged:
     return Judged(ANSWERED, sure, tuple(evidence), (innocent,), (gap,))
 
 
-def _lines(view: View, part: Part, pattern: str) -> list[dict[str, Any]]:
+def _lines(view: View, part: Part, wanted: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]]:
     """Lines of the function's log in the seconds of the failing requests."""
-    found: list[dict[str, Any]] = []
-    for table in ("app_log", "json_lines"):
-        if view.has(table):
-            for row in part.rows[:10]:
-                found += view.rows(
-                    f'SELECT _artifact, _line, time, message FROM "{table}" WHERE time BETWEEN ? AND ? AND regexp_matches(message, ?) '
-                    "ORDER BY time LIMIT 20",
-                    (row["started"] or row["time"]) - NEAR,
-                    row["time"] + NEAR,
-                    pattern,
-                )
+    found = [
+        line
+        for row in part.rows[:10]
+        for line in function_log.between(view, (row["started"] or row["time"]) - NEAR, row["time"] + NEAR, most=100)
+        if wanted(line)
+    ]
     return list({(one["_artifact"], one["_line"]): one for one in found}.values())
 
 
@@ -142,7 +138,7 @@ RULE = Rule(
     name="load_balancer_function_failed",
     codes=tuple(sorted(sign.code for sign in SIGNS)),
     needs=("alb_access",),
-    helps=("app_log", "json_lines", "resource_snapshot"),
+    helps=("lambda_log", "app_log", "json_lines", "resource_snapshot"),
     rivals=("load_balancer_target_failed",),
     examine=examine,
 )

@@ -228,7 +228,7 @@ RULE = Rule(
     name="load_balancer_rejected",
     codes=tuple(sorted({NEVER_SENT, *(sign.code for sign in signs.SIGNS)})),
     needs=("alb_access",),
-    helps=("json_lines", "resource_snapshot"),
+    helps=("cloudtrail", "resource_snapshot"),
     rivals=("application_answered", "load_balancer_answered", "waf_rule_blocked"),
     examine=examine,
 )

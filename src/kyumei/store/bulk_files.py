@@ -24,6 +24,7 @@ from kyumei.store.unpack import members
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from kyumei.contracts import Format
     from kyumei.model.artifact import Artifact
     from kyumei.store.part import Part
     from kyumei.store.unpack import Unpacked
@@ -85,7 +86,7 @@ def read_bulk(con: duckdb.DuckDBPyConnection, part: Part) -> bool:
     lines = _reader(quoted(str(part.artifact.path)), part.artifact)
     reader = f"(SELECT {number} AS _artifact, row_number() OVER () AS _line, coalesce(line, '') AS text FROM {lines})"
     leaf = discover.formats().get(part.format or "")
-    parsed = leaf is not None and not leaf.headers and heads(part) is None
+    parsed = leaf is not None and heads(part) is None and (not leaf.headers or len(part.above) == 1)
     table = f'"{part.format}"' if parsed else "_lines"
     with ThreadPoolExecutor(1) as pool:
         counted = pool.submit(_line_count, part.artifact)
@@ -100,7 +101,26 @@ def read_bulk(con: duckdb.DuckDBPyConnection, part: Part) -> bool:
             return False
     if parsed:
         _hand_back(con, f"{table} WHERE _artifact = {number} AND _naive = {NOT_PLAIN}", reader)
+        if leaf is not None and leaf.headers and not _is_under_one(con, part, leaf):
+            con.execute(f"DELETE FROM {table} WHERE _artifact = {number}")
+            con.execute(f"DELETE FROM _lines WHERE _artifact = {number}")
+            return False
     return True
+
+
+def _headers(leaf: Format) -> str:
+    """SQL: whether a line is a header; most lines begin with what sorts before all headers, and are told by one comparison."""
+    begins = " OR ".join(f"starts_with(text, {quoted(begin)})" for begin in leaf.headers)
+    return f"(text >= {quoted(min(leaf.headers))} AND ({begins}))"
+
+
+def _is_under_one(con: duckdb.DuckDBPyConnection, part: Part, leaf: Format) -> bool:
+    """Whether the file begins with the header that it was read by, and no other header tells anything else."""
+    own = f"_artifact = {part.artifact.number} AND {_headers(leaf)}"
+    found = con.execute(f"SELECT _line, text FROM _lines WHERE {own} ORDER BY _line").fetchall()
+    leading = sum(line == number for number, (line, _) in enumerate(found, start=1))
+    told = [(line, layout) for line, text in found if leaf.below is not None and (layout := leaf.below(text)) is not None]
+    return bool(told) and told[0][0] <= leading and all(layout == part.above[0] for _, layout in told)
 
 
 NOT_PLAIN = -1
@@ -110,21 +130,33 @@ NOT_PLAIN = -1
 def _rows(con: duckdb.DuckDBPyConnection, part: Part, reader: str) -> str:
     """The statement that parses all lines of a file into its format's table."""
     sample = [text for (text,) in con.execute(f"SELECT text FROM {reader} LIMIT {SAMPLED}").fetchall()]
-    columns = ", ".join(f'"{column.name}"' for column in discover.formats()[str(part.format)].table.columns)
+    leaf = discover.formats()[str(part.format)]
+    columns = ", ".join(f'"{column.name}"' for column in leaf.table.columns)
     held = part.artifact.size <= (HELD if not part.artifact.compression else HELD // PACKED)
     lines = f"WITH lines AS MATERIALIZED {reader} " if held else ""
+    source, layout = "lines" if held else reader, layouts(part)[0]
+    if leaf.headers:
+        source = f"(SELECT _artifact, _line, CASE WHEN {_headers(leaf)} THEN '' ELSE text END AS text FROM {source})"
+        sample, layout = [text for text in sample if not text.startswith(leaf.headers)], part.above[0]
     return (
         f'INSERT INTO "{part.format}" {lines}SELECT _artifact, _line, 1, NULL, CASE WHEN _ok THEN _naive ELSE {NOT_PLAIN} END, _extra, '
-        f"NULL, {columns} FROM ({layouts(part)[0].bulk('lines' if held else reader, sample)})"
+        f"NULL, {columns} FROM ({layout.bulk(source, sample)})"
     )
 
 
 def _hand_back(con: duckdb.DuckDBPyConnection, rows: str, reader: str) -> None:
     """Take the rows that the bulk reader does not claim out of the table, and their lines into ``_lines``."""
-    if not con.execute(f"SELECT 1 FROM {rows} LIMIT 1").fetchone():
+    wanted, last = con.execute(f"SELECT count(*), max(_line) FROM {rows}").fetchone() or (0, None)
+    if not wanted:
         return
-    own = f"SELECT _line FROM {rows}"
-    con.execute(f"INSERT INTO _lines SELECT *, NULL, 1 FROM {reader} r WHERE _line IN ({own}) AND NOT {BLANK}")
+    own = f"WHERE _line IN (SELECT _line FROM {rows})"
+    # Mostly it is a header at the start: then the rest of the file need not be read again.
+    for source in (f"(SELECT * FROM {reader} LIMIT {last})", reader):
+        con.execute(f"CREATE OR REPLACE TEMP TABLE _back AS SELECT *, NULL, 1 FROM {source} r {own}")
+        if con.execute("SELECT count(*) FROM _back").fetchone() == (wanted,):
+            break
+    con.execute(f"INSERT INTO _lines SELECT * FROM _back WHERE NOT {BLANK}")
+    con.execute("DROP TABLE _back")
     con.execute(f"DELETE FROM {rows}")
 
 

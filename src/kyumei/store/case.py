@@ -22,23 +22,23 @@ import duckdb
 from kyumei import __version__, discover
 from kyumei.layouts.casts import quoted
 from kyumei.model.window import Window
+from kyumei.store.build import build
 from kyumei.store.bulk_files import PACKED
 from kyumei.store.keys import needed
-from kyumei.store.parse import create_tables, parse_all
-from kyumei.store.pick import look_at, pick_all
+from kyumei.store.memory import memory
+from kyumei.store.pick import look_at
 from kyumei.store.settings import Settings, read_settings
-from kyumei.store.walk import quoted_path, walk
+from kyumei.store.walk import walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from kyumei.model.artifact import Artifact
     from kyumei.store.identify import Identity
-    from kyumei.store.pick import Part
+    from kyumei.store.part import Part
 
 WHOLE = 64 * 1024 * 1024
 """Up to this many bytes of text a case is read whole; a larger one only around the window."""
-MEMORY = "800MB"
 KEPT_CACHES = 12
 
 
@@ -75,7 +75,7 @@ def connect(path: Path | None, *, read_only: bool = False) -> duckdb.DuckDBPyCon
     """A database in UTC with bounded memory that reads no extension from anywhere."""
     con = duckdb.connect(str(path or ":memory:"), read_only=read_only)
     con.execute("SET TimeZone = 'UTC'")
-    con.execute(f"SET memory_limit = '{MEMORY}'")
+    con.execute(f"SET memory_limit = '{memory() * 2 // 5}B'")
     con.execute("SET autoinstall_known_extensions = false")
     con.execute("SET autoload_known_extensions = false")
     con.execute("SET enable_progress_bar = false")
@@ -111,7 +111,8 @@ def open_case(  # noqa: PLR0913 - each is a choice of the caller
 
     ``prepare`` then adds what every question of the case needs, to be cached with it.
 
-    ``key`` names what else the rows depend on. Raises PathError when there is nothing to read.
+    ``key`` names what else the rows depend on. Up to a quarter of the memory that may be used, the rows of that much text are built in
+    memory, and written to the cache while they are asked. Raises PathError when there is nothing to read.
     """
     artifacts = walk(root)
     settings = read_settings(root)
@@ -123,18 +124,18 @@ def open_case(  # noqa: PLR0913 - each is a choice of the caller
         return Case(root, con, settings, loaded is None)
     if loaded is not None:
         artifacts = [artifact for artifact in artifacts if needed(artifact.name, loaded)]
-    if kept is None or loaded is not None or size <= WHOLE:
+    if kept is None or loaded is not None or size <= memory() // 4:
         con = connect(None)
-        parts = _build(con, artifacts, settings, loaded, offsets)
+        parts = build(con, artifacts, settings, loaded, offsets)
         settle(con, settings)
         if loaded is not None:
             _drop_outside(con, parts, loaded)
         prepare(con)
-        return Case(root, con, settings, loaded is None, _keeping(con, kept) if kept else None)
+        return Case(root, con, settings, loaded is None, _keeping(con, kept, small=size <= WHOLE or loaded is not None) if kept else None)
     name = _unused_name(kept.parent)
     try:
         con = connect(name)
-        _build(con, artifacts, settings, loaded, offsets)
+        build(con, artifacts, settings, loaded, offsets)
         settle(con, settings)
         prepare(con)
         con.close()
@@ -147,7 +148,7 @@ def open_case(  # noqa: PLR0913 - each is a choice of the caller
 
 def _text_size(artifacts: Sequence[Artifact]) -> int:
     """How many bytes of text the files hold, roughly."""
-    packed = (".gz", ".zst", ".bz2", ".xz", ".zip", ".tgz")
+    packed = (".gz", ".zst", ".bz2", ".xz", ".zip", ".tgz", ".parquet")
     return sum(artifact.size * (PACKED if artifact.name.endswith(packed) else 1) for artifact in artifacts)
 
 
@@ -164,7 +165,7 @@ def case_name(root: Path) -> str:
 def open_for_survey(root: Path) -> tuple[Case, list[Part]]:
     """A case of which nothing is read yet, and what its files are."""
     settings = read_settings(root)
-    return Case(root, connect(None), settings, whole=False), look_at(walk(root), settings)
+    return Case(root, connect(None), settings, whole=False), [part for _, parts in look_at(walk(root), settings) for part in parts]
 
 
 def _reopened(kept: Path) -> duckdb.DuckDBPyConnection | None:
@@ -180,19 +181,20 @@ def _reopened(kept: Path) -> duckdb.DuckDBPyConnection | None:
     return con
 
 
-def _keeping(con: duckdb.DuckDBPyConnection, kept: Path) -> Thread:
+def _keeping(con: duckdb.DuckDBPyConnection, kept: Path, *, small: bool) -> Thread:
     """Begin to write a database that was built in memory to the cache, while it is asked; what is asked changes nothing that is kept."""
-    thread = Thread(target=_keep, args=(con.cursor(), kept), name="kyumei-cache")
+    thread = Thread(target=_keep, args=(con.cursor(), kept, small), name="kyumei-cache")
     thread.start()
     return thread
 
 
-def _keep(con: duckdb.DuckDBPyConnection, kept: Path) -> None:
+def _keep(con: duckdb.DuckDBPyConnection, kept: Path, small: bool) -> None:  # noqa: FBT001 - handed over by a thread
     """Write a database that was built in memory to the cache. A cache that cannot be written is no fault: the next run builds it again."""
     name: Path | None = None
     try:
         name = _unused_name(kept.parent)
-        con.execute("SET force_compression = 'uncompressed'")  # what lies around a window is small, and somebody waits
+        if small:
+            con.execute("SET force_compression = 'uncompressed'")  # what lies around a window is small, and somebody waits
         con.execute(f"ATTACH {quoted(str(name))} AS kept")
         con.execute("COPY FROM DATABASE memory TO kept")
         con.execute("DETACH kept")
@@ -239,50 +241,6 @@ def _drop_outside(con: duckdb.DuckDBPyConnection, parts: Sequence[Part], window:
     for name, leaf in discover.formats().items():
         if "time" in leaf.table:
             con.execute(f"DELETE FROM \"{name}\" WHERE {own} AND time NOT BETWEEN '{start}' AND '{end}'")
-
-
-def _build(
-    con: duckdb.DuckDBPyConnection,
-    artifacts: Sequence[Artifact],
-    settings: Settings,
-    window: Window | None,
-    offsets: Callable[[Identity], tuple[timedelta, ...]],
-) -> list[Part]:
-    create_tables(con)
-    parts = pick_all(con, artifacts, settings, window, offsets)
-    parse_all(con, parts)
-    _keep_artifacts(con, parts)
-    return parts
-
-
-def _keep_artifacts(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> None:
-    """The table ``artifacts``: what each file is, how much of it was read, and what was wrong with it."""
-    con.execute(
-        "CREATE TABLE artifacts (artifact INTEGER, name VARCHAR, path VARCHAR, member VARCHAR, size BIGINT, compression VARCHAR, "
-        "shape VARCHAR, format VARCHAR, whole BOOLEAN, passed_over BOOLEAN, trouble VARCHAR, modified TIMESTAMP, offsets INTEGER[])"
-    )
-    rows = [
-        {
-            "artifact": part.artifact.number,
-            "name": part.artifact.name,
-            "path": quoted_path(part.artifact.path),
-            "member": part.artifact.member,
-            "size": part.artifact.size,
-            "compression": part.artifact.compression,
-            "shape": part.identity.shape,
-            "format": part.format,
-            "whole": part.whole,
-            "passed_over": part.passed_over,
-            "trouble": part.trouble,
-            "modified_us": part.artifact.modified_ns // 1000,
-            "offsets": sorted(int(offset.total_seconds()) for offset in part.identity.offsets),
-        }
-        for part in parts
-    ]
-    columns = {name: [row[name] for row in rows] for name in (rows[0] if rows else ())}
-    if columns:
-        given = ", ".join("make_timestamp(unnest($modified_us))" if name == "modified_us" else f"unnest(${name})" for name in columns)
-        con.execute(f"INSERT INTO artifacts SELECT {given}", columns)
 
 
 def _fingerprint(root: Path, artifacts: Sequence[Artifact], settings: Settings, window: Window | None, key: str) -> str:

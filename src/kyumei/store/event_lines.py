@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _EXPORT = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z) (.*)", re.ASCII | re.DOTALL)
-_TAIL = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}\+00:00) (\S+) (.*)", re.ASCII | re.DOTALL)
+_TAIL = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{6})?\+00:00) (\S+) (.*)", re.ASCII | re.DOTALL)
+_SHORT_TAIL = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}) (.*)", re.ASCII | re.DOTALL)
 _CSV_HEADER = re.compile(r'\ufeff?"?timestamp"?,"?message"?\r?\n', re.ASCII)
 _CSV_TIME = re.compile(r'"?([0-9]{13})"?,', re.ASCII)
 _QUOTED_END = re.compile(r'"(?!")')
@@ -74,14 +75,27 @@ class Place:
 
 
 def strip_export_time(line: str) -> tuple[int, str] | None:
-    """The time (milliseconds since 1970) and the message of a line of an S3 export or of ``aws logs tail``; null for any other line."""
+    """The time (milliseconds since 1970) and the message of a line of an S3 export or of ``aws logs tail``; null for any other line.
+
+    The short form of the tail has no zone, and is UTC; many a program begins its lines so, too: who asks must know that it is a tail.
+    """
     found = _EXPORT.fullmatch(line)
     if found:
         moment = milliseconds(found[1])
         return None if moment is None else (moment, found[2])
     found = _TAIL.fullmatch(line)
+    if found:
+        moment = milliseconds(found[1])
+        return None if moment is None else (moment, found[3])
+    found = _SHORT_TAIL.fullmatch(line)
     moment = milliseconds(found[1]) if found else None
-    return None if found is None or moment is None else (moment, found[3])
+    return None if found is None or moment is None else (moment, found[2])
+
+
+def stream_of(line: str) -> str | None:
+    """The log stream that a line of ``aws logs tail`` names; null for any other line."""
+    found = _TAIL.fullmatch(line)
+    return found[2] if found else None
 
 
 def milliseconds(raw: str) -> int | None:

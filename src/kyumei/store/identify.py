@@ -9,21 +9,25 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kyumei import discover
+from kyumei.formats.resource_snapshot import LOG_OPERATIONS, operation_of
 from kyumei.layouts.casts import offset_of
+from kyumei.store.envelopes import wraps
 from kyumei.store.event_lines import is_console_csv
 from kyumei.store.lines import decode
 from kyumei.store.unwrap import strip_export_time
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
     from datetime import timedelta
 
     from kyumei.store.settings import Settings
 
 SAMPLE_LINES = 400
-"""Lines looked at in the head of a file; a rarer format in it is met when a line of it fails to be read."""
-LOG_ANSWERS = frozenset({"filter-log-events", "get-log-events", "get-query-results", "lookup-events"})
-"""AWS answers that hold log events: they are unwrapped, not kept as resources."""
-ENVELOPES = ("Records", "Events", "events", "logEvents", "awslogs", "results", "SampledRequests")
+"""Lines of the head of a file from which the sample is taken; a rarer format in it is met when a line of it fails to be read."""
+EVERY_LINE, EVERY = 100, 4
+"""So many lines are all in the sample; behind them one in so many."""
+OFFSET_WITHIN = 400
+"""Characters of a line in which its time, or that of a line inside it, stands."""
 _OFFSET = re.compile(r"[0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]{1,9})? ?([+-][0-9]{2}:?[0-9]{2})\b", re.ASCII)
 _SNAPSHOT = re.compile(r"(?:^|/)aws/(?:[^/]+/){1,3}[a-z0-9-]+(?:\.[^/]*)?\.json(?:\.gz|\.zst)?$")
 _CONTROL = 0.3
@@ -55,13 +59,12 @@ def identify(name: str, head: bytes, others: tuple[bytes, ...], settings: Settin
     if told is None and _looks_binary(head):
         return Identity("binary")
     text = decode(head.removeprefix(b"\xef\xbb\xbf"))
-    offsets = frozenset(offset_of(found) for found in _OFFSET.findall(text[:200_000]))
     if _SNAPSHOT.search(name) and text.lstrip()[:1] in {"{", "["}:
-        operation = name.rsplit("/", 1)[1].split(".", 1)[0]
-        return Identity("document" if operation in LOG_ANSWERS else "snapshot", (), offsets)
-    lines = _sample(text, others)
+        return Identity("document" if operation_of(name) in LOG_OPERATIONS else "snapshot", (), _offsets([text], 200_000))
     if told is None and (is_console_csv(text) or _is_document(text)):
-        return Identity("document", (), offsets)
+        return Identity("document", (), _offsets([text], 200_000))
+    lines = _sample(text, others)
+    offsets = _offsets(lines, OFFSET_WITHIN)
     if told is not None:
         return Identity("lines", (told,), offsets)
     claims = _claims(lines, name)
@@ -71,6 +74,11 @@ def identify(name: str, head: bytes, others: tuple[bytes, ...], settings: Settin
         if sum(inner.values()) > sum(claims.values()):
             return Identity("export", _ordered(inner), offsets)
     return Identity("lines", _ordered(claims), offsets)
+
+
+def _offsets(texts: Iterable[str], within: int) -> frozenset[timedelta]:
+    """The zones written behind times in the first characters of each text."""
+    return frozenset(offset_of(found) for text in texts for found in _OFFSET.findall(text, 0, within))
 
 
 def claim(text: str, name: str) -> str | None:
@@ -91,12 +99,22 @@ def _claims(lines: list[str], name: str) -> Counter[str]:
 
 
 def _ordered(claims: Counter[str]) -> tuple[str, ...]:
-    return tuple(name for name, _ in claims.most_common())
+    return ranked(claims)
+
+
+def ranked(claims: Mapping[str, int]) -> tuple[str, ...]:
+    """The formats that claimed records, the most frequent first; what one of them adopts counts for it."""
+    own = dict(claims)
+    for name in claims:
+        for other in discover.formats()[name].adopts:
+            own[name] += own.pop(other, 0)
+    return tuple(sorted(own, key=lambda name: -own[name]))
 
 
 def _sample(text: str, others: tuple[bytes, ...]) -> list[str]:
     """Lines of the head, then whole lines from the pieces of middle and end."""
-    lines = [line.removesuffix("\r") for line in text.split("\n")[:SAMPLE_LINES]]
+    first = text.split("\n")[:SAMPLE_LINES]
+    lines = [line.removesuffix("\r") for line in (*first[:EVERY_LINE], *first[EVERY_LINE::EVERY])]
     for piece in others:
         lines += [line.removesuffix("\r") for line in decode(piece).split("\n")[1:-1][:50]]
     return [line for line in lines if line.strip()]
@@ -114,7 +132,7 @@ def _is_document(text: str) -> bool:
         return _opens_json(start)
     if isinstance(value, list):
         return True
-    return isinstance(value, dict) and any(isinstance(value.get(key), list | dict) for key in ENVELOPES)
+    return isinstance(value, dict) and wraps(value)
 
 
 def _opens_json(start: str) -> bool:

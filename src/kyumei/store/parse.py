@@ -9,18 +9,17 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from kyumei import discover
 from kyumei.contracts import Refused
-from kyumei.formats.resource_snapshot import snapshot_rows
+from kyumei.formats.resource_snapshot import STATE_AND_ROWS, operation_of, snapshot_rows
 from kyumei.layouts.casts import quoted
 from kyumei.model.table import LINEAGE, Kind
 from kyumei.store.lines import BLANKS
-from kyumei.store.pick import heads
-from kyumei.store.side_by_side import side_by_side
+from kyumei.store.part import heads
 from kyumei.store.stage import BLANK, ids, insert_tuples, refuse_long, stage, take_headers
+from kyumei.store.unwrap import Broken, records
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 
     from kyumei.contracts import Format, Layout
     from kyumei.model.table import Table
-    from kyumei.store.pick import Part
+    from kyumei.store.part import Part
 
 CHUNK_ROWS = 20_000
 SAMPLED = 400
@@ -50,6 +49,9 @@ Docker and the journal pass on lines of any program.
 """
 INNER_FORMATS = ("app_log", "nginx_access", "nginx_error", "apache_access", "apache_error", "json_lines")
 
+STREAMS = "CREATE TABLE streams (_artifact INTEGER, _line BIGINT, log_group VARCHAR, stream VARCHAR, digest VARCHAR, envelope_ms BIGINT)"
+"""Which events are of which log group and stream of CloudWatch Logs; see ``part.Streamed``."""
+
 
 def create_tables(con: duckdb.DuckDBPyConnection) -> None:
     """Create one empty table for each format, and those of the store itself."""
@@ -61,19 +63,31 @@ def create_tables(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(f"CREATE VIEW _records AS {' UNION ALL '.join(texts)}")
     con.execute("CREATE TABLE headers (_artifact INTEGER, _line BIGINT, text VARCHAR)")
     con.execute("CREATE TABLE unread (_artifact INTEGER, _line BIGINT, text VARCHAR, why VARCHAR)")
+    con.execute(STREAMS)
+    for leaf in discover.formats().values():
+        for one in leaf.derived:
+            con.execute(f'CREATE VIEW "{one.table.name}" AS {one.select}')
 
 
-def parse_all(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> None:
-    """Parse everything in ``_lines`` and the snapshots of the parts; ``_lines`` is empty afterwards."""
+def parse_format(con: duckdb.DuckDBPyConnection, name: str, own: Sequence[Part]) -> None:
+    """Parse the lines of parts of one format that were picked; they stay in ``_lines``, which is not looked at again."""
+    leaf = discover.formats()[name]
+    refuse_long(con, own)
+    take_headers(con, leaf, own)
+    _take_single_lines(con, own)
+    _parse_records(con, leaf, own)
+
+
+def parse_rest(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> None:
+    """Parse the snapshots, the lines of parts without a format, and the records inside others; ``_lines`` is gone afterwards."""
     for part in parts:
+        streamed = [(part.artifact.number, *one) for one in part.streams]
+        insert_tuples(con, "streams", streamed, ("INTEGER", "BIGINT", "VARCHAR", "VARCHAR", "VARCHAR", "BIGINT"))
         if part.document:
             _parse_snapshot(con, part)
-    refuse_long(con, parts)
-    take_headers(con, parts)
-    _take_single_lines(con, parts)
-    own = {name: [part for part in parts if part.format == name] for name in discover.formats()}
-    side_by_side(con, [partial(_parse_format, leaf=discover.formats()[name], own=found) for name, found in own.items() if found])
-    _parse_unclaimed(con, parts)
+    unclaimed = [part for part in parts if part.format is None]
+    refuse_long(con, unclaimed)
+    _parse_unclaimed(con, unclaimed)
     for name in OUTER_FORMATS:
         _parse_inner(con, name)
     con.execute("DROP TABLE _lines")
@@ -96,7 +110,7 @@ def _take_single_lines(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) ->
         )
 
 
-def _parse_format(con: duckdb.DuckDBPyConnection, leaf: Format, own: Sequence[Part]) -> None:
+def _parse_records(con: duckdb.DuckDBPyConnection, leaf: Format, own: Sequence[Part]) -> None:
     """Parse the records of one format: in bulk where there are many, the rest one by one."""
     stage(con, own)
     under = _place_headers(con, leaf, own)
@@ -229,19 +243,24 @@ def _read_one(part: Part, line: int, text: str) -> tuple[str, dict[str, Any]] | 
     """The format and the row of one record, or why none could be read."""
     why = "no format claims it"
     name = part.artifact.name
+    adopted: tuple[str, dict[str, Any]] | None = None
+    adopts: tuple[str, ...] = ()
     if part.format is not None:
         own = discover.formats()[part.format]
         layout = part.layout_at(line) or own.layout
         found = layout.read(text)
         if not isinstance(found, Refused):
-            return part.format, found
-        why = found.why
+            if not own.adopts or own.sniff(text, name):
+                return part.format, found
+            adopted, adopts = (part.format, found), own.adopts
+        else:
+            why = found.why
     for other, leaf in discover.formats().items():
-        if other != part.format and leaf.sniff(text, name):
+        if other != part.format and other not in adopts and leaf.sniff(text, name):
             found = leaf.layout.read(text)
             if not isinstance(found, Refused):
                 return other, found
-    return why
+    return adopted or why
 
 
 def insert_rows(con: duckdb.DuckDBPyConnection, table: Table, rows: list[dict[str, Any]]) -> None:
@@ -271,7 +290,7 @@ def _plain(value: Any, kind: Kind) -> Any:  # noqa: ANN401 - any value of a row
 
 def _parse_unclaimed(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> None:
     """Lines of files that no format claims: each is tried by every format, and unread if none takes it."""
-    unclaimed = {part.artifact.number: part for part in parts if part.format is None}
+    unclaimed = {part.artifact.number: part for part in parts}
     if unclaimed:
         own = f"_artifact IN {ids(unclaimed.values())} AND NOT {BLANK}"
         _read_exactly(con, f"SELECT * FROM _lines WHERE {own} ORDER BY _artifact, _line", unclaimed)
@@ -290,6 +309,25 @@ def _parse_snapshot(con: duckdb.DuckDBPyConnection, part: Part) -> None:
     texts = {line: lines[line - 1].removesuffix("\r") for line, _ in found}
     own = {"_artifact": number, "_span": 1, "_naive": 0}
     insert_rows(con, table, [{**row, **own, "_line": line, "_text": texts.pop(line, None)} for line, row in found])
+    if operation_of(part.artifact.name) in STATE_AND_ROWS:
+        _parse_answer(con, part)
+
+
+def _parse_answer(con: duckdb.DuckDBPyConnection, part: Part) -> None:
+    """Hand the records of an answer that is a state and rows at once to the format that claims them; they say ``_via``."""
+    shelf = {name: leaf for name, leaf in discover.formats().items() if name not in {*OUTER_FORMATS, "resource_snapshot"}}
+    rows: dict[str, list[dict[str, Any]]] = {}
+    last = ""
+    for record in records(part.document, part.artifact.name):
+        if isinstance(record, Broken):
+            continue
+        if not last or not shelf[last].sniff(record.text, ""):
+            last = next((name for name, leaf in shelf.items() if leaf.sniff(record.text, "")), "")
+        if last and not isinstance(found := shelf[last].layout.read(record.text), Refused):
+            own = {"_artifact": part.artifact.number, "_line": record.line, "_span": record.span, "_via": "resource_snapshot"}
+            rows.setdefault(last, []).append({**found, **own})
+    for name, found_rows in rows.items():
+        insert_rows(con, shelf[name].table, found_rows)
 
 
 def _parse_inner(con: duckdb.DuckDBPyConnection, outer: str) -> None:

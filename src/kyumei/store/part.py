@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from kyumei import discover
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from kyumei.contracts import Layout
     from kyumei.model.artifact import Artifact
+    from kyumei.store.flow_orders import Order
     from kyumei.store.identify import Identity
+
+
+Streamed = tuple[int, str | None, str | None, str | None, int | None]
+"""A line from which on all events are of a log group and a stream, null where that is not told.
+
+Of an event that shares its line with those of other streams also what it is known by: the MD5 of its text, its time in milliseconds since
+1970.
+"""
 
 
 @dataclass
@@ -31,10 +43,14 @@ class Part:
     """Layouts that header lines give to the records below them, by line."""
     above: tuple[Layout, ...] = ()
     """Layouts that header lines among its first lines give to what stands below: they tell by what records of a window are found."""
+    orders: Sequence[Order] = ()
+    """What answers in the case tell of the fields of flow logs without a header."""
     trouble: str = ""
     document: str = ""
     """The text of a snapshot, parsed later as one document."""
     long: dict[int, int] = field(default_factory=dict)
+    streams: list[Streamed] = field(default_factory=list)
+    """Which events are of which log group and stream of CloudWatch Logs."""
     joined: bool = False
     """Whether the lines of each record were joined while picking, so that every row of ``_lines`` is a record."""
     small: bool = False
@@ -59,6 +75,38 @@ def layouts(part: Part) -> list[Layout]:
     names = [name for name in (part.format, *part.others) if name]
     own = [part.layout if part.layout is not None and name == part.format else discover.formats()[name].layout for name in names]
     return [*own, *part.above]
+
+
+def lead(part: Part) -> str | None:
+    """A pattern for lines that take the next one into their record even where it could open one; null when there are none.
+
+    Only layouts that have such lines say so, as ``lead`` (MySQL's slow log: the user opens an entry unless the time stands above).
+    """
+    patterns = [pattern for layout in layouts(part) if (pattern := getattr(layout, "lead", None))]
+    return "|".join(f"(?:{pattern})" for pattern in dict.fromkeys(patterns)) or None
+
+
+@dataclass(frozen=True)
+class Begins:
+    """What tells the first line of a record: it matches ``head``, and the line above is no ``lead``."""
+
+    head: re.Pattern[bytes]
+    lead: re.Pattern[bytes]
+
+    def match(self, data: bytes, at: int = 0) -> bool:
+        """Whether a record begins at the line at the offset."""
+        if not self.head.match(data, at):
+            return False
+        return at == 0 or not self.lead.match(data, data.rfind(b"\n", 0, at - 1) + 1)
+
+
+def begins(part: Part) -> re.Pattern[bytes] | Begins | None:
+    """What tells the first line of a record in any of the part's formats; null when every line is one."""
+    head, above = heads(part), lead(part)
+    if not head:
+        return None
+    pattern = re.compile(head.encode())
+    return Begins(pattern, re.compile(above.encode())) if above else pattern
 
 
 def heads(part: Part) -> str | None:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, timedelta
-from functools import partial
 from typing import TYPE_CHECKING
 
 from kyumei import discover
 from kyumei.errors import ConfigError
 from kyumei.store.bulk_files import PACKED, is_for_bulk, read_bulk
-from kyumei.store.identify import Identity, identify
+from kyumei.store.flow_orders import format_of_order, order_of, orders_told
+from kyumei.store.identify import SAMPLE_LINES, Identity, identify
 from kyumei.store.lines import decode
 from kyumei.store.part import Part, heads, layouts
-from kyumei.store.side_by_side import side_by_side
 from kyumei.store.take import (
     ONE_DOCUMENT,
     STEP,
@@ -24,19 +23,19 @@ from kyumei.store.take import (
     take_records,
 )
 from kyumei.store.unpack import members
+from kyumei.store.unwrap import strip_export_time
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     import duckdb
 
     from kyumei.contracts import Layout
     from kyumei.model.artifact import Artifact
     from kyumei.model.window import Window
+    from kyumei.store.flow_orders import Order
     from kyumei.store.settings import Settings
     from kyumei.store.unpack import Unpacked
-
-__all__ = ["Part", "heads", "pick_all"]
 
 FAR = timedelta(hours=26)
 """Further than the widest zone (UTC+14) and half a day of disorder."""
@@ -48,58 +47,44 @@ SMALL_FILE, SMALL_FILES = 1024 * 1024, 8 * 1024 * 1024
 EMPTY_CHUNKS = 64
 """Chunks without text at the start of a file after which no more is looked for."""
 PIECE = 32 * 1024
+TIMED = 5
+"""Lines of a piece of a file whose times tell where it lies."""
 
 
-def pick_all(
-    con: duckdb.DuckDBPyConnection,
-    artifacts: Iterable[Artifact],
-    settings: Settings,
-    window: Window | None,
-    offsets: Callable[[Identity], tuple[timedelta, ...]],
-) -> list[Part]:
-    """Bring the lines of every artifact into ``_lines``; one Part for each file or archive member, numbered anew from 1.
+Looked = list[tuple["Artifact", list[Part]]]
+"""Every artifact with its parts, numbered anew from 1: one for each file or archive member."""
 
-    All files are looked at before the first is read: a zone met in one is a hint for all others.
-    """
-    looked: list[tuple[Artifact, list[Part]]] = []
+
+def look_at(artifacts: Iterable[Artifact], settings: Settings, window: Window | None = None) -> Looked:
+    """What every file is, by its first bytes, without reading the rest."""
+    looked: Looked = []
     count = 0
+    artifacts = tuple(artifacts)
+    orders = orders_told(artifacts)
     for artifact in artifacts:
-        parts = list(_look(artifact, count, settings, window))
+        parts = list(_look(artifact, count, settings, window, orders))
         count += len(parts)
         looked.append((artifact, parts))
-    found = [part for _, parts in looked for part in parts]
-    _spare_small(found)
-    hints = tuple(sorted({offset for part in found for offset in offsets(part.identity)}))
-    reads = [partial(_read, artifact, parts, window, hints) for artifact, parts in looked if any(part.wanted for part in parts)]
-    side_by_side(con, reads)
-    return found
+    return looked
 
 
-def look_at(artifacts: Iterable[Artifact], settings: Settings) -> list[Part]:
-    """What every file is, by its first bytes, without reading the rest."""
-    found: list[Part] = []
-    for artifact in artifacts:
-        found += _look(artifact, len(found), settings, None)
-    return found
-
-
-def _spare_small(parts: Sequence[Part]) -> None:
+def spare_small(parts: Sequence[Part]) -> None:
     """Mark the smallest files, to be read whole: a log that is seldom written shows only by lines far away that it was being written."""
     room = SMALL_FILES
-    for part in sorted(parts, key=lambda part: (_text_size(part.artifact), part.artifact.number)):
-        room -= _text_size(part.artifact)
-        if room < 0 or _text_size(part.artifact) > SMALL_FILE:
+    for part in sorted(parts, key=lambda part: (text_size(part.artifact), part.artifact.number)):
+        room -= text_size(part.artifact)
+        if room < 0 or text_size(part.artifact) > SMALL_FILE:
             break
         part.small = True
 
 
-def _text_size(artifact: Artifact) -> int:
+def text_size(artifact: Artifact) -> int:
     """How many bytes a file unpacks to, roughly; of a member of an archive the archive's size is known."""
     return artifact.size * (PACKED if artifact.compression or artifact.member else 1)
 
 
-def _look(artifact: Artifact, count: int, settings: Settings, window: Window | None) -> Iterator[Part]:
-    """What an artifact's parts are, by their first bytes; ``count`` parts were found before."""
+def _look(artifact: Artifact, count: int, settings: Settings, window: Window | None, orders: Sequence[Order]) -> Iterator[Part]:
+    """What an artifact's parts are, by their first bytes; ``count`` parts were found before, ``orders`` are those of flow logs."""
     if artifact.trouble:
         yield Part(replace(artifact, number=count + 1), Identity("empty"), trouble=artifact.trouble)
         return
@@ -121,8 +106,26 @@ def _look(artifact: Artifact, count: int, settings: Settings, window: Window | N
         if leaf is not None and leaf.below is not None and part.layout is None:
             headers = {line.removesuffix("\r") for line in decode(head).split("\n") if line.startswith(leaf.headers)}
             part.above = tuple(layout for line in sorted(headers) if (layout := leaf.below(line)) is not None)
+        part.orders = orders
+        if told is None and not part.above:
+            _order_flows(part, head)
         part.far = window is not None and far_from(window, part, head, pieces)
         yield part
+
+
+def _order_flows(part: Part, head: bytes) -> None:
+    """Give lines of a flow log without a header the order that an answer in the case tells."""
+    if not part.orders or part.identity.shape not in {"lines", "export"}:
+        return
+    lines = [line.removesuffix("\r") for line in decode(head).split("\n")[:SAMPLE_LINES]]
+    claimed = part.format not in {None, "json_lines"}
+    stripped = [found[1] for line in lines if (found := strip_export_time(line))]
+    for shape, texts in (("lines", lines), ("export", stripped)):
+        order = order_of(texts, part.artifact.name, part.orders, claimed=claimed)
+        if order is not None and (shape == part.identity.shape or not claimed):
+            part.identity = replace(part.identity, shape=shape)
+            part.format, part.others, part.layout = order.format, (), order.layout
+            return
 
 
 def _first_text(chunks: Iterator[bytes]) -> bytes:
@@ -135,9 +138,11 @@ def _first_text(chunks: Iterator[bytes]) -> bytes:
 
 
 def _writer(log_format: str) -> str:
-    """The format whose variables a told log_format is written in: API Gateway's, Apache's directives, or nginx's."""
+    """The format whose variables a told log_format is written in: API Gateway's, a flow log's, Apache's directives, or nginx's."""
     if "$context." in log_format:
         return "api_gateway_access"
+    if flows := format_of_order(log_format):
+        return flows
     return "apache_access" if "%" in log_format and "$" not in log_format else "nginx_access"
 
 
@@ -157,12 +162,12 @@ def far_from(window: Window, part: Part, head: bytes, pieces: tuple[bytes, ...])
     """
     if part.format is None or len(pieces) < len(("middle", "end")):
         return False
-    layout = layouts(part)[0]
+    layout = (part.above or layouts(part))[0]
     sides: set[str] = set()
     for piece in (head[:PIECE], *pieces):
         times = [
             row["time"]
-            for line in decode(piece).split("\n")[1:12]
+            for line in decode(piece).split("\n")[1 : 1 + TIMED]
             if isinstance(row := layout.read(line), dict) and row["_naive"] < YEARLESS
         ]
         known = [time.replace(tzinfo=UTC) for time in times if time is not None]
@@ -173,8 +178,8 @@ def far_from(window: Window, part: Part, head: bytes, pieces: tuple[bytes, ...])
     return len(sides) == 1 and "near" not in sides
 
 
-def _read(
-    artifact: Artifact, parts: Sequence[Part], window: Window | None, hints: tuple[timedelta, ...], con: duckdb.DuckDBPyConnection
+def read_parts(
+    con: duckdb.DuckDBPyConnection, artifact: Artifact, parts: Sequence[Part], window: Window | None, hints: tuple[timedelta, ...]
 ) -> None:
     """Bring the lines of one artifact's parts into ``_lines``."""
     waiting = {part.artifact.member: part for part in parts}

@@ -2,8 +2,9 @@
 
     [zones]                       # clocks that keep no zone, by file pattern
     "host-a/app*.log" = "Asia/Tokyo"
-    [log_format]                  # nginx log_format strings, by file pattern
+    [log_format]                  # formats of one's own, by file pattern: nginx log_format strings, the fields of a flow log in their order
     "nginx/access*" = '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent'
+    "flows/*.log" = '${version} ${interface-id} ${srcaddr} ${dstaddr} ${start} ${action}'
     [formats]                     # the format of files that do not tell
     "strange.log" = "app_log"
     [symptom]
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+MOST_NAMED = 3
 SECTIONS = ("zones", "log_format", "formats", "symptom")
 
 
@@ -93,6 +96,9 @@ def _check(settings: Settings) -> None:
             message = f"case.toml names an unknown zone {zone!r}"
             raise ConfigError(message, "use an IANA name such as Asia/Tokyo or UTC") from error
     for name in settings.formats.values():
-        if name not in discover.formats():
+        if name not in discover.format_names():
             message = f"case.toml names an unknown format {name!r}"
-            raise ConfigError(message, "known are " + ", ".join(discover.formats()))
+            near = [known for known in discover.format_names() if name in known] or get_close_matches(name, discover.format_names())
+            raise ConfigError(
+                message, (f"did you mean {' or '.join(near[:MOST_NAMED])}? " if near else "") + "kyumei formats lists them all"
+            )

@@ -10,14 +10,13 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from os.path import commonprefix
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from stringzilla import count, find, rfind
 
 from kyumei.store.lines import KEPT, MAX_LINE, Block, blocks
 
 if TYPE_CHECKING:
-    import re
     from collections.abc import Generator, Iterable, Iterator, Sequence
 
 MAX_RECORD_LINES = 2_000
@@ -28,8 +27,17 @@ SHORTEST = 3
 """Bytes that are searched for at least: shorter ones stand everywhere."""
 DENSE = 2
 """Lines are kept in one piece where at least one in so many holds a needle."""
+SEPARATOR = b"\n"
+"""Stands in a needle before what must be found beside it; no line holds one."""
 ENDING, MANY = 4, 3
 """When so many searches end in the same few bytes, one for these is faster: the hour, after a date that is written in many ways."""
+
+
+class Begins(Protocol):
+    """What tells the first line of a record: a pattern, or one that looks at the line above, too."""
+
+    def match(self, data: bytes, at: int = 0, /) -> object:
+        """Something true where a record begins at the line at the offset."""
 
 
 @dataclass(frozen=True)
@@ -46,14 +54,17 @@ class Kept:
 
 @dataclass(frozen=True)
 class _Family:
-    """Substrings that hold one ``core``: a block without it holds none of them."""
+    """Substrings that hold one ``core``: a block without it holds none of them, and one without ``beside`` no record that counts."""
 
     core: bytes
     members: tuple[bytes, ...]
+    beside: bytes = b""
 
 
-def sift(chunks: Iterable[bytes], needles: Sequence[str], begins: re.Pattern[bytes] | None) -> Iterator[Kept]:
+def sift(chunks: Iterable[bytes], needles: Sequence[str], begins: Begins | None) -> Iterator[Kept]:
     """The records of a stream that hold one of the substrings, and every line that is too long; without substrings all, one by one.
+
+    A substring may say after a line feed what stands further on in the record.
 
     ``begins`` matches the first line of a record; null when every line is one. A neighbour that holds no substring may be kept, too, where
     that is less work than to leave it out: in a log, the records of a window stand together.
@@ -77,15 +88,16 @@ def sift(chunks: Iterable[bytes], needles: Sequence[str], begins: re.Pattern[byt
 
 def _families(needles: Sequence[str]) -> list[_Family]:
     """The searches that tell whether a needle is there: those that differ in their first byte or the digits at their end need but one."""
-    found: dict[bytes, list[bytes]] = {}
-    raws = [needle.encode() for needle in needles]
+    found: dict[tuple[bytes, bytes], list[bytes]] = {}
+    raws = [tuple(needle.encode().split(SEPARATOR, 1)) for needle in needles]
     shared = commonprefix([needle for needle in needles if needle.isdigit()]).encode()  # noqa: RUF071 - digits, no paths
-    cores = {raw: shared if raw.isdigit() and len(shared) > SHORTEST else _core(raw) for raw in raws}
+    cores = {raw: shared if raw[0].isdigit() and len(shared) > SHORTEST else _core(raw[0]) for raw in raws}
     ends = Counter(core[-ENDING:] for core in set(cores.values()))
     common = {end for end, times in ends.items() if times >= MANY}
     for raw, own in cores.items():
-        found.setdefault(own[-ENDING:] if own[-ENDING:] in common else own, []).append(raw)
-    return [_Family(core, tuple(members)) for core, members in found.items()]
+        beside = b"".join(raw[1:])
+        found.setdefault((own[-ENDING:] if own[-ENDING:] in common else own, beside), []).append(raw[0])
+    return [_Family(core, tuple(members), beside) for (core, beside), members in found.items()]
 
 
 def _core(raw: bytes) -> bytes:
@@ -98,7 +110,7 @@ def _wanted(data: bytes, families: Iterable[_Family]) -> list[tuple[int, int]]:
     """From where to where the lines stand that hold a needle or are too long; in one piece where most lines in between do."""
     if len(data) > MAX_LINE:
         return sorted(_lines_at(data, _places(data, families)) | set(_long_lines(data)))
-    near = (family.members for family in families if find(data, family.core) >= 0)
+    near = (one.members for one in families if find(data, one.core) >= 0 and (not one.beside or find(data, one.beside) >= 0))
     present = [one for members in near for one in members if find(data, one) >= 0]
     if not present:
         return []
@@ -152,7 +164,7 @@ def _kept(data: bytes, spans: Iterable[tuple[int, int]], number: int) -> Generat
     return last == len(data)
 
 
-def _records(data: bytes, spans: Iterable[tuple[int, int]], begins: re.Pattern[bytes] | None) -> Iterator[tuple[int, int]]:
+def _records(data: bytes, spans: Iterable[tuple[int, int]], begins: Begins | None) -> Iterator[tuple[int, int]]:
     """Where each record of the lines at ``spans`` begins and ends, or its pieces do."""
     until = 0
     for start, end in spans:
@@ -166,7 +178,7 @@ def _records(data: bytes, spans: Iterable[tuple[int, int]], begins: re.Pattern[b
                     until = stop + 1
 
 
-def _runs(data: bytes, spans: Sequence[tuple[int, int]], begins: re.Pattern[bytes] | None) -> Iterator[tuple[int, int]]:
+def _runs(data: bytes, spans: Sequence[tuple[int, int]], begins: Begins | None) -> Iterator[tuple[int, int]]:
     """Where the records of the lines at ``spans`` begin and end, all records of a span in one."""
     if begins is None or len(data) > MAX_LINE:
         yield from _records(data, spans, begins)
@@ -188,7 +200,7 @@ def _each_line(data: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
         start = stop + 1
 
 
-def _pieces(data: bytes, at: int, begins: re.Pattern[bytes]) -> Iterator[int]:
+def _pieces(data: bytes, at: int, begins: Begins) -> Iterator[int]:
     """Where the record that starts at ``at`` ends, or its pieces do: it is cut at MAX_RECORD_LINES, and around a line that is too long."""
     lines, last = 0, -1
     while True:
@@ -209,7 +221,7 @@ def _pieces(data: bytes, at: int, begins: re.Pattern[bytes]) -> Iterator[int]:
         yield last
 
 
-def _first_line(data: bytes, start: int, least: int, begins: re.Pattern[bytes]) -> int:
+def _first_line(data: bytes, start: int, least: int, begins: Begins) -> int:
     """Where the record starts that the line at ``start`` belongs to; not before ``least``, where the record above was kept to."""
     at = start
     for _ in range(MAX_RECORD_LINES):
@@ -219,7 +231,7 @@ def _first_line(data: bytes, start: int, least: int, begins: re.Pattern[bytes]) 
     return max(at, least)
 
 
-def _whole_records(found: Iterable[Block], begins: re.Pattern[bytes] | None) -> Iterator[Block]:
+def _whole_records(found: Iterable[Block], begins: Begins | None) -> Iterator[Block]:
     """The blocks cut anew where a record begins, so that none lies in two of them."""
     if begins is None:
         yield from found
@@ -241,7 +253,7 @@ def _whole_records(found: Iterable[Block], begins: re.Pattern[bytes] | None) -> 
         yield carry
 
 
-def _last_record(data: bytes, begins: re.Pattern[bytes]) -> int:
+def _last_record(data: bytes, begins: Begins) -> int:
     """Where the last record of a block starts; -1 when it is too long to wait for its end."""
     end = len(data)
     for _ in range(MAX_RECORD_LINES):

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kyumei import discover
 from kyumei.layouts.casts import quoted
 from kyumei.store.lines import BLANKS
-from kyumei.store.part import heads
+from kyumei.store.part import heads, lead
 from kyumei.store.sieve import MAX_RECORD_LINES
 
 if TYPE_CHECKING:
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
 
     import duckdb
 
+    from kyumei.contracts import Format
     from kyumei.store.part import Part
 
 BLANK = "NOT regexp_matches(text, '[^" + "".join(f"\\x{ord(one):02x}" for one in BLANKS) + "]')"
@@ -45,20 +45,19 @@ def refuse_long(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> None:
             con.execute("INSERT INTO unread VALUES (?, ?, ?, ?)", [part.artifact.number, line, text[0] if text else "", why])
 
 
-def take_headers(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> None:
-    """Move the header lines of every part's own format into ``headers``, and note what they say of the lines below."""
-    for name, leaf in discover.formats().items():
-        own = {part.artifact.number: part for part in parts if part.format == name and part.identity.shape != "document"}
-        if not (leaf.headers and own):
-            continue
-        begins = " OR ".join(f"starts_with(text, {quoted(begin)})" for begin in leaf.headers)
-        found = con.execute(
-            f"DELETE FROM _lines WHERE _artifact IN {ids(own.values())} AND _span = 1 AND ({begins}) RETURNING _artifact, _line, text"
-        ).fetchall()
-        insert_tuples(con, "headers", found, ("INTEGER", "BIGINT", "VARCHAR"))
-        for artifact, line, text in sorted(found):
-            if leaf.below and (layout := leaf.below(text)) is not None:
-                own[artifact].below.append((line, layout))
+def take_headers(con: duckdb.DuckDBPyConnection, leaf: Format, parts: Sequence[Part]) -> None:
+    """Move the header lines of the parts' own format into ``headers``, and note what they say of the lines below."""
+    own = {part.artifact.number: part for part in parts if part.identity.shape != "document"}
+    if not (leaf.headers and own):
+        return
+    begins = " OR ".join(f"starts_with(text, {quoted(begin)})" for begin in leaf.headers)
+    found = con.execute(
+        f"DELETE FROM _lines WHERE _artifact IN {ids(own.values())} AND _span = 1 AND ({begins}) RETURNING _artifact, _line, text"
+    ).fetchall()
+    insert_tuples(con, "headers", found, ("INTEGER", "BIGINT", "VARCHAR"))
+    for artifact, line, text in sorted(found):
+        if leaf.below and (layout := leaf.below(text)) is not None:
+            own[artifact].below.append((line, layout))
 
 
 def stage(con: duckdb.DuckDBPyConnection, own: Sequence[Part]) -> None:
@@ -105,4 +104,10 @@ def _begins(part: Part) -> str:
     """The condition under which a line of the part begins a record; ``true`` where every line is one."""
     if part.identity.shape == "document" or not (head := heads(part)):
         return "true"
-    return "envelope_ms IS NOT NULL" if part.identity.shape == "export" else f"regexp_matches(text, {quoted('^(?:' + head + ')')})"
+    if part.identity.shape == "export":
+        return "envelope_ms IS NOT NULL"
+    opens = f"regexp_matches(text, {quoted('^(?:' + head + ')')})"
+    if above := lead(part):
+        led = f"lag(regexp_matches(text, {quoted('^(?:' + above + ')')})) OVER (PARTITION BY _artifact ORDER BY _line)"
+        return f"{opens} AND NOT coalesce({led}, false)"
+    return opens

@@ -6,6 +6,7 @@ files that are read whole are not for here: the database reads them itself (``bu
 
 from __future__ import annotations
 
+import hashlib
 import re
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -13,8 +14,11 @@ from typing import TYPE_CHECKING
 from stringzilla import count
 
 from kyumei import discover
+from kyumei.store.event_lines import stream_of
+from kyumei.store.flow_orders import order_of
+from kyumei.store.identify import ranked
 from kyumei.store.lines import BLANKS, batches, decode
-from kyumei.store.part import heads
+from kyumei.store.part import Streamed, begins, heads, lead
 from kyumei.store.sieve import Kept, sift
 from kyumei.store.unwrap import Broken, records, strip_export_time
 
@@ -49,10 +53,9 @@ def has_guests(part: Part) -> bool:
 
 def take_records(con: duckdb.DuckDBPyConnection, part: Part, chunks: Iterable[bytes], prefixes: tuple[str, ...]) -> None:
     """Take the records that hold one of the prefixes, or all of them when there are none."""
-    head = heads(part)
-    begins = re.compile(head.encode()) if head else None
-    found = sift(chunks, prefixes, begins)
-    if begins is None or prefixes or has_guests(part):
+    opens = begins(part)
+    found = sift(chunks, prefixes, opens)
+    if opens is None or prefixes or has_guests(part):
         _insert_runs(con, part, found)
     else:
         insert_all(con, part, (record for kept in found if (record := _record_of(part, kept))))
@@ -120,17 +123,21 @@ def _record_of(part: Part, kept: Kept) -> Line | None:
 def exactly(part: Part, chunks: Iterable[bytes], prefixes: tuple[str, ...]) -> Iterator[Line]:
     """The lines that matter, by Python's splitter: always right, whatever the bytes are."""
     head = heads(part)
-    begins = re.compile(head, re.ASCII).match if head else None
-    taking = False
+    opens = re.compile(head, re.ASCII).match if head else None
+    above = re.compile(lead(part) or r"[^\s\S]", re.ASCII).match
+    taking, led = False, False
+    wanted = [prefix.split("\n") for prefix in prefixes]
     for batch in batches(chunks):
         part.long.update(batch.long)
         for number, line in enumerate(batch.lines, start=batch.first):
             text, time_ms = line, None
             if part.identity.shape == "export" and (stripped := strip_export_time(line)):
                 time_ms, text = stripped
+                _note_stream(part, number, None, stream_of(line))
             if prefixes:
-                if begins is None or begins(text) or time_ms is not None:
-                    taking = any(prefix in line for prefix in prefixes)
+                if opens is None or (opens(text) and not led) or time_ms is not None:
+                    taking = any(all(piece in line for piece in pieces) for pieces in wanted)
+                led = above(text) is not None
                 if not taking and number not in batch.long:
                     continue
             yield number, text, time_ms, 1
@@ -193,6 +200,7 @@ def take_document(con: duckdb.DuckDBPyConnection, part: Part, chunks: Iterable[b
     claims: dict[str, int] = {}
     hint = part.artifact.name
     spans: list[int] = []
+    places: list[tuple[int, str | None, str | None]] = []
     for record in records(text, hint):
         if isinstance(record, Broken):
             part.trouble = part.trouble or f"line {record.line}: {record.why}"
@@ -201,17 +209,46 @@ def take_document(con: duckdb.DuckDBPyConnection, part: Part, chunks: Iterable[b
             texts += pieces
             times += [None] * len(pieces)
             spans += [1] * len(pieces)
+            places += [(record.line, None, None)] * len(pieces)
             continue
         numbers.append(record.line)
         texts.append(record.text)
         times.append(record.time_ms)
         spans.append(record.span)
+        places.append((record.line, record.group or None, record.stream or None))
         if len(numbers) <= SAMPLED_RECORDS and (name := claim_record(record.text, hint, record.group)):
             claims[name] = claims.get(name, 0) + 1
     insert_lines(con, part.artifact.number, numbers, texts, times, spans)
-    ordered = sorted(claims, key=lambda name: -claims[name])
+    _note_places(part, places, texts, times)
+    ordered = ranked(claims)
     if ordered:
-        part.format, part.others = ordered[0], tuple(ordered[1:])
+        part.format, part.others = ordered[0], ordered[1:]
+    groups = " ".join(dict.fromkeys(group for _, group, *_ in part.streams if group))
+    if part.layout is None and (order := order_of(texts, f"{hint} {groups}", part.orders, claimed=part.format not in {None, "json_lines"})):
+        part.format, part.others, part.layout = order.format, (), order.layout
+
+
+def _note_stream(part: Part, line: int, group: str | None, stream: str | None) -> None:
+    """Note from which line on events are of another log stream."""
+    if (part.streams[-1][1:3] if part.streams else (None, None)) != (group, stream):
+        part.streams.append((line, group, stream, None, None))
+
+
+def _note_places(
+    part: Part, places: Sequence[tuple[int, str | None, str | None]], texts: Sequence[str], times: Sequence[int | None]
+) -> None:
+    """Note the streams of a document's events: from line to line, and of each event for itself where a line holds those of several."""
+    streams: dict[int, set[tuple[str | None, str | None]]] = {}
+    for line, group, stream in places:
+        streams.setdefault(line, set()).add((group, stream))
+    shared: list[Streamed] = []
+    for (line, group, stream), text, time in zip(places, texts, times, strict=True):
+        if len(streams[line]) > 1:
+            digest = hashlib.md5(_sound(text).encode("utf-8", "backslashreplace"), usedforsecurity=False).hexdigest()
+            shared.append((line, group, stream, digest, time))
+        else:
+            _note_stream(part, line, group, stream)
+    part.streams += shared
 
 
 SAMPLED_RECORDS = 1000

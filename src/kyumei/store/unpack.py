@@ -1,7 +1,8 @@
 """Opens a file whatever it is compressed with, and finds the members of archives.
 
-The kind is told by the first bytes, never by the name. Nothing is written to disk, so a name such as ``../x`` in an archive is
-only a label. What unpacks beyond the bounds below is stopped and said, and a stream that breaks off yields what could be read.
+The kind is told by the first bytes, never by the name. A Parquet file is given as lines, one for each row. Nothing is written under a
+name from an archive, so one such as ``../x`` is only a label. What unpacks beyond the bounds below is stopped and said, and a stream that
+breaks off yields what could be read.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ import stat
 import tarfile
 import zipfile
 from functools import partial
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
 from kyumei.store.inflate import BROKEN, KINDS, Stream, inflated
+from kyumei.store.parquet_rows import rows_as_lines, rows_of_inner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,6 +33,7 @@ MAGIC = (
     (b"PK\x03\x04", "zip"),
     (b"PK\x05\x06", "zip"),
     (b"PAR1", "parquet"),
+    (b"PARE", "encrypted parquet"),
     (b"7z\xbc\xaf\x27\x1c", "7z"),
     (b"Rar!\x1a\x07", "rar"),
     (b"\x04\x22\x4d\x18", "lz4"),
@@ -37,7 +41,7 @@ MAGIC = (
 )
 ARCHIVES = frozenset({"zip", "tar"})
 CLOSED = {
-    "parquet": "Parquet is not read yet; convert it to JSON lines",
+    "encrypted parquet": "an encrypted Parquet file is not read",
     "7z": "a 7z archive is not read; unpack it into the folder",
     "rar": "a RAR archive is not read; unpack it into the folder",
     "lz4": "lz4 is not read; decompress it first",
@@ -125,7 +129,7 @@ def _reason(error: BaseException) -> str:
 
 
 def kind_of(head: bytes) -> str:
-    """``gzip``, ``zstd``, ``bzip2``, ``xz``, ``zip``, ``tar``, one of CLOSED, or empty for plain bytes."""
+    """``gzip``, ``zstd``, ``bzip2``, ``xz``, ``zip``, ``tar``, ``parquet``, one of CLOSED, or empty for plain bytes."""
     for magic, kind in MAGIC:
         if head.startswith(magic):
             return kind
@@ -177,19 +181,22 @@ def _parts(
     kind = layers[-1] if layers else ""
     if kind in CLOSED:
         yield label, compression, _closed(CLOSED[kind], budget)
+    elif kind == "parquet":
+        found = rows_as_lines(Path(raw.name)) if raw is not None and layers == (kind,) else rows_of_inner(stream)
+        yield label, compression, Unpacked(Stream(lambda: next(found, b"")), budget)
     elif kind not in ARCHIVES:
         yield label, compression, Unpacked(stream, budget)
     elif len([one for one in outer if one in ARCHIVES]) >= MAX_ARCHIVES:
         yield label, compression, _closed(f"an archive inside {MAX_ARCHIVES} archives is not opened", budget)
     else:
         inner = (*outer, *layers)
-        found = (
+        opened = (
             _zip_members(stream, inner, budget, raw if layers == (kind,) else None)
             if kind == "zip"
             else _tar_members(stream, inner, budget)
         )
         try:
-            for name, kinds, part in found:
+            for name, kinds, part in opened:
                 yield "!".join(filter(None, (label, name))), kinds, part
         except BROKEN as error:
             yield label, compression, _closed(f"the archive breaks off ({_reason(error)})", budget)

@@ -1,10 +1,10 @@
 """Takes log records out of what they are wrapped in: JSON documents, CloudWatch Logs answers and envelopes, console CSV.
 
 A document may be one object, an array, objects one after another with or without anything between them, or an envelope: ``{"Records":
-[…]}`` (CloudTrail, Kinesis), ``{"Events": […]}`` (lookup-events), ``{"events": […]}`` (filter-log-events, get-log-events),
-``{"logEvents": […]}`` (subscription, also as base64 of gzip under ``awslogs.data`` and ``kinesis.data``), ``{"results": […]}`` (Logs
-Insights). Every record says the line on which it starts and how many it takes up. What cannot be read comes as ``Broken``, never not at
-all.
+[…]}`` (CloudTrail, Kinesis, SNS and SQS by Lambda), ``{"Events": […]}`` (lookup-events), ``{"events": […]}`` (filter-log-events,
+get-log-events), ``{"logEvents": […]}`` (subscription, also as base64 of gzip under ``awslogs.data`` and ``kinesis.data``), ``{"results":
+[…]}`` (Logs Insights), a notification of SNS, and the answers that ``envelopes`` lists. Every record says the line on which it starts and
+how many it takes up. What cannot be read comes as ``Broken``, never not at all.
 
 Follows "Log group-level subscription filters", "FilterLogEvents", "GetQueryResults" and "Export log data to Amazon S3" of CloudWatch Logs.
 """
@@ -20,7 +20,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+from kyumei.formats.resource_snapshot import LOG_OPERATIONS
 from kyumei.layouts.casts import to_json
+from kyumei.store.compact import compact_records
+from kyumei.store.envelopes import LISTS, Envelope, envelope_of, is_daemon_header, is_notification
 from kyumei.store.event_lines import (
     Broken,
     Place,
@@ -38,21 +41,17 @@ if TYPE_CHECKING:
 
 __all__ = ["Broken", "Record", "group_of", "records", "strip_export_time", "wrapper_lines"]
 
-LOG_OPERATIONS = frozenset({"filter-log-events", "get-log-events", "get-query-results", "lookup-events"})
-"""AWS CLI operations whose answers are log events and no resources."""
-ENVELOPES: dict[str, frozenset[str] | None] = {
-    "Records": frozenset(),
-    "Events": frozenset({"NextToken"}),
-    "events": frozenset({"nextToken", "nextForwardToken", "nextBackwardToken", "searchedLogStreams"}),
-    "results": frozenset({"statistics", "status", "encryptionKey", "queryLanguage", "nextToken"}),
-    "SampledRequests": frozenset({"PopulationSize", "TimeWindow"}),
-    "records": frozenset({"requestId", "timestamp", "deliveryStreamArn", "region", "sourceKinesisStreamArn", "invocationId"}),
-    "logEvents": None,
-}
-"""Keys that hold a list of records, each with the keys that may stand beside it; null: any. An object with others is a record itself."""
+GROUP_OPERATIONS = frozenset(operation.partition("/")[2] for operation in LOG_OPERATIONS if operation.startswith("logs/"))
+"""AWS CLI operations whose stored answers have a log group as qualifier."""
 MAX_UNPACKED = 64 * 1024 * 1024
 """Bytes that one packed envelope may unpack to; CloudWatch Logs sends 1 MB at most."""
 _MAX_DEPTH = 4
+_MAX_LAYERS = 3
+"""Layers of gzip, one in the other, that a package may have."""
+_OPENED = frozenset({"Records", "records", "Events", "events", "logEvents", "results"})
+"""Keys of lists whose items may carry their record inside."""
+_CARRIERS = ('"kinesis"', '"Sns"', '"aws:sqs"')
+"""What an item of ``Records`` holds when it carries one: most are CloudTrail's, and need not be opened twice."""
 _COST_OF_DEPTH = 20_000
 """What it costs, in characters, to find that a value is nested too deeply."""
 _SPENT_AT_MOST = 20
@@ -68,7 +67,7 @@ _NEXT_LINE = re.compile(r"\n(?=[{\[])")
 class _Object:
     """A JSON object opened one level: the values of its keys, and where the items of its lists lie.
 
-    ``why`` says what is wrong at ``end``, or is empty. Lists under a key of ENVELOPES are not decoded, only measured.
+    ``why`` says what is wrong at ``end``, or is empty. Lists under a key of LISTS are not kept, only measured.
     """
 
     end: int
@@ -82,6 +81,9 @@ def records(text: str, name: str = "") -> Iterator[Record | Broken]:
     """The records in the text of a file called ``name``, whose qualifier may tell the log group."""
     if is_console_csv(text):
         return csv_events(text)
+    compact = compact_records(text)
+    if compact is not None:
+        return (Record(1, record, group=group_of(name), origin="Records") for record in compact)
     return _documents(text, Record(1, "", group=group_of(name)), 0)
 
 
@@ -96,7 +98,7 @@ def wrapper_lines(text: str, found: Iterable[Record | Broken]) -> int:
 def group_of(name: str) -> str:
     """The log group that a stored answer's file name tells: ``filter-log-events.%2Faws%2Flambda%2Forders.json``."""
     operation, dot, rest = name.rsplit("/", 1)[-1].partition(".")
-    if operation not in LOG_OPERATIONS or not dot:
+    if operation not in GROUP_OPERATIONS or not dot:
         return ""
     for ending in (".gz", ".zst", ".bz2", ".xz", ".json"):
         rest = rest.removesuffix(ending)
@@ -113,9 +115,9 @@ def _documents(text: str, about: Record, depth: int) -> Iterator[Record | Broken
     while offset < len(text):
         if text[offset] == "{":
             opened = _open(place, offset)
-            key = _envelope(opened)
-            yield from _object(place, offset, opened, key, about, depth)
-            end, why, start = opened.end, opened.why, opened.end if key else offset
+            envelope = _envelope(opened, text)
+            yield from _object(place, offset, opened, envelope, about, depth)
+            end, why, start = opened.end, opened.why, opened.end if envelope else offset
         elif text[offset] == "[":
             end, why = yield from _array(place, offset, about, depth)
             start = end
@@ -164,7 +166,7 @@ def _open(place: Place, start: int) -> _Object:
         if found.why:
             return found
         at = _skip(_SPACE, text, colon + 1)
-        if key in ENVELOPES and text[at : at + 1] == "[":
+        if key in LISTS and text[at : at + 1] == "[":
             found.lists.setdefault(key, [])
             at, found.why = _measure(place, at, found.lists[key])
         else:
@@ -200,16 +202,12 @@ def _measure(place: Place, start: int, items: list[tuple[int, int]]) -> tuple[in
     return at + 1, ""
 
 
-def _envelope(opened: _Object) -> str:
-    """The key under which an envelope holds its records, or no text when the object is a record itself."""
-    keys = set(opened.values) - {"ResponseMetadata", "$metadata"}
-    for key in opened.lists:
-        beside = ENVELOPES[key]
-        if key == "logEvents" and not keys & {"messageType", "logGroup"}:
-            continue
-        if (beside is None or keys <= beside) and len(opened.lists) == 1:
-            return key
-    return ""
+def _envelope(opened: _Object, text: str) -> Envelope | None:
+    """The envelope that an object is; null when it is a record itself."""
+    if not opened.lists:
+        return None
+    firsts = {key: (_decode(Place(text), found[0][0])[0] if found else None) for key, found in opened.lists.items()}
+    return envelope_of(firsts, opened.values)
 
 
 def _array(place: Place, start: int, about: Record, depth: int) -> Generator[Record | Broken, None, tuple[int, str]]:
@@ -224,7 +222,7 @@ def _array(place: Place, start: int, about: Record, depth: int) -> Generator[Rec
         span = text.count("\n", at, end) + 1
         if isinstance(value, dict):
             opened = _open(place, at)
-            yield from _object(place, at, opened, _envelope(opened), about, depth)
+            yield from _object(place, at, opened, _envelope(opened, text), about, depth)
         else:
             raw = value if isinstance(value, str) else text[at:end]
             yield replace(about, line=line, text=without_line_end(raw), span=span)
@@ -237,21 +235,12 @@ def _array(place: Place, start: int, about: Record, depth: int) -> Generator[Rec
 
 
 def _object(  # noqa: PLR0913 - what an object is and where it lies
-    place: Place, start: int, opened: _Object, key: str, about: Record, depth: int
+    place: Place, start: int, opened: _Object, envelope: Envelope | None, about: Record, depth: int
 ) -> Iterator[Record | Broken]:
     """The records of one object: those in its envelope, or the object itself. A broken object that is no envelope gives none."""
     text, values = place.text, opened.values
-    if key:
-        known = replace(
-            about, group=_word(values.get("logGroup")) or about.group, stream=_word(values.get("logStream")) or about.stream, origin=key
-        )
-        control = values.get("messageType") == "CONTROL_MESSAGE"
-        for at, end in opened.lists[key]:
-            outer = replace(known, line=place.at(at), span=text.count("\n", at, end) + 1)
-            if control:
-                yield Broken(outer.line, text[at:end], "a control message of CloudWatch Logs, not a log event", outer.span)
-            else:
-                yield from _item(text[at:end], outer, depth)
+    if envelope is not None:
+        yield from _enveloped(place, opened, envelope, about, depth)
         return
     if opened.why:
         return
@@ -262,13 +251,42 @@ def _object(  # noqa: PLR0913 - what an object is and where it lies
     elif isinstance(values.get("data"), dict) and set(values) == {"status_code", "data"}:
         at = opened.starts["data"]
         inner = _open(place, at)
-        yield from _object(place, at, inner, _envelope(inner), about, depth)
-    else:
+        yield from _object(place, at, inner, _envelope(inner, text), about, depth)
+    elif is_notification(values):
+        yield from _told(values["Message"], text[start : opened.end], replace(outer, origin="Message"), depth)
+    elif opened.lists or not is_daemon_header(values):
         yield replace(outer, text=text[start : opened.end])
+
+
+def _enveloped(place: Place, opened: _Object, envelope: Envelope, about: Record, depth: int) -> Iterator[Record | Broken]:
+    """The records in the lists of an envelope, in the order in which they stand."""
+    text, values = place.text, opened.values
+    group, stream = _word(values.get("logGroup")) or about.group, _word(values.get("logStream")) or about.stream
+    control = values.get("messageType") == "CONTROL_MESSAGE"
+    spans = sorted((at, end, key) for key, found in opened.lists.items() for at, end in found)
+    outer = replace(about, group=group, stream=stream)
+    if envelope.unroll is not None and not control:
+        try:
+            pieces = list(envelope.unroll(text, [at for at, _, _ in spans], values))
+        except RecursionError:
+            pieces = [(text[at:end], at, end) for at, end, _ in spans]
+        origin = envelope.lists[0]
+        for piece, at, end in pieces:
+            yield replace(outer, text=piece, line=place.at(at), span=text.count("\n", at, end) + 1, origin=origin)
+        return
+    for at, end, key in spans:
+        own = replace(outer, line=place.at(at), span=text.count("\n", at, end) + 1, origin=key)
+        if control:
+            yield Broken(own.line, text[at:end], "a control message of CloudWatch Logs, not a log event", own.span)
+        else:
+            yield from _item(text[at:end], own, depth)
 
 
 def _item(raw: str, outer: Record, depth: int) -> Iterator[Record | Broken]:
     """The records of one item of an envelope's list: mostly one, more where it is an envelope itself."""
+    if outer.origin not in _OPENED or (outer.origin == "Records" and not any(mark in raw for mark in _CARRIERS)):
+        yield replace(outer, text=raw)
+        return
     value, _, _ = _decode(Place(raw), 0)
     if outer.origin == "results" and isinstance(value, list):
         yield _insights_row(value, outer)
@@ -276,7 +294,7 @@ def _item(raw: str, outer: Record, depth: int) -> Iterator[Record | Broken]:
     if not isinstance(value, dict):
         yield replace(outer, text=value if isinstance(value, str) else raw)
         return
-    message, event = value.get("message"), value.get("CloudTrailEvent")
+    message, event, sns, body = (value.get(key) for key in ("message", "CloudTrailEvent", "Sns", "body"))
     kinesis = value.get("kinesis")
     data = kinesis.get("data") if isinstance(kinesis, dict) else value.get("data")
     if outer.origin in {"events", "logEvents"} and isinstance(message, str):
@@ -292,8 +310,22 @@ def _item(raw: str, outer: Record, depth: int) -> Iterator[Record | Broken]:
         yield replace(outer, text=event)
     elif outer.origin in {"Records", "records"} and isinstance(data, str) and (isinstance(kinesis, dict) or outer.origin == "records"):
         yield from _packed(data, raw, outer, depth)
+    elif outer.origin == "Records" and isinstance(sns, dict) and is_notification(sns):
+        yield from _told(sns["Message"], raw, outer, depth)
+    elif outer.origin == "Records" and isinstance(body, str) and value.get("eventSource") == "aws:sqs":
+        yield from _told(body, raw, outer, depth)
     else:
         yield replace(outer, text=raw)
+
+
+def _told(message: str, raw: str, outer: Record, depth: int) -> Iterator[Record | Broken]:
+    """The records of a message that is a JSON object in a string; of any other message, what it came in."""
+    value, end, _ = _decode(Place(message), _skip(_SPACE, message, 0))
+    if depth >= _MAX_DEPTH or not isinstance(value, dict) or _skip(_SPACE, message, end) < len(message):
+        yield replace(outer, text=raw)
+        return
+    for record in _documents(message, outer, depth + 1):
+        yield replace(record, line=outer.line, span=outer.span)
 
 
 def _insights_row(row: list[Any], outer: Record) -> Record:
@@ -326,13 +358,20 @@ def _packed(data: str, raw: str, outer: Record, depth: int) -> Iterator[Record |
 
 
 def _unpack(data: str) -> str | None:
+    """The text in base64, mostly of gzip: of one member or more, and of gzip in gzip."""
     try:
         raw = base64.b64decode(data)
-        if raw[:2] == b"\x1f\x8b":
-            unzip = zlib.decompressobj(zlib.MAX_WBITS | 16)
-            raw = unzip.decompress(raw, MAX_UNPACKED)
-            if not unzip.eof:
-                return None
+        for _ in range(_MAX_LAYERS):
+            if raw[:2] != b"\x1f\x8b":
+                break
+            members: list[bytes] = []
+            while raw[:2] == b"\x1f\x8b":
+                unzip = zlib.decompressobj(zlib.MAX_WBITS | 16)
+                members.append(unzip.decompress(raw, MAX_UNPACKED))
+                if not unzip.eof or sum(map(len, members)) > MAX_UNPACKED:
+                    return None
+                raw = unzip.unused_data
+            raw = b"".join(members)
     except (binascii.Error, ValueError, zlib.error):
         return None
     return raw.decode("utf-8", "backslashreplace")

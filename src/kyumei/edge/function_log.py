@@ -1,0 +1,101 @@
+"""Lines of a Lambda function's own log: of a request by its id, or of the seconds around it.
+
+They stand in ``lambda_log``, with the request that each belongs to; copies that lost what tells a function's log stand among the lines of
+applications, where only the text tells.
+
+Follows "Using CloudWatch Logs with Lambda" in the AWS Lambda Developer Guide.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from kyumei.contracts import View
+
+Row = dict[str, Any]
+OTHERS = ("app_log", "json_lines")
+"""Where lines of a function are that nothing shows to be one's."""
+TABLES = ("lambda_log", *OTHERS)
+MOST = 50
+"""Lines of a request that are looked at."""
+_BAD = frozenset({"error", "failure", "timeout"})
+_FAILED = re.compile(
+    r"Task timed out after|^\[ERROR\]|\t\[?ERROR\]?\t|\bTraceback |Runtime exited|\"status\":\"(?:error|timeout|failure)\""
+)
+_REPORT = re.compile(r"^REPORT RequestId|\"type\":\"platform\.report\"")
+_DURATION = re.compile(
+    r"^REPORT RequestId: [^\n]{0,200}?\bDuration: ([0-9]{1,9}(?:\.[0-9]{1,6})?) ms|\"durationMs\": ?([0-9]{1,9}(?:\.[0-9]{1,6})?)"
+)
+_SAID = "coalesce(l.message, concat_ws(' ', l.kind, l.outcome, l.error_type, l.error_text))"
+_ROW = f"l._artifact, l._line, l.time, l.level, {_SAID} AS message, l.kind, l.outcome, l.request_seconds"
+_PLAIN = "_artifact, _line, time, level, message, NULL AS kind, NULL AS outcome, NULL AS request_seconds"
+_BETWEEN = "time BETWEEN ?::TIMESTAMP AND ?::TIMESTAMP"
+
+
+def of_requests(view: View, ids: list[str], start: datetime, end: datetime) -> list[Row]:
+    """The lines of the requests with these ids, by the function's log or by an id in the text, between two times in UTC."""
+    found: list[Row] = []
+    if view.has("lambda_log"):
+        found += view.rows(
+            f"SELECT {_ROW} FROM lambda_log l JOIN lambda_line b ON l._artifact = b._artifact AND l._line = b._line AND l.kind = b.kind "
+            "AND l.message IS NOT DISTINCT FROM b.message "
+            f"WHERE l.{_BETWEEN} AND list_contains(?::VARCHAR[], b.request_id) ORDER BY b.place LIMIT {MOST}",
+            *(start, end, ids),
+        )
+    for table in OTHERS:
+        if view.has(table):
+            found += view.rows(
+                f'SELECT {_PLAIN} FROM "{table}" WHERE {_BETWEEN} '
+                "AND len(list_filter(?::VARCHAR[], lambda id: contains(coalesce(message, ''), id))) > 0 "
+                f"ORDER BY time, _artifact, _line LIMIT {MOST}",
+                *(start, end, ids),
+            )
+    return found
+
+
+def between(view: View, start: datetime, end: datetime, most: int = 1000) -> list[Row]:
+    """The reports and failures of functions between two times in UTC, the earliest first."""
+    found: list[Row] = []
+    if view.has("lambda_log"):
+        found += view.rows(
+            f"SELECT {_ROW} FROM lambda_log l WHERE l.{_BETWEEN} AND (l.kind IN ('report', 'timeout', 'exit', 'error') "
+            f"OR l.level IN ('ERROR', 'CRITICAL')) ORDER BY l.time, l._artifact, l._line LIMIT {most}",
+            *(start, end),
+        )
+    for table in OTHERS:
+        if view.has(table):
+            lines = view.rows(
+                f'SELECT {_PLAIN} FROM "{table}" WHERE {_BETWEEN} AND regexp_matches(message, ?) '
+                f"ORDER BY time, _artifact, _line LIMIT {most}",
+                *(start, end, f"{_REPORT.pattern}|{_FAILED.pattern}|{_DURATION.pattern}"),
+            )
+            found += lines
+    return found
+
+
+def is_report(line: Row) -> bool:
+    """Whether the line says that a run is over."""
+    return line["kind"] == "report" or (line["kind"] is None and _REPORT.search(_head(line)) is not None)
+
+
+def failed(line: Row) -> bool:
+    """Whether the line says that the function failed, by its text or by the platform's word."""
+    if line["kind"] is not None and (line["outcome"] in _BAD or line["kind"] in {"timeout", "exit", "error"}):
+        return True
+    return _FAILED.search(_head(line)) is not None
+
+
+def seconds(line: Row) -> float | None:
+    """How long the run took that the line reports, in seconds."""
+    if line["request_seconds"] is not None:
+        return float(line["request_seconds"]) if line["kind"] == "report" else None
+    found = _DURATION.search(_head(line)) if line["kind"] is None else None
+    return float(found[1] or found[2]) / 1000 if found else None
+
+
+def _head(line: Row) -> str:
+    return str(line["message"])[:4000]

@@ -1,0 +1,186 @@
+"""Questions in SQL: what is answered and in which form, and that a question reads nothing but the case and changes nothing."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kyumei import api
+from kyumei.cli.main import main
+from kyumei.errors import QueryError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NGINX = """\
+10.0.1.7 - - [06/Feb/2025:14:32:10 +0900] "GET /a HTTP/1.1" 200 5 "-" "Mozilla/5.0"
+10.0.1.7 - - [06/Feb/2025:14:32:11 +0900] "GET /b HTTP/1.1" 404 7 "-" "\x1b[31mred,\"quoted\""
+no line of any log
+10.0.1.8 - - [06/Feb/2025:14:32:12 +0900] "GET /a HTTP/1.1" 200 9 "-" "curl/8"
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with one small log, and a file beside it that is nobody's business."""
+    case = tmp_path / "case"
+    case.mkdir()
+    (case / "access.log").write_text(NGINX)
+    (tmp_path / "secret.csv").write_text("password\nhunter2\n")
+    return case
+
+
+def ask(folder: Path, sql: str, *options: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
+    """The exit code, standard output and standard error of the verb."""
+    code = main(["query", "--sql", sql, str(folder), "--cache", str(folder.parent / "cache"), *options])
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def test_rows_carry_the_line_they_came_from(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The file's name is one join away."""
+    sql = "SELECT a.name, _line, t.path, status FROM nginx_access t JOIN artifacts a ON a.artifact = _artifact ORDER BY _line"
+    code, out, _ = ask(folder, sql, "--json", capsys=capsys)
+    assert code == 0
+    assert [tuple(row.values()) for row in json.loads(out)] == [
+        ("access.log", 1, "/a", 200),
+        ("access.log", 2, "/b", 404),
+        ("access.log", 4, "/a", 200),
+    ]
+    assert json.loads(ask(folder, "SELECT _line, text FROM unread", "--json", capsys=capsys)[1]) == [
+        {"_line": 3, "text": "no line of any log"}
+    ]
+
+
+def test_values_are_said_as_json_knows_them(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Null is left out, a time is in UTC, a name that stands twice gets a number, what is no number is a word."""
+    sql = """SELECT NULL AS nothing, time, 1180591620717411303424::HUGEINT AS big, 'nan'::DOUBLE AS odd, [1, NULL] AS list,
+        {'a': DATE '2025-02-06'} AS object, '{"b": [1]}'::JSON AS document, '{"b'::VARCHAR AS text,
+        1.50::DECIMAL(5, 2) AS price, INTERVAL 90 SECOND AS span, 'x'::BLOB AS raw,
+        1 AS n, 2 AS n, TIMESTAMPTZ '2025-02-06 00:00:00+09' AS zoned FROM nginx_access ORDER BY time LIMIT 1"""
+    assert json.loads(ask(folder, sql, "--json", capsys=capsys)[1]) == [
+        {
+            "time": "2025-02-06T05:32:10Z",
+            "big": 1 << 70,
+            "odd": "nan",
+            "list": [1, None],
+            "object": {"a": "2025-02-06"},
+            "document": {"b": [1]},
+            "text": '{"b',
+            "price": 1.5,
+            "span": 90.0,
+            "raw": "78",
+            "n": 1,
+            "n_2": 2,
+            "zoned": "2025-02-05T15:00:00Z",
+        }
+    ]
+
+
+def test_csv_holds_commas_and_quotes(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As RFC 4180 has it; null is empty, a list is JSON."""
+    sql = "SELECT path, user_agent, referrer, [1, 2] AS list FROM nginx_access WHERE status = 404"
+    _, out, _ = ask(folder, sql, "--csv", capsys=capsys)
+    assert list(csv.reader(io.StringIO(out))) == [["path", "user_agent", "referrer", "list"], ["/b", '\x1b[31mred,"quoted"', "", "[1, 2]"]]
+
+
+def test_a_list_obeys_no_escape_sequence(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A terminal sees the letters of it."""
+    _, out, _ = ask(folder, "SELECT chr(27) || '[31m' AS hostile, status FROM nginx_access ORDER BY _line LIMIT 1", capsys=capsys)
+    assert out == "hostile   status\n\\x1b[31m  200\n"
+
+
+def test_no_rows_is_an_answer(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In every form."""
+    sql = "SELECT path FROM nginx_access WHERE status = 500"
+    assert ask(folder, sql, "--json", capsys=capsys)[:2] == (0, "[]\n")
+    assert ask(folder, sql, "--csv", capsys=capsys)[:2] == (0, "path\n")
+    assert ask(folder, sql, capsys=capsys)[:2] == (0, "path\n")
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT * FROM read_csv('{secret}')",
+        "SELECT * FROM '{secret}'",
+        "SELECT * FROM read_text('{secret}')",
+        "SELECT * FROM glob('{folder}/*')",
+        "SELECT * FROM sniff_csv('{secret}')",
+        "SELECT * FROM query('SELECT * FROM read_csv(''{secret}'')')",
+        "SELECT * FROM duckdb_secrets()",
+        "ATTACH '{folder}/other.duckdb'",
+        "COPY (SELECT 1) TO '{folder}/out.csv'",
+        "EXPORT DATABASE '{folder}/out'",
+        "INSTALL httpfs",
+        "LOAD json",
+        "SET enable_external_access = true",
+        "RESET ALL",
+        "PRAGMA enable_profiling",
+        "CREATE TABLE mine AS SELECT 1",
+        "DELETE FROM nginx_access",
+        "EXPLAIN ANALYZE DELETE FROM nginx_access",
+        "UPDATE nginx_access SET status = 200",
+        "DROP TABLE nginx_access",
+        "SELECT 1; DELETE FROM nginx_access",
+        "SELECT * FROM folder",
+        "SELECT * FROM sql",
+        "",
+        "  ;  ",
+        "-- nothing",
+        "SELEC",
+        "SELECT * FROM nothing_here",
+        "SELECT nothing_here FROM nginx_access",
+        "SELECT 1/0 + 'a'::INT FROM nginx_access",
+        "SELECT \x00",
+    ],
+)
+def test_what_is_no_question_about_the_case_is_refused_in_one_line(folder: Path, sql: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """No file is read but the case's, nothing is written, and nobody sees a traceback."""
+    before = sorted(folder.rglob("*"))
+    code, out, err = ask(folder, sql.format(secret=folder.parent / "secret.csv", folder=folder), capsys=capsys)
+    assert (code, out) == (2, "")
+    assert err.startswith("kyumei: ")
+    assert err.splitlines()[1].startswith("hint: ")
+    assert len(err.splitlines()) == 2
+    assert "internal error" not in err
+    assert "hunter2" not in err
+    assert sorted(folder.rglob("*")) == before
+    assert ask(folder, "SELECT count(*) AS n FROM nginx_access WHERE status = 200", "--json", capsys=capsys)[1] == '[\n{"n": 2}\n]\n'
+
+
+def test_options_that_do_not_go_together_are_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each with the value and what to write instead."""
+    for options, word in (
+        (("--json", "--csv"), "--json and --csv"),
+        (("--start", "2025-02-06T05:00:00Z"), "go together"),
+        (("--start", "yesterday", "--end", "2025-02-06T05:00:00Z"), "'yesterday'"),
+        (("--start", "2025-02-06T05:00:00", "--end", "2025-02-06T06:00:00Z"), "does not say its zone"),
+        (("--start", "2025-02-06T06:00:00Z", "--end", "2025-02-06T05:00:00Z"), "lies before"),
+    ):
+        code, out, err = ask(folder, "SELECT 1", *options, capsys=capsys)
+        assert (code, out) == (2, "")
+        assert word in err
+    assert main(["query", str(folder)]) == 2
+    assert "--sql" in capsys.readouterr().err
+
+
+def test_a_time_keeps_the_rest_of_a_large_log_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only what lies around it is in the tables then."""
+    monkeypatch.setattr("kyumei.store.case.WHOLE", 1)
+    monkeypatch.setattr("kyumei.store.pick.SMALL_FILES", 0)
+    line = '10.0.1.7 - - [06/Feb/2025:{:02}:32:10 +0000] "GET /a HTTP/1.1" 200 5 "-" "-"\n'
+    (tmp_path / "access.log").write_text("".join(line.format(hour) for hour in range(24)))
+    start, end = datetime(2025, 2, 6, 14, 30, tzinfo=UTC), datetime(2025, 2, 6, 14, 35, tzinfo=UTC)
+    with api.query(tmp_path, "SELECT hour(time) FROM nginx_access", start=start, end=end, cache=tmp_path / "c") as answer:
+        assert list(answer.rows) == [(14,)]
+
+
+def test_a_question_that_fails_half_way_says_so(folder: Path) -> None:
+    """An error of a later row is an error of the question."""
+    with pytest.raises(QueryError, match="Conversion"), api.query(folder, "SELECT path::INT FROM nginx_access") as answer:
+        list(answer.rows)
