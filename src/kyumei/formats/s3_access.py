@@ -2,8 +2,8 @@
 
 ``time`` is when the request was received, in whole seconds UTC; the response had gone out ``request_seconds`` later. The record of a
 lifecycle rule or a checksum job has no request line, status or client. ``object_key`` is percent-encoded, ``path`` is that of the request:
-with the bucket in front, or not, as the client asked for it. A copy writes two records (REST.COPY.OBJECT and REST.COPY.OBJECT_GET). Lines come
-within hours as a rule, in no order, on a best-effort basis.
+with the bucket in front, or not, as the client asked for it. A copy writes two records (REST.COPY.OBJECT and REST.COPY.OBJECT_GET).
+Lines come within hours as a rule, in no order, on a best-effort basis.
 
 S3 escapes nothing: quotes of the client's stand inside the quotes of referrer and user agent. A request line ends at the first quote behind
 which status, error code and four counts follow, for it holds no spaces but its own two; a referrer at the first quote that is followed by
