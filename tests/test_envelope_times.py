@@ -37,3 +37,27 @@ def test_the_time_of_the_envelope_counts_where_there_is_no_other(tmp_path: Path,
     times = {row["time"].isoformat() if row["time"] else None for row in case.rows("SELECT time FROM api_gateway_execution")}
     case.close()
     assert times == {time}
+
+
+TRACEBACK = """\
+2025-02-06 05:32:10,123 ERROR shop.orders: failed
+Traceback (most recent call last):
+  File "/app/orders.py", line 3, in take
+    stock()
+shop.errors.OutOfStockError: no stock left
+2025-02-06 05:32:11,123 INFO shop.orders: next
+a word of its own"""
+
+
+def test_events_of_one_traceback_are_one_record(tmp_path: Path) -> None:
+    """A container prints each line as an event of its own. What goes on a record is put back; what does not stays unread."""
+    folder = tmp_path / "case/task/web-1"
+    folder.mkdir(parents=True)
+    lines = [f"2025-02-06T05:32:12.00{number}Z {line}\n" for number, line in enumerate(TRACEBACK.split("\n"))]
+    (folder / "000000").write_text("".join(lines))
+    case = open_case(tmp_path / "case", None, lambda *_: None, lambda _: (), cache=tmp_path / "cache")
+    rows = case.rows("SELECT _line, _span, level, error_type FROM app_log ORDER BY 1")
+    unread = case.rows("SELECT _line, text FROM unread")
+    case.close()
+    assert [tuple(row.values()) for row in rows] == [(1, 5, "ERROR", "shop.errors.OutOfStockError"), (6, 1, "INFO", None)]
+    assert unread == [{"_line": 7, "text": "a word of its own"}]

@@ -88,7 +88,7 @@ def test_a_record_in_the_window_holds_a_stamp(leaf: Format, start: datetime, min
     moment = window.start + length * share
     local = moment + timedelta(hours=offset)
     millis = int(moment.timestamp() * 1000)
-    texts = [f'{{"timestamp":{millis},"webaclId":"{ACL}"}}']
+    texts = [f'{{"timestamp":{millis},"webaclId":"{ACL}","terminatingRuleId":"Default_Action"}}']
     if leaf.name == "json_lines":
         zone = f"{'-' if offset < 0 else '+'}{int(abs(offset)):02}{int(abs(offset) * 60 % 60):02}"
         texts += [
@@ -372,7 +372,8 @@ def _assert_equal(leaf: Format, texts: Sequence[str], sample: Sequence[str] = ()
 @given(data=st.data())
 def test_bulk_equals_exact_on_made_up_records(name: str, data: st.DataObject) -> None:
     """Any value at any known key, flat and nested, compact and spaced."""
-    base = {"webaclId": ACL, "timestamp": 1738820000123, "httpRequest.uri": "/"} if name == "waf" else {"time": "2025-02-06T05:32:10Z"}
+    acl = {"webaclId": ACL, "terminatingRuleId": "Default_Action", "timestamp": 1738820000123, "httpRequest.uri": "/"}
+    base = acl if name == "waf" else {"time": "2025-02-06T05:32:10Z"}
     flat = data.draw(st.lists(st.dictionaries(st.sampled_from(NAMES[name]), VALUES, max_size=6), min_size=80, max_size=80))
     documents = [{**base, **one} if data.draw(st.booleans()) and name != "waf" else _nested({**base, **one}) for one in flat]
     separators = data.draw(st.sampled_from([(",", ":"), (", ", ": ")]))

@@ -457,6 +457,30 @@ def test_console_csv() -> None:
     ]
 
 
+def test_csv_of_logs_insights() -> None:
+    """The time in UTC before the message, and the same quotes."""
+    found = _found('@timestamp,@message\n2025-02-06 05:32:10.123,"START x\n"\n2025-02-30 05:32:10.123,REPORT y\n')
+    assert found == [
+        Record(2, "START x", 1738819930123, origin="csv", span=2),
+        Record(4, "REPORT y", None, origin="csv"),
+    ]
+
+
+def test_rows_that_the_console_copies_as_json() -> None:
+    """Logs Insights opens a message that is JSON; a record with keys of its own stays one."""
+    rows = [
+        {"@timestamp": "2025-02-06 05:32:10.123", "@message": "START x\n", "@ptr": "abc"},
+        {"@timestamp": "2025-02-06 05:32:10.124", "@message": {"level": "info"}, "@logStream": "s", "@log": "123456789012:/aws/lambda/f"},
+        {"@timestamp": "2025-02-06T05:32:10Z", "@message": "x", "level": "info"},
+    ]
+    found = _found(json.dumps(rows))
+    assert [(one.text, one.time_ms, one.stream, one.group) for one in found[:2] if isinstance(one, Record)] == [
+        ("START x", 1738819930123, "", ""),
+        ('{"level":"info"}', 1738819930124, "s", "/aws/lambda/f"),
+    ]
+    assert found[2] == Record(1, json.dumps(rows[2]))
+
+
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
@@ -465,6 +489,10 @@ def test_console_csv() -> None:
         ("2025-02-06T05:32:10.123456+00:00 2025/02/06/[$LATEST]abc START x", (1738819930123, "START x")),
         ("2025-02-06T05:32:10+00:00 2025/02/06/[$LATEST]abc START x", (1738819930000, "START x")),
         ("2025-02-06T05:32:10 START x", (1738819930000, "START x")),
+        ("2025-02-06T05:32:10.123456789Z stdout F hello world", (1738819930123, "hello world")),
+        ("2025-02-06T14:32:10.1+09:00 stderr P {", (1738819930100, "{")),
+        ("2025-02-06T05:32:10.123Z stdout F", (1738819930123, "")),
+        ("2025-02-30T05:32:10.123456789Z stdout F hello", None),
         ("2025-02-30T05:32:10.123Z hello", None),
         ("2025-02-30T05:32:10 hello", None),
         ("2025-02-06T05:32:10Z hello", None),

@@ -18,6 +18,7 @@ from kyumei import discover
 from kyumei.correlate.skew import settle_skews
 from kyumei.layouts.casts import quoted
 from kyumei.model.artifact import Clock
+from kyumei.store.filled import filled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -62,7 +63,7 @@ def settle(con: duckdb.DuckDBPyConnection, settings: Settings, moment: datetime 
         "CREATE TABLE _clocks (artifact INTEGER, table_name VARCHAR, via VARCHAR, zone VARCHAR, seconds INTEGER, source "
         "VARCHAR, why VARCHAR)"
     )
-    tables = _filled(con)
+    tables = [name for name in filled(con) if name != "resource_snapshot"]
     _date(con, tables, moment)
     _gather(con, tables)
     waiting: list[_Log] = []
@@ -80,22 +81,20 @@ def settle(con: duckdb.DuckDBPyConnection, settings: Settings, moment: datetime 
     settle_skews(con)
 
 
-def _filled(con: duckdb.DuckDBPyConnection) -> list[str]:
-    """The tables that have rows; most cases fill few of them."""
-    tables = [leaf.name for leaf in discover.formats().values() if leaf.name != "resource_snapshot"]
-    counts = dict(con.execute(" UNION ALL ".join(f'SELECT {quoted(name)}, count(*) FROM "{name}"' for name in tables)).fetchall())
-    return [name for name in tables if counts[name]]
-
-
 def _date(con: duckdb.DuckDBPyConnection, tables: list[str], moment: datetime | None) -> None:
-    """Give the rows without a year the one nearest to the dated rows of the case, to the symptom, or to the file's own time."""
+    """Give the rows without a year the one nearest to the dated rows of the case, to the symptom, or to the file's own time.
+
+    A file was last written when its last row was, or later: where its time is all there is to go by, no row is after it by more than a
+    day, which a clock or a zone may be off.
+    """
     dated = " UNION ALL ".join(f'SELECT time FROM "{table}" WHERE _naive < 2 AND time IS NOT NULL' for table in tables)
     found = con.execute(f"SELECT to_timestamp(quantile_cont(epoch(time), 0.5))::TIMESTAMP FROM ({dated})").fetchone() if dated else None
     reference = moment.astimezone(UTC).replace(tzinfo=None) if moment else (found[0] if found else None)
     now = datetime.now(UTC).replace(tzinfo=None)
     # A leap day is one in every fourth year only: a year in which it would become another day is none of its own.
     made = "time + to_years((year(around) - 2000 + step)::INTEGER)"
-    nearest = f"""list_sort(list_filter([CASE WHEN day({made}) = day(time) THEN (abs(epoch({made}) - epoch(around)), {made}) END
+    fits = f"day({made}) = day(time) AND ($1 IS NOT NULL OR {made} <= around + INTERVAL 1 DAY)"
+    nearest = f"""list_sort(list_filter([CASE WHEN {fits} THEN (abs(epoch({made}) - epoch(around)), {made}) END
         FOR step IN range(-4, 5)], lambda one: one IS NOT NULL))[1][2]"""
     for table in tables:
         if con.execute(f'SELECT 1 FROM "{table}" WHERE _naive = 2 LIMIT 1').fetchone():
@@ -163,11 +162,11 @@ def _inner_differences(con: duckdb.DuckDBPyConnection, logs: Sequence[_Log]) -> 
     found: dict[_Log, Counter[int]] = {log: Counter() for log in logs}
     by_file = {(log.table, log.artifact): log for log in logs}
     for table in dict.fromkeys(log.table for log in logs):
-        for leaf in discover.formats().values():
-            if leaf.name == table:
+        for other in filled(con):
+            if other == table:
                 continue
             for artifact, seconds, count in con.execute(
-                f'SELECT a._artifact, round(epoch(a.time - b.time)) AS s, count(*) FROM "{table}" a JOIN "{leaf.name}" b '
+                f'SELECT a._artifact, round(epoch(a.time - b.time)) AS s, count(*) FROM "{table}" a JOIN "{other}" b '
                 "ON a._artifact = b._artifact AND a._line = b._line WHERE a._naive > 0 AND b._naive = 0 "
                 "AND a.time IS NOT NULL AND b.time IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 2"
             ).fetchall():

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from kyumei import discover
 from kyumei.layouts.casts import quoted
 from kyumei.model.artifact import Coverage
+from kyumei.store.filled import filled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -146,8 +147,9 @@ def coverage(case: Case, window: Window | None) -> list[LogCoverage]:
 
 def counts(case: Case) -> dict[str, int]:
     """The tables of the case that have rows, and how many."""
-    tables = [name for name in discover.format_names() if name != "resource_snapshot"]
-    rows = case.rows(" UNION ALL ".join(f'SELECT {quoted(name)} AS name, count(*) AS n FROM "{name}"' for name in tables))
+    tables = [name for name in filled(case.con) if name != "resource_snapshot"]
+    sql = " UNION ALL ".join(f'SELECT {quoted(name)} AS name, count(*) AS n FROM "{name}"' for name in tables)
+    rows = case.rows(sql) if tables else []
     found = {row["name"]: row["n"] for row in rows if row["n"]}
     return {name: found[name] for name in tables if name in found}
 

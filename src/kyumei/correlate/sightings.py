@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from kyumei import discover
 from kyumei.layouts.casts import quoted
+from kyumei.store.filled import filled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -225,9 +226,7 @@ AT_HAND = 500_000
 
 Span = tuple[datetime, datetime, int]
 """The first and the last time in a file, and its number."""
-_SPANS = " UNION ALL ".join(
-    f'SELECT {quoted(name)}, _artifact, min(time), max(time), count(*) FROM "{name}" GROUP BY _artifact' for name in ANSWERING
-)
+_SPAN = 'SELECT {}, _artifact, min(time), max(time), count(*) FROM "{}" GROUP BY _artifact'
 
 
 def create(con: duckdb.DuckDBPyConnection, *, keep: bool = False) -> None:
@@ -241,9 +240,9 @@ def create(con: duckdb.DuckDBPyConnection, *, keep: bool = False) -> None:
     con.execute(f"CREATE OR REPLACE {kind} _copies (table_name VARCHAR, artifact INTEGER, original INTEGER)")
     spans: dict[str, list[Span]] = {}
     records = 0
-    filled: set[str] = set()
-    for name, artifact, first, last, count in con.execute(_SPANS).fetchall():
-        filled.add(name)
+    held = [name for name in filled(con) if name in ANSWERING]
+    sql = " UNION ALL ".join(_SPAN.format(quoted(name), name) for name in held)
+    for name, artifact, first, last, count in con.execute(sql).fetchall() if held else ():
         records += count
         if first is not None:
             spans.setdefault(name, []).append((first, last, artifact))
@@ -253,7 +252,7 @@ def create(con: duckdb.DuckDBPyConnection, *, keep: bool = False) -> None:
     for name, answering in ANSWERING.items():
         if answering.source:
             con.execute(f"CREATE OR REPLACE {'' if keep else 'TEMP '}VIEW {relation(name)} AS {answering.source}")
-    tables = [name for name in ANSWERING if name in filled] or list(ANSWERING)[:1]
+    tables = [name for name in ANSWERING if name in held] or list(ANSWERING)[:1]
     selects = " UNION ALL ".join(f"({_select(name, ANSWERING[name])})" for name in tables)
     if records > AT_HAND:
         con.execute(f"CREATE OR REPLACE TEMP VIEW sightings AS {selects}")

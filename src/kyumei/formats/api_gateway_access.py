@@ -237,7 +237,7 @@ SHAPES = (
         "clf of a WebSocket API",
         " ",
         f"{_WHO}{_EVENT} {_one('route_key', chr(34) + ' ')} {_one('connection_id', chr(34) + ' ')}",
-        f'" {_one("status", " ")} (?P<request_id>[^ ]+)',
+        f'" (?:{_one("status", " ")} {{1,2}})?(?P<request_id>[^ ]+)',
     ),
     _shape("csv", ",", _CSV_WHO, _METHOD, ",(?:-|(?P<_resource_path>/[^,]*))", _CSV_ANSWER),
     _shape(
@@ -246,7 +246,11 @@ SHAPES = (
         f"{_one('client_ip', ',')},(?P<time>{_TIME}),{_METHOD},{_ROUTE_KEY.replace('{between}', '')}",
         _CSV_ANSWER,
     ),
-    _shape("csv of a WebSocket API", ",", f"{_CSV_WHO}{_EVENT},{_one('route_key', ',')},{_one('status', ',')},(?P<request_id>[^,]+)"),
+    _shape(
+        "csv of a WebSocket API",
+        ",",
+        f"{_CSV_WHO}{_EVENT},{_one('route_key', ',')},(?:{_one('connection_id', ',')},)?{_one('status', ',')},(?P<request_id>[^,]+)",
+    ),
 )
 
 _LINES = Text(columns=_ROWS.columns, shapes=SHAPES, written=(COMMON,))

@@ -21,6 +21,7 @@ from kyumei.layouts.app_shapes import HEAD, LEVEL, MIDDLE, OPENINGS
 from kyumei.layouts.casts import MONTHS
 from kyumei.layouts.codedeploy_lines import is_codedeploy_line
 from kyumei.layouts.lambda_lines import FUNCTION_GROUP, is_lambda_line
+from kyumei.layouts.spaced_fields import is_spaced
 from kyumei.layouts.text import Text
 from kyumei.layouts.text_shapes import first_shape, without_colour
 from kyumei.model.table import Column, Kind, Link, Table
@@ -74,7 +75,8 @@ _SYSLOG = re.compile(
 _SPOKEN = re.compile(r"\[?[0-9-]{10} [0-9:]{8}(?:[.,][0-9]{1,9})?\]? (?:- )?[A-Za-z]", re.ASCII)
 # PostgreSQL (two spaces behind the severity) and MySQL write times and levels, too; they are no applications.
 _DATABASE = re.compile(
-    r"\[?[0-9]{4}-[0-9]{2}-[0-9]{2}[T ](?:[0-9:.]{8,15} [A-Z]{1,6}\"?,|[0-9:.+-]{8,24}Z? [0-9]+ \[(?:Note|Warning|ERROR|System)\] |.*?(?:"
+    r"(?:LOG|ERROR|FATAL|PANIC|DETAIL|HINT|STATEMENT|CONTEXT|QUERY|LOCATION):  [^ ]"
+    r"|\[?[0-9]{4}-[0-9]{2}-[0-9]{2}[T ](?:[0-9:.]{8,15} [A-Z]{1,6}\"?,|[0-9:.+-]{8,24}Z? [0-9]+ \[(?:Note|Warning|ERROR|System)\] |.*?(?:"
     r"\b(?:LOG|ERROR|FATAL|PANIC|WARNING|NOTICE|INFO|DEBUG[1-5]|DETAIL|HINT|STATEMENT|CONTEXT|QUERY|LOCATION):  (?:[^ ]|\Z)"
     r"|\]:[A-Z]+: |\[MY-[0-9]+\]))",
     re.ASCII,
@@ -86,7 +88,7 @@ _LOGFMT = re.compile(r"\b(?:level|lvl|severity|msg|message)=", re.ASCII)
 def sniff(text: str, name: str) -> bool:
     """Whether a record opens as applications do. Of a shape that web servers have too, the name (of the file, of the program) must tell."""
     line = without_colour(text.partition("\n")[0])
-    if name.startswith(FUNCTION_GROUP) or is_lambda_line(text) or is_codedeploy_line(text):
+    if name.startswith(FUNCTION_GROUP) or is_lambda_line(text) or is_codedeploy_line(text) or is_spaced(text):
         return False
     found = first_shape(OPENINGS, line)
     if not found or _NGINX_ERROR.match(line) or _DATABASE.match(line):

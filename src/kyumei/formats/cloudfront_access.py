@@ -6,9 +6,10 @@ the answer: Hit and RefreshHit the cache, Miss the origin, Error the origin or C
 are the viewer's and may be anything. Lines come within an hour as a rule, up to a day late, in no order, on a best-effort basis; requests
 with more than 20 KB of headers or a URL beyond 8192 bytes are never logged.
 
-The legacy files (33 fields, older ones 18, 20, 23, 24 or 26, in one order) need no header. Version 2 has the same names as JSON, which
-tells its fields itself, as Parquet does (``cs_user_agent``), or as text with chosen fields: their order stands in the ``#Fields`` line, or
-has to be told, as that of real-time logs has, which have no header, other names, and the query string in ``cs-uri-stem``; see ``custom``.
+The legacy files (33 fields, older ones 12, 15, 18, 20, 23, 24 or 26, in one order) need no header; spaces in place of their tabs, as pages
+show them, do no harm. Version 2 has the same names as JSON, which tells its fields itself, as Parquet does (``cs_user_agent``), or as text
+with chosen fields: their order stands in the ``#Fields`` line, or has to be told, as that of real-time logs has, which have no header,
+other names, and the query string in ``cs-uri-stem``; see ``custom``. Of those, lines with all fields of 2020 at least are known untold.
 
 Follows "Standard logging reference", "Configure standard logging (v2)" and "Real-time access logs" in the CloudFront developer guide.
 """
@@ -24,9 +25,12 @@ from typing import TYPE_CHECKING
 from kyumei.contracts import Format
 from kyumei.errors import ConfigError
 from kyumei.layouts.casts import INTEGER, NUMBER, TEXT, Cast, Take, guarded, parse_epoch, parse_iso
+from kyumei.layouts.fallback import Fallback
 from kyumei.layouts.json_record import parse_object
+from kyumei.layouts.mended import Mended
 from kyumei.layouts.named_fields import Joint, NamedFields
 from kyumei.layouts.percent_encoding import ALL_PLAIN, ENCODED, ENCODED_AGENT, ENCODED_TARGET, PLAIN
+from kyumei.layouts.spaced_fields import is_spaced, with_tabs
 from kyumei.layouts.stamps import EPOCH, ISO_SPACE, Stamp, in_utc
 from kyumei.model.table import Column, Kind, Link, Table
 
@@ -107,7 +111,19 @@ FIELDS = (
     "x-edge-detailed-result-type sc-content-type sc-content-len sc-range-start sc-range-end"
 )
 """The fields of a legacy log, in order."""
-_FEWEST = 18
+_FEWEST = 12
+"""As many as the lines of 2008 to 2012 have."""
+
+REAL_TIME_FIELDS = (
+    "timestamp c-ip s-ip time-to-first-byte sc-status sc-bytes cs-method cs-protocol cs-host cs-uri-stem cs-bytes x-edge-location "
+    "x-edge-request-id x-host-header time-taken cs-protocol-version c-ip-version cs-user-agent cs-referer cs-cookie cs-uri-query "
+    "x-edge-response-result-type x-forwarded-for ssl-protocol ssl-cipher x-edge-result-type fle-encrypted-fields fle-status "
+    "sc-content-type sc-content-len sc-range-start sc-range-end c-port x-edge-detailed-result-type c-country cs-accept-encoding cs-accept "
+    "cache-behavior-path-pattern cs-headers cs-header-names cs-headers-count primary-distribution-id primary-distribution-dns-name "
+    "origin-fbl origin-lbl asn"
+)
+"""The fields of a real-time log, in order, up to those that few choose; at first there were 40 of them, up to ``cs-headers-count``
+without ``s-ip``."""
 
 _REAL_TIME = {
     "host": "cs-host",
@@ -217,24 +233,45 @@ def _in_json(window: Window, offsets: Sequence[timedelta]) -> tuple[str, ...]:
     return tuple(sorted({f'"{clock}' for _, _, clock in found}))
 
 
+def _spaced(window: Window, offsets: Sequence[timedelta]) -> tuple[str, ...]:
+    """Between spaces, however many, the time is all there is to look for; the date where that is."""
+    found = {text.partition(" ") for text in ISO_SPACE.find(window, offsets)}
+    if any(not clock for _, _, clock in found):
+        return _dates(window, offsets)
+    return tuple(sorted({f" {clock}" for _, _, clock in found}))
+
+
 def _dates(window: Window, offsets: Sequence[timedelta]) -> tuple[str, ...]:
     return tuple(sorted({text.partition(" ")[0] for text in ISO_SPACE.find(window, offsets)}))
 
 
 _DATED = in_utc(Stamp("date", _dates))
 _TABBED = in_utc(Stamp("date, tab, time", _with_tab))
+_SPACED = in_utc(Stamp("date, spaces, time", _spaced))
 _JOINTS = (Joint("date time", "date", "time"),)
-LAYOUT = NamedFields(
-    columns=TABLE.columns,
-    fields=tuple(FIELDS.split()),
-    takes=TAKES,
-    written=(_TABBED, in_utc(Stamp("date and time in JSON", _in_json)), EPOCH),
-    joints=_JOINTS,
-    implied=(ALL_PLAIN,),
-    needed=_FEWEST,
-    is_json=True,
+_LINES = Mended(
+    NamedFields(
+        columns=TABLE.columns,
+        fields=tuple(FIELDS.split()),
+        takes=TAKES,
+        written=(_TABBED, _SPACED, in_utc(Stamp("date and time in JSON", _in_json)), EPOCH),
+        joints=_JOINTS,
+        implied=(ALL_PLAIN,),
+        needed=_FEWEST,
+        is_json=True,
+    ),
+    with_tabs,
 )
 
+_IP = "[0-9A-Fa-f.:]{2,45}"
+_REAL_TIME_SHAPE = (
+    rf"[0-9]{{10}}\.?[0-9]{{3}}\t{_IP}\t{{edge}}[0-9.-]{{1,20}}\t(?:[0-9]{{3}}|-|0)\t[0-9-]{{1,19}}\t[A-Z-]{{1,20}}\t"
+    r"(?:https?|wss?|grpcs?|-)\t[^\t]{1,255}\t[^\t]{1,16384}\t[0-9-]{1,19}\t[A-Z]{3}[A-Z0-9-]{1,16}\t[^\t]{1,200}\t[^\t]{1,255}\t"
+    r"[0-9.-]{1,20}\t(?:HTTP/[0-9.]{1,4}|-)\t(?:IPv[46]|-)\t(?:[^\t]{1,16384}\t){23}[0-9-]{1,6}(?:\t|\Z)"
+)
+_ALL = re.compile(_REAL_TIME_SHAPE.replace("{edge}", rf"{_IP}\t"), re.ASCII)
+_FIRST = re.compile(_REAL_TIME_SHAPE.replace("{edge}", ""), re.ASCII)
+"""How lines of real-time logs with all fields look, those of 2020 without the edge's address, too."""
 _BEGINS = re.compile(
     r"[12][0-9]{3}-[0-9]{2}-[0-9]{2}\t[0-9]{2}:[0-9]{2}:[0-9]{2}\t[A-Z0-9-]{1,20}\t[0-9-]{1,19}\t[0-9A-Fa-f.:-]{1,45}\t[^\t ]{1,40}\t"
     r"[^\t ]*\t[^\t ]*\t(?:[0-9]{3}|-|0)\t",
@@ -247,7 +284,7 @@ def sniff(text: str, _name: str) -> bool:
     if text.startswith("#"):
         return text.startswith("#Fields:") and any(_OWN.fullmatch(name) for name in _named(text)[0])
     if not text.lstrip(" \t").startswith("{"):
-        return _BEGINS.match(text) is not None
+        return any(shape.match(text) for shape in (_BEGINS, _ALL, _FIRST)) or is_spaced(text)
     if not _OWN.search(text):
         return False
     found = parse_object(text)
@@ -305,6 +342,18 @@ def _ordered(names: tuple[str, ...], separator: str) -> NamedFields:
     # Fields that are only kept may hold any escapes (cs-headers has line breaks): then no condition on the whole line would hold.
     return layout if layout.known.issuperset(names) else replace(layout, implied=())
 
+
+def _untold(names: tuple[str, ...]) -> NamedFields:
+    """Lines of a real-time log with these fields, the last ones perhaps not chosen."""
+    return replace(_ordered(names, "\t"), needed=names.index("cs-headers-count") + 1)
+
+
+_CATALOGUE = tuple(REAL_TIME_FIELDS.split())
+LAYOUT = Fallback(
+    Fallback(_LINES, _untold(_CATALOGUE), known=f"(?!{_ALL.pattern})"),
+    _untold(tuple(name for name in _CATALOGUE if name != "s-ip")),
+    known=f"(?!{_FIRST.pattern})",
+)
 
 FORMAT = Format(
     name="cloudfront_access",

@@ -89,15 +89,15 @@ CHOICES: dict[str, tuple[Cast, tuple[tuple[str, ...], ...]]] = {
         TEXT,
         (
             *(("reason",), ("status-details", "status-reason"), ("statusReason",), ("StatusMessage",), ("Cause",), ("cause",)),
-            *(("execution-result", "external-execution-summary"), ("message",), ("error",)),
+            *(("execution-result", "external-execution-summary"), ("message",), ("error",), ("Message",)),
         ),
     ),
-    "event_code": (TEXT, (("eventTypeCode",), ("eventName",), ("event",))),
+    "event_code": (TEXT, (("eventTypeCode",), ("eventName",), ("event",), ("EventID",))),
     "subject": (
         TEXT,
         (
             *(("pipeline",), ("project-name",), ("AutoScalingGroupName",), ("repository-name",), ("repositoryName",), ("application",)),
-            *(("stateMachineArn",), ("stack-id",), ("jobName",), ("bucket", "name"), ("service",)),
+            *(("stateMachineArn",), ("stack-id",), ("jobName",), ("bucket", "name"), ("service",), ("SourceIdentifier",)),
         ),
     ),
     "instance_id": (TEXT, (("EC2InstanceId",), ("instance-id",), ("instanceId",))),

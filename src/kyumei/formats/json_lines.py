@@ -34,6 +34,7 @@ from kyumei.layouts.json_names import (
     SEVERITY_NUMBER,
     STAMPS,
     STATUS,
+    SYSLOG,
     TARGET,
     TRACE,
     WHEN,
@@ -41,7 +42,7 @@ from kyumei.layouts.json_names import (
     WITH_UNIT,
     seconds,
 )
-from kyumei.layouts.json_record import MISSING, Field, JsonRecord, Way, find, parse_object
+from kyumei.layouts.json_record import MISSING, Field, JsonRecord, Way, as_text, find, parse_object
 from kyumei.layouts.lambda_lines import FUNCTION_GROUP
 from kyumei.layouts.lambda_records import is_lambda_record
 from kyumei.model.table import Column, Kind, Link, Table
@@ -85,12 +86,15 @@ def _ways(names: str, cast: Cast = TEXT, *, total: bool = True, whole: bool = Fa
 
 TIME_NAMES = (
     "@timestamp timestamp time ts datetime asctime date eventTime t _time timeUnixNano instant __REALTIME_TIMESTAMP "
-    "time_iso8601 time_local msec timeMillis created_at"
+    "time_iso8601 time_local msec timeMillis created_at @t Timestamp t.$date"
 )
-MESSAGE_NAMES = "message msg event body text log short_message @m MESSAGE textPayload @fields.msg @fields.message"
+MESSAGE_NAMES = (
+    "message msg event body text log short_message @m MESSAGE textPayload @fields.msg @fields.message "
+    "RenderedMessage Message MessageTemplate @mt"
+)
 _STACKS = (
     "error.stack_trace error.stack err.stack stack stackTrace stack_trace "
-    "exc_info exception.stacktrace exception traceback thrown.extendedStackTrace"
+    "exc_info exception.stacktrace exception traceback thrown.extendedStackTrace stacktrace @x Exception"
 )
 
 FIELDS = (
@@ -101,22 +105,29 @@ FIELDS = (
         (
             *_ways("level", LEVEL),
             *_ways("severity PRIORITY log.syslog.severity.code", SEVERITY),
-            *_ways("log.level levelname lvl loglevel logLevel log_level severityText severity_text @l @fields.lvl @fields.level", LEVEL),
+            *_ways(
+                "log.level levelname lvl loglevel logLevel log_level severityText severity_text @l @fields.lvl "
+                "@fields.level Level LogLevel",
+                LEVEL,
+            ),
             *_ways("severityNumber severity_number", SEVERITY_NUMBER),
             *_ways("status", LEVEL_WORD),
         ),
     ),
-    Field("logger", _ways("logger name logger_name loggerName log.logger", FILLED)),
+    Field("logger", _ways("logger name logger_name loggerName log.logger Category Properties.SourceContext SourceContext", FILLED)),
     Field("message", (*_ways("message msg body", PRINTED, whole=True), *_ways(" ".join(MESSAGE_NAMES.split()[2:]), PRINTED))),
     Field(
         "error_type",
         _ways(
             "error.type errorType error.name err.type err.name exception.type "
-            "exception.class exc_type error_type exception_class error.kind",
+            "exception.class exc_type error_type exception_class error.kind thrown.name",
             FILLED,
         ),
     ),
-    Field("error_text", _ways("error.message errorMessage err.message exception.message exc_value error_message error err", FILLED)),
+    Field(
+        "error_text",
+        _ways("error.message errorMessage err.message exception.message exc_value error_message error err thrown.message", FILLED),
+    ),
     Field("stack", _ways(_STACKS, FILLED)),
     Field(
         "_host",
@@ -225,7 +236,8 @@ _TIMES = frozenset(TIME_NAMES.split())
 _LEVELS = frozenset(way.path for target in FIELDS if target.column == "level" for way in target.ways) - {"status"}
 _NGINX_KEYS = ("request", "body_bytes_sent", "request_uri")
 _PYTHON_KEYS = ("levelno", "lineno", "funcName", "pathname")
-_ODD_KEYS = ("resourceLogs", "instant", "host", "stream", *LISTED)
+_ODD_KEYS = ("resourceLogs", "instant", "host", "stream", "short_message", "ctx", *LISTED)
+_MONGO = {"F": "CRITICAL", "E": "ERROR", "W": "WARNING", "I": "INFO", "D": "DEBUG"}
 _URL = re.compile(r"(?:https?|wss?)://([^/?#\s]+)(.*)", re.ASCII | re.IGNORECASE | re.DOTALL)
 _PORT = re.compile(r":[0-9]*\Z")
 _RAISED = re.compile(r"([A-Za-z_$][\w.$]*)(?:: (.*))?", re.ASCII | re.DOTALL)
@@ -255,14 +267,19 @@ def _derive(document: Mapping[str, Any], values: dict[str, Any]) -> tuple[dict[s
     level = find(document, "level")
     if any(key in document for key in _PYTHON_KEYS) and level is not MISSING and str(level) in PYTHON:
         found["level"] = PYTHON[str(level)]
+    if "short_message" in document and level is not MISSING and str(level) in SYSLOG:
+        found["level"] = SYSLOG[str(level)]
+        used.add("level")
+    if "ctx" in document and isinstance(document.get("t"), dict) and isinstance(document.get("s"), str):
+        found["level"], found["logger"] = _MONGO.get(document["s"][:1]), as_text(document.get("c"))
+        used |= {"s", "c"}
     found["program"] = values["_program"]
     if values["_program"] is None and "remote_addr" in document and any(key in document for key in _NGINX_KEYS):
         found["program"] = "nginx"
-    if values["stack"] and not values["error_type"]:
+    if values["stack"] and ".go:" not in values["stack"] and not (values["error_type"] and values["error_text"]):
         raised = _RAISED.fullmatch(_raised_line(values["stack"]))
-        if raised and "." in raised[1] + "." and raised[1][-1:].isalnum():
-            found["error_type"], text = raised[1], raised[2]
-            found["error_text"] = values["error_text"] or text
+        if raised and raised[1][-1:].isalnum() and values["error_type"] in {None, raised[1]}:
+            found["error_type"], found["error_text"] = raised[1], values["error_text"] or raised[2]
     return found, used
 
 
@@ -307,7 +324,7 @@ LAYOUT = JsonRecord(
 
 _OTHERS = frozenset(
     {
-        "webaclId",
+        *("webaclId", "terminatingRuleId"),
         "x-edge-location",
         "x-edge-request-id",
         "x-edge-result-type",
@@ -347,6 +364,10 @@ _PAIRS = (
 )
 
 
+_TELLING = (*(word for word in f"{TIME_NAMES} {MESSAGE_NAMES}".split() if word not in {"Timestamp", "Message"}), "LogLevel")
+"""Names that tell an application's record; those left out stand in answers and events of AWS, too."""
+
+
 def sniff(text: str, name: str) -> bool:
     """A JSON object with a key that names a time or a message, and none by which another format is known."""
     found = parse_object(text)
@@ -357,7 +378,7 @@ def sniff(text: str, name: str) -> bool:
     if is_gateway_record(found) or is_sent_flow(text):
         return False
     document = _prepare(found)
-    return any(find(document, name) is not MISSING for name in (*TIME_NAMES.split(), *MESSAGE_NAMES.split()))
+    return any(find(document, name) is not MISSING for name in _TELLING)
 
 
 FORMAT = Format(

@@ -53,7 +53,7 @@ _TIMES = (Take("time", "time", MYSQL_TIME), Take("_naive", "time", MYSQL_NAIVE))
 _LEVEL, _THREAD = Take("level", "level", TEXT), Take("thread_id", "thread", INTEGER)
 _MESSAGE = Take("message", "rest", TEXT)
 _OWN = "(?:InnoDB|mysqld_safe|mysqld|/[^ \\n]*mysqld|WSREP)\\b"
-_BEFORE_OWN = rf"^{_LOCAL} {{1,2}}(?:[0-9a-f]{{1,16}} {{1,2}})?"
+_BEFORE_OWN = rf"^{_LOCAL} {{1,2}}(?:(?:0x)?[0-9a-f]{{1,16}} {{1,2}})?"
 _START_UP = rf"^{_ISO} (?:[0-9]+ )?"
 _SHAPES = (
     Shape(
@@ -111,14 +111,16 @@ _JSON = JsonRecord(
     ),
     plain=("time IS NOT NULL", "message IS NOT NULL", "_code BETWEEN 0 AND 999999"),
 )
-_OPENS = rf"\{{|(?:{_ISO}|{_LOCAL}) (?:[0-9]+ {_LABEL}|{_LABEL}| ?(?:[0-9a-f]{{1,16}} {{1,2}})?{_OWN})"
+_OPENS = rf"\{{|(?:{_ISO}|{_LOCAL}) (?:[0-9]+ {_LABEL}|{_LABEL}| ?(?:(?:0x)?[0-9a-f]{{1,16}} {{1,2}})?{_OWN})"
 _OPENS = re.sub(r"\(\?P<[a-z]+>", "(?:", _OPENS)
 
 LAYOUT = Headed(Forms(columns=TABLE.columns, forms=(Form(r"\{", _JSON), Form("", _TEXT)), finish=lambda row: row, finished={}), _OPENS)
 
 _LABELS = "Note|Warning|ERROR|System|note|warning|error"
 _LINE = re.compile(
-    re.sub(r"\(\?P<[a-z]+>", "(?:", rf"(?:{_ISO}|{_LOCAL}) (?:[0-9]+ )?(?:\[(?:{_LABELS})\] | ?(?:[0-9a-f]{{1,16}} {{1,2}})?{_OWN})"),
+    re.sub(
+        r"\(\?P<[a-z]+>", "(?:", rf"(?:{_ISO}|{_LOCAL}) (?:[0-9]+ )?(?:\[(?:{_LABELS})\] | ?(?:(?:0x)?[0-9a-f]{{1,16}} {{1,2}})?{_OWN})"
+    ),
     re.ASCII,
 )
 

@@ -106,15 +106,22 @@ _INGRESS = (
     Field("upstream_status", missing=()),
     _bare("request_id"),
 )
+_OLD_INGRESS = tuple(known for known in _INGRESS if known.name != "proxy_alternative_upstream_name")
+_REAL = (*_CLIENT[:2], Field("proxy_protocol_addr", Style.BRACKETED, missing=_DASH_OR_EMPTY), _bare("ident"), _CLIENT[2])
+"""How controllers before 0.26 began a line: with the address a second time, in brackets."""
 _VARIANTS = (
     Variant((*_CLIENT, *_MAIN)),
     Variant((*_CLIENT, *_INGRESS), bulk_tail=False),
+    Variant((*_CLIENT, *_OLD_INGRESS), bulk_tail=False),
     Variant((*_CLIENT, *_COMBINED)),
     Variant((*_CLIENT, *_COMMON)),
     Variant((*_VHOST, *_MAIN)),
     Variant((*_VHOST, *_COMBINED)),
     Variant((*_VHOST, *_INGRESS), bulk=False),
     Variant((*_VHOST, *_COMMON), bulk=False),
+    Variant((*_REAL, *_INGRESS), bulk=False),
+    Variant((*_REAL, *_OLD_INGRESS), needed=len(_REAL) + len(_OLD_INGRESS) - 1, bulk=False),
+    Variant((*_REAL, *_COMBINED), bulk=False),
     Variant((_CLIENT[0], *_COMBINED), bulk=False),
     Variant((*_CLIENT, *_INGRESS), spread="remote_user", bulk=False),
     Variant((*_CLIENT, *_MAIN), spread="remote_user", bulk=False),
@@ -176,8 +183,11 @@ LAYOUT = Delimited(
     ),
 )
 
+# A line of a container runtime begins with its own time and stream; the access line stands behind them.
 _BEGINS = re.compile(
-    r"[^ \"\[]{1,255}(?: [^ \"\[]{1,255}){0,5} \[[0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}:[0-9]{2}:[0-9]{2}:[0-9]{2} [+-][0-9]{4}\] \"", re.ASCII
+    r"(?![0-9-]{10}T[0-9:.]{8,18}(?:Z|[+-][0-9:]{5}) std)[^ \"\[]{1,255}(?: -? ?\[[0-9A-Fa-f.:, -]{0,200}\] -)?(?: [^ \"\[]{1,255}){0,5}"
+    r" \[[0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}:[0-9]{2}:[0-9]{2}:[0-9]{2} [+-][0-9]{4}\] \"",
+    re.ASCII,
 )
 
 

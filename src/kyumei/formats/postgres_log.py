@@ -170,7 +170,11 @@ JSON = JsonRecord(
     plain=("time IS NOT NULL", "level IS NOT NULL"),
 )
 _QUOTED_DATE = rf'"?{DATE}[^",\n]{{0,20}}"?,'
-_OPENING = rf"(?:[^\t\n{{]{{0,60}}?{DATE}|pid=)[^\n'\"]{{0,300}}?\b(?:{PRIMARY}): {{1,2}}"
+_TIMELESS = r"pid=[0-9]+,user=|user=[^ \n]*,db=|(?:\[[0-9]{1,10}-1\] )?sql_error_code = |[12][0-9]{9}\.[0-9]{3} \["
+"""How prefixes begin that have no time, or it as a number."""
+_BARE = "LOG|ERROR|FATAL|PANIC"
+"""Severities that stand for themselves with two blanks behind them; uvicorn writes ``WARNING:  ``."""
+_OPENING = rf"(?:(?:[^\t\n{{]{{0,60}}?{DATE}|{_TIMELESS})[^\n'\"]{{0,300}}?\b(?:{PRIMARY}): {{1,2}}|(?:{_BARE}):  )"
 
 
 def _layout(*shapes: Shape, opening: str = _OPENING) -> Companions:
@@ -200,13 +204,15 @@ def custom(log_line_prefix: str) -> Layout:
 _TEXT_LINE = re.compile(
     rf"[^\t\n]{{0,60}}?{DATE}(?:\.[0-9]{{1,6}})? [A-Z+<-][^\n]{{0,300}}?\b(?:{PRIMARY}|{'|'.join(COLUMN_OF)}):  (?:[^ ]|\Z)", re.ASCII
 )
-_PID_LINE = re.compile(rf"pid=[0-9]+,user=[^\n]{{0,300}}?\b(?:{PRIMARY}|{'|'.join(COLUMN_OF)}): ", re.ASCII)
+_TIMELESS_LINE = re.compile(
+    rf"(?:{_TIMELESS})[^\n]{{0,300}}?\b(?:{PRIMARY}|{'|'.join(COLUMN_OF)}): |(?:{_BARE}|{'|'.join(COLUMN_OF)}):  [^ ]", re.ASCII
+)
 _CSV_LINE = re.compile(rf'"?{DATE}[^",\n]{{0,20}}"?,[^,\n]*,[^,\n]*,[0-9]+,', re.ASCII)
 _OTHER = re.compile(r"\{|[A-Z][a-z]{2} [ 0-9][0-9] |<[0-9]{1,4}>")
 
 
 def sniff(text: str, name: str) -> bool:  # noqa: ARG001 - the line is enough
-    """A time with its zone and a severity followed by two blanks; the first fields of a csvlog; the keys of a jsonlog."""
+    """A time with its zone, or a prefix known without one, and a severity; the first fields of a csvlog; the keys of a jsonlog."""
     if text.startswith("{"):
         if '"error_severity"' not in text:
             return False
@@ -215,7 +221,7 @@ def sniff(text: str, name: str) -> bool:  # noqa: ARG001 - the line is enough
     line = text.partition("\n")[0][:1000]
     if _CSV_LINE.match(line):
         return True
-    return not _OTHER.match(line) and (_TEXT_LINE.match(line) is not None or _PID_LINE.match(line) is not None)
+    return not _OTHER.match(line) and (_TEXT_LINE.match(line) is not None or _TIMELESS_LINE.match(line) is not None)
 
 
 FORMAT = Format(

@@ -354,19 +354,19 @@ LAYOUT = JsonRecord(
     fields=FIELDS,
     stamp_ways=(EPOCH,),
     known=frozenset({"httpRequest.country", "httpRequest.args", "httpRequest.fragment"}),
-    needs=frozenset({"webaclId"}),
+    needs=frozenset({"terminatingRuleId"}),
     derive=_derive,
     steps=STEPS,
-    plain=("webacl_arn IS NOT NULL",),
+    plain=("webacl_arn IS NOT NULL", "rule_id IS NOT NULL"),
 )
 
 
 def sniff(text: str, _name: str) -> bool:
-    """A JSON object with the ARN of a web ACL and the rule that ended the look."""
-    if '"webaclId"' not in text:
+    """A JSON object with the rule that ended the look, and the web ACL or (in a shortened record) the request that was looked at."""
+    if '"terminatingRuleId"' not in text:
         return False
     found = parse_object(text)
-    return isinstance(found, dict) and "webaclId" in found and ("terminatingRuleId" in found or "httpRequest" in found)
+    return isinstance(found, dict) and "terminatingRuleId" in found and ("webaclId" in found or "httpRequest" in found)
 
 
 FORMAT = Format(

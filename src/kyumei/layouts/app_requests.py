@@ -12,6 +12,7 @@ import re
 from kyumei.layouts.app_shapes import LEVEL, UUID
 from kyumei.layouts.casts import CLF_TIME, INTEGER, NUMBER, TEXT, Cast, Take, guarded
 from kyumei.layouts.clocks import CTIME, ISO_TIME, LOCAL_TIME, SPACED_TIME, TIME_NAIVE, UTC_TIME
+from kyumei.layouts.json_names import WHEN
 from kyumei.layouts.request_line import METHOD, PATH, QUERY, VERSION
 from kyumei.layouts.text_shapes import Look, Shape
 
@@ -191,7 +192,12 @@ PAIRS = (
     Look("_line", (Shape("stated", "^", (Take("_stated", "text", TEXT),)),), literals=("path=", "path:", "uri=", "uri:")),
     _pair("path", "path|uri|request_path|request_uri", _TARGET, *_PATH_TAKES),
     _pair("method", "method|request_method|verb", "(?P<method>[A-Z]{3,7})", Take("method", "method", TEXT)),
-    _pair("client", "client_ip|remote_ip|remote_addr|client|ip", "(?P<client_ip>[0-9A-Fa-f]*[.:][0-9A-Fa-f.:]*[0-9A-Fa-f])", _CLIENT),
+    _pair(
+        "client",
+        "client_ip|remote_ip|remote_addr|client|ip",
+        r"(?P<client_ip>[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9A-Fa-f]*:[0-9A-Fa-f.:]*[0-9A-Fa-f])",
+        _CLIENT,
+    ),
     _pair("status", "status|status_code|statusCode|code", rf"{_STATUS}\b", _CODE),
 )
 """``method=... path=... status=...``; trusted only beside a path, so that the status is one of a request."""
@@ -204,10 +210,17 @@ LOGFMT = (
                 r'(?:^| )(?:time|ts|t|timestamp)="?(?P<time>[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.,]+(?:Z| ?[+-][0-9]{2}:?[0-9]{2})?)',
                 (Take("time", "time", ISO_TIME), Take("_naive", "time", TIME_NAIVE)),
             ),
+            Shape(
+                "epoch",
+                r"(?:^| )(?:time|ts|t|timestamp)=\"?(?P<time>[12][0-9]{9}(?:[0-9]{3}|[0-9]{6}|[0-9]{9}|\.[0-9]{1,9})?)(?:\"| |$)",
+                (Take("time", "time", WHEN),),
+                {"_naive": UTC_TIME},
+            ),
         ),
     ),
     Look(
-        "_pairs", (Shape("level", r'(?:^| )(?:level|lvl|severity)="?(?P<word>[A-Za-z]+)', (Take("level", "word", LEVEL, optional=True),)),)
+        "_pairs",
+        (Shape("level", r'(?:^| )(?:level|lvl|severity|at)="?(?P<word>[A-Za-z]+)', (Take("level", "word", LEVEL, optional=True),)),),
     ),
     Look("_pairs", (Shape("logger", r'(?:^| )(?:logger|component|caller)="?(?P<logger>[^ "\n]+)', (Take("logger", "logger", TEXT),)),)),
     Look(

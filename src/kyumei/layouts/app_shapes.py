@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 
 from kyumei.layouts.casts import INTEGER, TEXT, Cast, Take, quoted
 from kyumei.layouts.clocks import (
+    CTIME,
     DASHED_TIME,
     ISO_TIME,
+    JAVA_TIME,
     KLOG_TIME,
     LOCAL_TIME,
     SLASHED_TIME,
@@ -72,6 +74,7 @@ _ISO = rf"(?P<time>{_DATE}(?:[.,][0-9]{{1,9}})?(?:Z| UTC| GMT| JST| ?[+-][0-9]{{
 _SLASHED = r"(?P<time>[0-9]{4}/[0-9]{2}/[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?)"
 _MONTH = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _DASHED = rf"(?P<time>[0-9]{{2}}-{_MONTH}-[0-9]{{4}} [0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}(?:\.[0-9]{{1,9}})?)"
+_CTIME = rf"[MTWFS][a-z]{{2}} {_MONTH} [ 0-9][0-9] [0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}} [0-9]{{4}}"
 _SPACED = rf"[0-9]{{2}}/{_MONTH}/[0-9]{{4}} [0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}"
 _BOX = rf"\[?{_ISO}\]?"
 _BEGINNINGS = {
@@ -121,6 +124,7 @@ _ISO_OPENINGS = (
     _iso("gunicorn error", rf"^{_BOX} \[(?P<pid>[0-9]+)\] \[{_WORD}\] ", _LEVEL_TAKE, _PID, _MESSAGE, server="gunicorn"),
     _iso("celery", rf"^\[{_ISO}: {_SMALL}/(?P<thread>[^\]\n]+)\] ", _LEVEL_TAKE, _THREAD, _MESSAGE, starts="["),
     _iso("monolog", rf"^\[{_ISO}\] (?P<logger>[\w.-]+)\.{_WORD}: ", _LEVEL_TAKE, _LOGGER, _MESSAGE, starts="["),
+    _iso("airflow", rf"^\[{_ISO}\] \{{(?P<logger>[\w./-]+:[0-9]+)\}} {_WORD} - ", _LOGGER, _LEVEL_TAKE, _MESSAGE, starts="["),
     _iso("env_logger", rf"^\[{_ISO} +{_WORD} +(?P<logger>[\w:.-]+)\] ", _LEVEL_TAKE, _LOGGER, _MESSAGE, starts="["),
     _iso(
         "spring",
@@ -189,6 +193,12 @@ _OTHER_OPENINGS = (
     _opening("tomcat", rf"^{_DASHED} {_LEVEL}{_AFTER}", (Take("time", "time", DASHED_TIME), _LEVEL_TAKE, _REST), _LOCAL, _DIGITS),
     _opening("php in UTC", rf"^\[{_DASHED} UTC\] {_PHP}", _PHP_TAKES, {"_naive": UTC_TIME}, "["),
     _opening("php", rf"^\[{_DASHED}(?: [\w/+-]+)?\] {_PHP}", _PHP_TAKES, _LOCAL, "["),
+    _opening("ctime", rf"^(?P<time>{_CTIME}) - ", (Take("time", "time", CTIME), _MESSAGE), {"server": "uwsgi", **_LOCAL}, "MTWFS"),
+    _opening(
+        "java.util.logging",
+        rf"^(?P<time>{_MONTH} [0-9]{{1,2}}, [0-9]{{4}} [0-9]{{1,2}}:[0-9]{{2}}:[0-9]{{2}} [AP]M) (?P<logger>{_NAME})(?: |$)",
+        *((Take("time", "time", JAVA_TIME), _LOGGER, _MESSAGE), _LOCAL, "JFMASOND"),
+    ),
     _opening(
         "klog",
         r"^(?P<level>[IWEF])(?P<time>[0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?) +(?P<pid>[0-9]+) (?P<logger>[^ \]\n]+)\] ",
@@ -200,7 +210,7 @@ _OTHER_OPENINGS = (
     _opening("level and colon", rf"^{_WORD}: +", (_LEVEL_TAKE, _MESSAGE), {}, _UPPER_STARTS),
     _opening("level and boxed logger", rf"^{_WORD} +\[(?P<logger>[\w.-]+)\] ", (_LEVEL_TAKE, _LOGGER, _MESSAGE), {}, _UPPER_STARTS),
     _opening("boxed level", rf"^\[{_WORD}\] +", (_LEVEL_TAKE, _REST), {}, "["),
-    _opening("logfmt", r"^(?:time|ts|t|timestamp|level|lvl|severity)=[^ \n]", (Take("_pairs", "text", TEXT),), {}, "tls"),
+    _opening("logfmt", r"^(?:time|ts|t|timestamp|level|lvl|severity|at)=[^ \n]", (Take("_pairs", "text", TEXT),), {}, "tlsa"),
 )
 
 _DJANGO_WARNINGS = "Not Found|Forbidden|Bad Request|Unauthorized|Method Not Allowed|Gone|Conflict|Not Acceptable|Request Timeout"
@@ -211,6 +221,11 @@ _ACCESS_OPENINGS = (
         (Take("time", "time", SPACED_TIME), _LEVEL_TAKE, Take("message", "message", TEXT)),
         {"server": "django", **_LOCAL},
         "[",
+    ),
+    _opening(
+        "time with slashes and level",
+        rf"^\[(?P<time>{_SPACED})\] {_LEVEL}{_AFTER}",
+        *((Take("time", "time", SPACED_TIME), _LEVEL_TAKE, _REST), _LOCAL, "["),
     ),
     _opening(
         "gin",
@@ -246,7 +261,8 @@ HEAD = (
     rf"{_COLOUR}(?:\[?{_COLOUR}{_DATE}|\[?(?:GIN\] )?[0-9]{{4}}/[0-9]{{2}}/[0-9]{{2}} (?:- )?[0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}"
     rf"|\[?{_SPACED}|\[?[0-9]{{2}}-{_MONTH}-[0-9]{{4}} [0-9]{{2}}:|[IWEF][0-9]{{4}} [0-9]{{2}}:[0-9]{{2}}:|[DIWEFAU], \["
     rf"|\([^)\n]+\): {_DATE}|\[? *{_UPPER} *\]?(?:{_COLOUR}: |:[\w.-]+:|[ \t:-]*\[?{_DATE}| +\[[\w.-]+\] )|\[(?:{_UPPER})\] "
-    r"|(?:time|ts|t|timestamp|level|lvl|severity)=|\[pid: [0-9]+\||gunicorn\.[^ \n:]+: \[[0-9]+\] "
+    rf"|{_CTIME} - |{_MONTH} [0-9]{{1,2}}, [0-9]{{4}} [0-9]{{1,2}}:[0-9]{{2}}:[0-9]{{2}} [AP]M [A-Za-z_]"
+    r"|(?:time|ts|t|timestamp|level|lvl|severity|at)=|\[pid: [0-9]+\||gunicorn\.[^ \n:]+: \[[0-9]+\] "
     rf"|[0-9A-Fa-f.:-]+ [^ \n]+ [^ \n]+ \[[0-9]{{2}}/{_MONTH}/[0-9]{{4}}"
     rf"|(?:Internal Server Error|{_DJANGO_WARNINGS})(?: \([^)\n]*\))?: /)"
 )

@@ -133,6 +133,20 @@ CTIME = guarded(
 """``Thu Feb  6 05:32:10 2025``: uWSGI."""
 
 
+def _java_time(raw: str) -> datetime | None:
+    found = re.fullmatch(
+        rf"{_NAMED} (?P<day>[0-9]{{1,2}}), (?P<year>[0-9]{{4}}) (?P<hour>[0-9]{{1,2}})(?P<rest>:[0-9:]{{5}}) (?P<half>[AP]M)", raw
+    )
+    if not found:
+        return None
+    month = MONTHS.index(found["name"]) + 1
+    return _twelve_hours(f"{found['year']}-{month:02}-{int(found['day']):02}T{int(found['hour']):02}{found['rest']} {found['half']}")
+
+
+JAVA_TIME = Cast("time of java.util.logging", _java_time, "NULL::TIMESTAMP")
+"""``Feb 06, 2025 2:32:10 PM``; so rare that only the exact reader knows it."""
+
+
 def _twelve_hours(raw: str) -> datetime | None:
     stamp, _, rest = raw.partition(" ")
     half = rest.removesuffix(" UTC")

@@ -32,7 +32,7 @@ COLUMN_OF = {
     "BACKTRACE": "message",
 }
 """What a message is followed by, and the columns for it."""
-_OPENS = rf"\n[^\t\n][^\n]*?\b({'|'.join(COLUMN_OF)}): {{1,2}}"
+_OPENS = rf"\n(?:[^\t\n][^\n]*?\b)?({'|'.join(COLUMN_OF)}): {{1,2}}"
 _BEGINS = r"^(?:duration: ([0-9]{1,12}(?:\.[0-9]{1,6})?) ms(?:\n|$|  ))?(?:(statement|plan):|(parse|bind|execute) [^:\n]*:)?"
 _ASKED = r"^(?:duration: [0-9.]+ ms  )?(?:statement|(?:parse|bind|execute) [^:\n]*): "
 

@@ -133,7 +133,8 @@ def sent(layout: NamedFields) -> Mended:
     return Mended(layout, _unwrapped, _UNWRAPPED, only_shown=True)
 
 
-_WRAPPED = re.compile(r'\{"message":"([^"\\]*)"\}')
+_WRAPPED = re.compile(r'\{[ \t]*"message"[ \t]*:[ \t]*"([^"\\]*)"[ \t]*\}')
+"""Firehose writes no spaces there, programs that send its records on do; those are a case for the exact reader."""
 _UNWRAPPED = (
     "CASE WHEN starts_with(text, '{\"message\":\"') AND ends_with(text, '\"}') AND len(string_split(text, '\"')) = 5 AND "
     "NOT contains(text, '\\') THEN string_split(text, '\"')[4] ELSE text END"

@@ -187,8 +187,10 @@ def is_gateway_record(document: Mapping[str, Any]) -> bool:
     return sum(_has(document, (variable,)) for variable in _TELLING) >= len(("one", "another"))
 
 
-_AFTER = r"(?:-|[0-9]{3}) (?:-|[0-9]{1,18}) (?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?:_[A-Z_]+)?|[A-Za-z0-9_-]{8,30}=)(?: |\Z)"
-_LINE = re.compile(rf'[^ \["]+ [^ \["]+ [^ \["]+ \[{_CLF.pattern}\] ?"[^"]*" {_AFTER}', re.ASCII)
+_ID = r"(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?:_[A-Z_]+)?|[A-Za-z0-9_-]{8,30}=)(?: |\Z)"
+_REQUEST = rf'"[^"]*" (?:-|[0-9]{{3}}) (?:-|[0-9]{{1,18}}) {_ID}'
+_EVENT = rf'"(?:CONNECT|DISCONNECT|MESSAGE) [^ "]+ [^ "]+" (?:(?:-|[0-9]{{3}}) {{1,2}})?{_ID}'
+_LINE = re.compile(rf'[^ \["]+ [^ \["]+ [^ \["]+ \[{_CLF.pattern}\] ?(?:{_REQUEST}|{_EVENT})', re.ASCII)
 
 
 def is_gateway_line(text: str) -> bool:

@@ -138,6 +138,14 @@ PLATFORM = (
         *(_ID, *_NUMBERS, *_TRACE, *_texts("outcome", "error_type")),
     ),
     _platform(
+        "report",
+        rf"REPORT RequestId: (?P<request_id>{_WORD}){_GAP}Init Duration: (?P<init>{_NUMBER}) ms{_GAP}Duration: (?P<duration>{_NUMBER}) ms"
+        rf"{_part('Billed Duration', 'billed', 'ms')}{_part('Memory Size', 'memory', 'MB')}{_part('Max Memory Used', 'used', 'MB')}"
+        rf"{_FAILING}"
+        rf"(?:{_END}\n?{_XRAY})?",
+        *(_ID, *_NUMBERS[:5], *_TRACE, *_texts("outcome", "error_type")),
+    ),
+    _platform(
         "init_start",
         rf"INIT_START Runtime Version: (?P<runtime_version>{_WORD})(?:{_GAP}Runtime Version ARN: (?P<runtime_arn>{_WORD}))?",
         *_texts("runtime_version", "runtime_arn"),

@@ -1,6 +1,7 @@
 """JSON in the log of a Lambda function: events of the platform, lines of a runtime's logger and of Powertools, metrics in a log line.
 
-An event of the platform is ``{"time": …, "type": "platform.…", "record": {…}}``; its types are kept in small letters, unknown ones too. A
+An event of the platform is ``{"time": …, "type": "platform.…", "record": {…}}``; its types are kept in small letters, unknown ones too. Of
+the types ``function`` and ``extension`` the record is a line of theirs, as text or as an object. A
 metric in the embedded format says so under ``_aws``.
 
 Follows "Lambda Telemetry API Event schema reference" and "Using Lambda advanced logging controls" in the AWS Lambda Developer Guide, the
@@ -47,9 +48,9 @@ FIELDS = (
     Field("_naive", tuple(Way(name, WHEN_NAIVE) for name in TIMES.split())),
     Field("_type", _ways("type", PLATFORM_TYPE)),
     Field("request_id", _ways("record.requestId requestId function_request_id AWSRequestId awsRequestId aws_request_id", FILLED)),
-    Field("level", _ways("level", LEVEL)),
+    Field("level", _ways("level log_level record.level", LEVEL)),
     Field("logger", _ways("logger loggerName", FILLED)),
-    Field("message", _ways("message msg", PRINTED, whole=True)),
+    Field("message", (*_ways("message msg", PRINTED, whole=True), *_ways("record.message record", PRINTED))),
     Field("error_type", _ways("record.errorType errorType message.errorType exception_name", FILLED)),
     Field("error_text", _ways("errorMessage message.errorMessage", FILLED)),
     Field("stack", _ways("stackTrace stack_trace stack exception", FILLED)),
@@ -136,7 +137,7 @@ def records_of(table: Table) -> JsonRecord:
     )
 
 
-_MARKS = ('"platform.', '"_aws"', '"function_request_id"', '"function_memory_size"')
+_MARKS = ('"platform.', '"record"', '"_aws"', '"function_request_id"', '"function_memory_size"')
 
 
 def is_lambda_text(text: str) -> bool:
@@ -147,9 +148,14 @@ def is_lambda_text(text: str) -> bool:
     return isinstance(found, dict) and is_lambda_record(found)
 
 
+def _is_told(found: Mapping[str, Any]) -> bool:
+    """Whether an object is a line of a function or an extension as the Telemetry API tells it."""
+    return found["type"] in {"function", "extension"} and found.keys() == {"time", "type", "record"}
+
+
 def is_lambda_record(found: Mapping[str, Any]) -> bool:
     """Whether an object is an event of the platform, a line of Powertools, or a metric in a log line."""
-    if isinstance(found.get("type"), str) and found["type"].startswith(_PREFIX) and "record" in found:
+    if isinstance(found.get("type"), str) and "record" in found and (found["type"].startswith(_PREFIX) or _is_told(found)):
         return True
     embedded = found.get("_aws")
     if isinstance(embedded, dict) and "CloudWatchMetrics" in embedded:

@@ -50,6 +50,11 @@ USUAL = (
     "< %m >",
     "%p-%s-%c-%l-%h-%u-%d-%m ",
     "pid=%p,user=%u,db=%d,app=%a,client=%h ",
+    "user=%u,db=%d,app=%a,client=%h ",
+    "sql_error_code = %e ",
+    "[%l-1] sql_error_code = %e ",
+    "%n [%p] %q%u@%d ",
+    "",
 )
 """Prefixes that distributions, tools and people set. ``%m`` stands for ``%t``, too."""
 

@@ -11,6 +11,7 @@ from typing import Any
 from kyumei.layouts.casts import ISO_OFFSET, Cast
 from kyumei.layouts.clocks import parse_any_iso
 from kyumei.layouts.json_names import WHEN
+from kyumei.layouts.json_tree import every_pair
 
 _MARK = "__class__"
 _PARTS = ("year", "month", "day", "hour", "minute", "second", "microsecond")
@@ -36,7 +37,7 @@ def with_times(value: Any, depth: int = 0) -> Any:  # noqa: ANN401 - any JSON va
     if isinstance(value, dict):
         if value.get(_MARK) == "datetime":
             return _written(value)
-        return {key: with_times(item, depth + 1) if isinstance(item, dict | list) else item for key, item in value.items()}
+        return every_pair([(key, with_times(item, depth + 1) if isinstance(item, dict | list) else item) for key, item in value.items()])
     return [with_times(item, depth + 1) for item in value] if isinstance(value, list) else value
 
 

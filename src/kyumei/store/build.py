@@ -11,7 +11,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from kyumei.store.keys import told_by
-from kyumei.store.parse import create_tables, parse_format, parse_rest
+from kyumei.store.parse import create_records, create_tables, parse_format, parse_rest
 from kyumei.store.part import heads
 from kyumei.store.pick import look_at, read_parts, spare_small, text_size
 from kyumei.store.side_by_side import side_by_side
@@ -19,6 +19,8 @@ from kyumei.store.walk import quoted_path
 
 MANY_LINES = 8
 """How many times longer than others records of several lines take to parse: each line may begin one, in many ways."""
+DOCUMENTS = 16 * 1024 * 1024
+"""Bytes of documents of one format that are parsed together, while the next ones are opened."""
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -54,6 +56,7 @@ def build(
     side_by_side(con, [partial(reading.read, number) for number in reading.order])
     side_by_side(con, [partial(parse_format, name=name, own=own) for name, own in reading.unparsed().items()])
     parse_rest(con, parts)
+    create_records(con)
     _keep_artifacts(con, parts)
     return parts
 
@@ -72,6 +75,7 @@ class _Reading:
         self._hints = hints
         self._lock = Lock()
         self._parsed: set[int] = set()
+        self._documents: dict[str, list[Part]] = {}
         self._by_format: dict[str, list[Part]] = {}
         for _, parts in looked:
             for part in parts:
@@ -96,8 +100,21 @@ class _Reading:
             self._waiting.subtract(names)
             ready = [name for name in dict.fromkeys(names) if not self._waiting[name]]
             self._parsed.update(part.artifact.number for name in ready for part in self._by_format[name])
+            batch = self._batch([part for part in parts if part.format is not None and part.format not in names])
         for name in ready:
             parse_format(con, name, self._by_format[name])
+        if batch:
+            parse_format(con, str(batch[0].format), batch)
+
+    def _batch(self, parts: Sequence[Part]) -> list[Part]:
+        """The documents of one format that wait to be parsed, with these, once there are enough of them; none before."""
+        for part in parts:
+            self._documents.setdefault(str(part.format), []).append(part)
+        for name, waiting in self._documents.items():
+            if sum(text_size(one.artifact) for one in waiting) >= DOCUMENTS:
+                self._parsed.update(one.artifact.number for one in waiting)
+                return self._documents.pop(name)
+        return []
 
     def unparsed(self) -> dict[str, list[Part]]:
         """By format the parts that turned out to be of it only while they were read."""

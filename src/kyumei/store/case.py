@@ -24,6 +24,7 @@ from kyumei.layouts.casts import quoted
 from kyumei.model.window import Window
 from kyumei.store.build import build
 from kyumei.store.bulk_files import PACKED
+from kyumei.store.filled import filled
 from kyumei.store.keys import needed
 from kyumei.store.memory import memory
 from kyumei.store.pick import look_at
@@ -238,8 +239,8 @@ def _drop_outside(con: duckdb.DuckDBPyConnection, parts: Sequence[Part], window:
     start, end = (moment.astimezone(UTC).replace(tzinfo=None) for moment in (window.start - ASIDE, window.end + ASIDE))
     own = "_artifact IN (SELECT artifact FROM artifacts WHERE shape = 'lines' AND format <> 'syslog')"
     own += "".join(f" AND _artifact <> {part.artifact.number}" for part in parts if part.small)
-    for name, leaf in discover.formats().items():
-        if "time" in leaf.table:
+    for name in filled(con):
+        if "time" in discover.format_of(name).table:
             con.execute(f"DELETE FROM \"{name}\" WHERE {own} AND time NOT BETWEEN '{start}' AND '{end}'")
 
 

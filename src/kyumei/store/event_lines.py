@@ -1,9 +1,12 @@
 """Events of CloudWatch Logs that come as lines of text, and the records made of them.
 
 An export and the tail put a time before each event and nothing before its further lines. The CSV has milliseconds and a message, quoted
-where it holds a comma, a quote or a line end.
+where it holds a comma, a quote or a line end; that of Logs Insights, with the columns @timestamp and @message, the time in UTC.
 
-Follows "Exporting log data to Amazon S3" in the CloudWatch Logs User Guide and "logs tail" in the AWS CLI Command Reference.
+A container runtime of Kubernetes writes time, stream and ``F`` or, where it cut a long line, ``P`` before each piece.
+
+Follows "Exporting log data to Amazon S3" in the CloudWatch Logs User Guide, "logs tail" in the AWS CLI Command Reference and "CRI logging"
+of Kubernetes.
 """
 
 from __future__ import annotations
@@ -21,8 +24,13 @@ if TYPE_CHECKING:
 _EXPORT = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z) (.*)", re.ASCII | re.DOTALL)
 _TAIL = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{6})?\+00:00) (\S+) (.*)", re.ASCII | re.DOTALL)
 _SHORT_TAIL = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}) (.*)", re.ASCII | re.DOTALL)
-_CSV_HEADER = re.compile(r'\ufeff?"?timestamp"?,"?message"?\r?\n', re.ASCII)
-_CSV_TIME = re.compile(r'"?([0-9]{13})"?,', re.ASCII)
+_CONTAINER = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}:[0-9]{2}))"
+    r" (stdout|stderr) ([FP])(?:\Z| (.*))",
+    re.ASCII | re.DOTALL,
+)
+_CSV_HEADER = re.compile(r'\ufeff?"?@?timestamp"?,"?@?message"?\r?\n', re.ASCII)
+_CSV_TIME = re.compile(r'"?([0-9]{13}|[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3})"?,', re.ASCII)
 _QUOTED_END = re.compile(r'"(?!")')
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC).replace(tzinfo=None)
 
@@ -75,10 +83,16 @@ class Place:
 
 
 def strip_export_time(line: str) -> tuple[int, str] | None:
-    """The time (milliseconds since 1970) and the message of a line of an S3 export or of ``aws logs tail``; null for any other line.
+    """The time (milliseconds since 1970) and the message of a line of an S3 export, of ``aws logs tail`` or of a container runtime.
+
+    Null for any other line.
 
     The short form of the tail has no zone, and is UTC; many a program begins its lines so, too: who asks must know that it is a tail.
     """
+    found = _CONTAINER.fullmatch(line)
+    if found:
+        moment = milliseconds(found[1])
+        return None if moment is None else (moment, found[4] or "")
     found = _EXPORT.fullmatch(line)
     if found:
         moment = milliseconds(found[1])
@@ -94,8 +108,14 @@ def strip_export_time(line: str) -> tuple[int, str] | None:
 
 def stream_of(line: str) -> str | None:
     """The log stream that a line of ``aws logs tail`` names; null for any other line."""
-    found = _TAIL.fullmatch(line)
+    found = None if _CONTAINER.fullmatch(line) else _TAIL.fullmatch(line)
     return found[2] if found else None
+
+
+def piece_of(line: str) -> tuple[str, bool] | None:
+    """Of a container runtime's line its stream, and whether the rest of the text follows in a later one; null for any other line."""
+    found = _CONTAINER.fullmatch(line)
+    return (found[2], found[3] == "P") if found else None
 
 
 def milliseconds(raw: str) -> int | None:
@@ -123,15 +143,20 @@ def csv_events(text: str) -> Iterator[Record | Broken]:
         raw = text[at:end].rstrip("\r")
         if stamp and closing:
             message = text[start + 1 : closing.start()].replace('""', '"')
-            yield Record(place.at(at), without_line_end(message), int(stamp[1]), origin="csv", span=raw.count("\n") + 1)
+            yield Record(place.at(at), without_line_end(message), _csv_time(stamp[1]), origin="csv", span=raw.count("\n") + 1)
         elif stamp and text[start : start + 1] != '"':
-            yield Record(place.at(at), text[start:end].rstrip("\r"), int(stamp[1]), origin="csv")
+            yield Record(place.at(at), text[start:end].rstrip("\r"), _csv_time(stamp[1]), origin="csv")
         elif stamp:
             yield Broken(place.at(at), *broken_text(text, at, len(text), "a quote is not closed"))
             return
         elif raw.strip():
             yield Broken(place.at(at), raw, "no time in milliseconds before the message", raw.count("\n") + 1)
         at = end + 1
+
+
+def _csv_time(raw: str) -> int | None:
+    """Milliseconds since 1970, as the console writes them, or the time in UTC that Logs Insights writes."""
+    return int(raw) if raw.isdigit() else milliseconds(raw + "Z")
 
 
 def _past_pairs(text: str, start: int) -> int:

@@ -16,6 +16,7 @@ from kyumei.contracts import Refused
 from kyumei.formats.resource_snapshot import STATE_AND_ROWS, operation_of, snapshot_rows
 from kyumei.layouts.casts import quoted
 from kyumei.model.table import LINEAGE, Kind
+from kyumei.store.filled import filled
 from kyumei.store.lines import BLANKS
 from kyumei.store.part import heads
 from kyumei.store.stage import BLANK, ids, insert_tuples, refuse_long, stage, take_headers
@@ -55,18 +56,24 @@ STREAMS = "CREATE TABLE streams (_artifact INTEGER, _line BIGINT, log_group VARC
 
 def create_tables(con: duckdb.DuckDBPyConnection) -> None:
     """Create one empty table for each format, and those of the store itself."""
+    tables = [
+        "CREATE TABLE _lines (_artifact INTEGER, _line BIGINT, text VARCHAR, envelope_ms BIGINT, _span BIGINT)",
+        "CREATE TABLE headers (_artifact INTEGER, _line BIGINT, text VARCHAR)",
+        "CREATE TABLE unread (_artifact INTEGER, _line BIGINT, text VARCHAR, why VARCHAR)",
+        STREAMS,
+    ]
     for leaf in discover.formats().values():
         columns = ", ".join(f'"{column.name}" {column.kind}' for column in (*LINEAGE, *leaf.table.columns))
-        con.execute(f'CREATE TABLE "{leaf.name}" ({columns})')
-    con.execute("CREATE TABLE _lines (_artifact INTEGER, _line BIGINT, text VARCHAR, envelope_ms BIGINT, _span BIGINT)")
-    texts = (f'SELECT _artifact, _line, _span, _text AS text FROM "{name}" WHERE _text IS NOT NULL' for name in discover.formats())
-    con.execute(f"CREATE VIEW _records AS {' UNION ALL '.join(texts)}")
-    con.execute("CREATE TABLE headers (_artifact INTEGER, _line BIGINT, text VARCHAR)")
-    con.execute("CREATE TABLE unread (_artifact INTEGER, _line BIGINT, text VARCHAR, why VARCHAR)")
-    con.execute(STREAMS)
-    for leaf in discover.formats().values():
-        for one in leaf.derived:
-            con.execute(f'CREATE VIEW "{one.table.name}" AS {one.select}')
+        tables.append(f'CREATE TABLE "{leaf.name}" ({columns})')
+    derived = [f'CREATE VIEW "{one.table.name}" AS {one.select}' for leaf in discover.formats().values() for one in leaf.derived]
+    con.execute(";".join(["BEGIN", *tables, *derived, "COMMIT"]))
+
+
+def create_records(con: duckdb.DuckDBPyConnection) -> None:
+    """Create the view ``_records``: the raw text of the rows of all tables that have any."""
+    texts = [f'SELECT _artifact, _line, _span, _text AS text FROM "{name}" WHERE _text IS NOT NULL' for name in filled(con)]
+    nothing = "SELECT NULL::INTEGER AS _artifact, NULL::BIGINT AS _line, NULL::BIGINT AS _span, NULL::VARCHAR AS text WHERE false"
+    con.execute(f"CREATE VIEW _records AS {' UNION ALL '.join(texts) or nothing}")
 
 
 def parse_format(con: duckdb.DuckDBPyConnection, name: str, own: Sequence[Part]) -> None:

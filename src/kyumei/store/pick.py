@@ -138,11 +138,13 @@ def _first_text(chunks: Iterator[bytes]) -> bytes:
 
 
 def _writer(log_format: str) -> str:
-    """The format whose variables a told log_format is written in: API Gateway's, a flow log's, Apache's directives, or nginx's."""
+    """The format whose variables a told log_format is written in: API Gateway's, a flow log's, PostgreSQL's, Apache's, or nginx's."""
     if "$context." in log_format:
         return "api_gateway_access"
     if flows := format_of_order(log_format):
         return flows
+    if '"' not in log_format and "%p" in log_format and ("%t" in log_format or "%m" in log_format or "%n" in log_format):
+        return "postgres_log"  # Apache's directives of the same letters stand around a quoted request
     return "apache_access" if "%" in log_format and "$" not in log_format else "nginx_access"
 
 

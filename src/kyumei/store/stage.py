@@ -21,6 +21,16 @@ BLANK = "NOT regexp_matches(text, '[^" + "".join(f"\\x{ord(one):02x}" for one in
 """A line of nothing but these is blank: it is no record, and inside a record it is an empty line."""
 
 
+GOES_ON = (
+    r"^(?:[ \t]|Traceback \(most recent call last\):|Caused by: |During handling of the above exception|"
+    r"The above exception was the direct cause|[A-Za-z_][A-Za-z0-9_.$]*(?:Error|Exception|Interrupt|Timeout|Warning)(?::|$))"
+)
+"""How lines begin that go on a record though an event of their own carries each: what a container prints is cut at every line end.
+
+Only where all events are of one stream, for those of several stand between each other.
+"""
+
+
 def ids(parts: Iterable[Part]) -> str:
     """The numbers of the parts as SQL, for IN."""
     return "(" + ",".join(str(part.artifact.number) for part in parts) + ")"
@@ -105,7 +115,8 @@ def _begins(part: Part) -> str:
     if part.identity.shape == "document" or not (head := heads(part)):
         return "true"
     if part.identity.shape == "export":
-        return "envelope_ms IS NOT NULL"
+        goes_on = f" AND NOT regexp_matches(text, {quoted(GOES_ON)})" if len({one[2] for one in part.streams}) <= 1 else ""
+        return f"envelope_ms IS NOT NULL{goes_on}"
     opens = f"regexp_matches(text, {quoted('^(?:' + head + ')')})"
     if above := lead(part):
         led = f"lag(regexp_matches(text, {quoted('^(?:' + above + ')')})) OVER (PARTITION BY _artifact ORDER BY _line)"

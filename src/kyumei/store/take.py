@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from stringzilla import count
 
 from kyumei import discover
-from kyumei.store.event_lines import stream_of
+from kyumei.store.event_lines import piece_of, stream_of
 from kyumei.store.flow_orders import order_of
 from kyumei.store.identify import ranked
 from kyumei.store.lines import BLANKS, batches, decode
@@ -42,6 +43,8 @@ MOST_HELD = 8 * 1024 * 1024
 """Characters held before they are handed over, however few the lines."""
 WORTH_SPLITTING = 16 * 1024
 """Bytes of lines from which the database splits them faster than we do."""
+LONGEST_JOINED = 1024 * 1024
+"""Characters to which the pieces of a line that a container runtime cut are joined."""
 STEP = 64 * 1024
 """Bytes read at once: they stay in the processor's cache, and larger pieces are twice as slow."""
 
@@ -126,6 +129,7 @@ def exactly(part: Part, chunks: Iterable[bytes], prefixes: tuple[str, ...]) -> I
     opens = re.compile(head, re.ASCII).match if head else None
     above = re.compile(lead(part) or r"[^\s\S]", re.ASCII).match
     taking, led = False, False
+    pieces = Pieces()
     wanted = [prefix.split("\n") for prefix in prefixes]
     for batch in batches(chunks):
         part.long.update(batch.long)
@@ -136,15 +140,44 @@ def exactly(part: Part, chunks: Iterable[bytes], prefixes: tuple[str, ...]) -> I
                 _note_stream(part, number, None, stream_of(line))
             if prefixes:
                 if opens is None or (opens(text) and not led) or time_ms is not None:
-                    taking = any(all(piece in line for piece in pieces) for pieces in wanted)
+                    taking = any(all(part_of in line for part_of in one) for one in wanted)
                 led = above(text) is not None
                 if not taking and number not in batch.long:
                     continue
-            yield number, text, time_ms, 1
+            if time_ms is None:
+                yield number, text, time_ms, 1
+            else:
+                yield from pieces.whole(line, (number, text, time_ms, 1))
+    yield from pieces.left()
 
 
 Line = tuple[int, str, int | None, int]
 """The number of a line in its file, its text, the time of its envelope in milliseconds since 1970 or null, how many lines it takes up."""
+
+
+@dataclass
+class Pieces:
+    """The first pieces of lines that a container runtime cut, by stream, until the last one is there."""
+
+    held: dict[str, Line] = field(default_factory=dict)
+
+    def whole(self, line: str, found: Line) -> Iterator[Line]:
+        """The line as it was before it was cut; nothing while a piece of it is missing. ``found`` is what was read of ``line``."""
+        told = piece_of(line)
+        if told is None:
+            yield found
+            return
+        stream, is_cut = told
+        if (before := self.held.pop(stream, None)) is not None:
+            found = (before[0], before[1] + found[1], before[2], before[3] + 1)
+        if is_cut and len(found[1]) < LONGEST_JOINED:
+            self.held[stream] = found
+        else:
+            yield found
+
+    def left(self) -> Iterator[Line]:
+        """Pieces that no other followed."""
+        yield from self.held.values()
 
 
 def insert_all(con: duckdb.DuckDBPyConnection, part: Part, found: Iterable[Line]) -> None:
@@ -216,8 +249,9 @@ def take_document(con: duckdb.DuckDBPyConnection, part: Part, chunks: Iterable[b
         times.append(record.time_ms)
         spans.append(record.span)
         places.append((record.line, record.group or None, record.stream or None))
-        if len(numbers) <= SAMPLED_RECORDS and (name := claim_record(record.text, hint, record.group)):
-            claims[name] = claims.get(name, 0) + 1
+        sampled = len(numbers) <= EVERY_RECORD or (len(numbers) <= SAMPLED_RECORDS and len(numbers) % EVERY == 0)
+        if sampled and (name := claim_record(record.text, hint, record.group, next(reversed(claims), ""))):
+            claims[name] = claims.pop(name, 0) + 1
     insert_lines(con, part.artifact.number, numbers, texts, times, spans)
     _note_places(part, places, texts, times)
     ordered = ranked(claims)
@@ -251,11 +285,14 @@ def _note_places(
     part.streams += shared
 
 
-SAMPLED_RECORDS = 1000
+EVERY_RECORD, EVERY, SAMPLED_RECORDS = 100, 10, 1000
+"""So many records of a document are all asked what they are, one in so many of those behind them, none further on."""
 
 
-def claim_record(text: str, name: str, group: str) -> str | None:
-    """The format that claims an event of a log group; the group's name helps as a file's name does."""
+def claim_record(text: str, name: str, group: str, likely: str = "") -> str | None:
+    """The format that claims an event of a log group; the group's name helps as a file's name does. ``likely`` is asked first."""
+    if likely and discover.formats()[likely].sniff(text, group or name):
+        return likely
     leaves: Iterator[Format] = iter(discover.formats().values())
     first = text.split("\n", 1)[0]
     return next(

@@ -22,6 +22,7 @@ from urllib.parse import unquote
 
 from kyumei.formats.resource_snapshot import LOG_OPERATIONS
 from kyumei.layouts.casts import to_json
+from kyumei.layouts.json_places import value_at
 from kyumei.store.compact import compact_records
 from kyumei.store.envelopes import LISTS, Envelope, envelope_of, is_daemon_header, is_notification
 from kyumei.store.event_lines import (
@@ -60,6 +61,8 @@ _LONGEST_NUMBER = 400
 _DECODER = json.JSONDecoder(parse_int=lambda digits: int(digits) if len(digits) < _LONGEST_NUMBER else digits)
 _SPACE = re.compile(r"[ \t\r\n]*")
 _BETWEEN = re.compile(r"[ \t\r\n,\]}\ufeff]*")
+INSIGHTS = frozenset({"@timestamp", "@ptr", "@log", "@logStream", "@ingestionTime"})
+"""What stands beside a message in the rows of Logs Insights that the console copies as JSON."""
 _NEXT_LINE = re.compile(r"\n(?=[{\[])")
 
 
@@ -252,6 +255,9 @@ def _object(  # noqa: PLR0913 - what an object is and where it lies
         at = opened.starts["data"]
         inner = _open(place, at)
         yield from _object(place, at, inner, _envelope(inner, text), about, depth)
+    elif "@message" in values and values.keys() - {"@message"} <= INSIGHTS:
+        row = [{"field": name, "value": value} for name, value in values.items()]
+        yield _insights_row(row, outer)
     elif is_notification(values):
         yield from _told(values["Message"], text[start : opened.end], replace(outer, origin="Message"), depth)
     elif opened.lists or not is_daemon_header(values):
@@ -277,7 +283,9 @@ def _enveloped(place: Place, opened: _Object, envelope: Envelope, about: Record,
     for at, end, key in spans:
         own = replace(outer, line=place.at(at), span=text.count("\n", at, end) + 1, origin=key)
         if control:
-            yield Broken(own.line, text[at:end], "a control message of CloudWatch Logs, not a log event", own.span)
+            said = value_at(text, at)[0]
+            words = _word(said.get("message")) if isinstance(said, dict) else ""
+            yield Broken(own.line, words or text[at:end], "a control message of CloudWatch Logs, not a log event")
         else:
             yield from _item(text[at:end], own, depth)
 
@@ -331,7 +339,8 @@ def _told(message: str, raw: str, outer: Record, depth: int) -> Iterator[Record 
 def _insights_row(row: list[Any], outer: Record) -> Record:
     """A row of a Logs Insights result: its message, or all its fields as one JSON object."""
     fields = {cell["field"]: cell.get("value") for cell in row if isinstance(cell, dict) and isinstance(cell.get("field"), str)}
-    text, log = _word(fields.get("@message")), _word(fields.get("@log"))
+    message = fields.get("@message")
+    text, log = to_json(message) or "" if isinstance(message, dict) else _word(message), _word(fields.get("@log"))
     if not text:
         text = to_json({name: value for name, value in fields.items() if name != "@ptr"}) or ""
     group = log.partition(":")[2] or log
