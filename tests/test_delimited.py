@@ -161,9 +161,9 @@ def test_usual_lines_go_the_fast_way(leaf: Any, log: str) -> None:  # noqa: ANN4
 
 
 def test_vintages_go_the_fast_way() -> None:
-    """All but the first line, whose actions are not in quotes."""
+    """All but those whose actions, names or certificates are not in quotes."""
     lines = (FOLDER / "alb_access/vintages.log").read_text("utf-8").splitlines()
-    assert [row["_line"] for row in bulk(ALB.layout, lines) if not row["_ok"]] == [0]
+    assert [row["_line"] for row in bulk(ALB.layout, lines) if not row["_ok"]] == [0, 11, 12]
 
 
 def test_phase_that_was_not_reached_is_null_and_not_a_time() -> None:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import sys
 import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from secrets import token_hex
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +43,8 @@ if TYPE_CHECKING:
 WHOLE = 64 * 1024 * 1024
 """Up to this many bytes of text a case is read whole; a larger one only around the window."""
 KEPT_CACHES = 12
+SPILLED = "kyumei-spilled-"
+"""How the folder is called in which a database in memory puts what does not fit; it is there only once that happens."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,12 @@ class Case:
         """Close the case once it is in the cache."""
         if self.keeping is not None:
             self.keeping.join()
+        spilled = Path()
+        with suppress(duckdb.Error):  # a database that gave up is closed all the same
+            spilled = Path(str(self.value("SELECT current_setting('temp_directory')")))
         self.con.close()
+        if spilled.name.startswith(SPILLED):
+            shutil.rmtree(spilled, ignore_errors=True)
 
     def rows(self, sql: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> list[dict[str, Any]]:
         """The rows of a query as dicts."""
@@ -83,7 +92,7 @@ def connect(path: Path | None, *, read_only: bool = False) -> duckdb.DuckDBPyCon
     con.execute("SET preserve_insertion_order = false")
     if path is None:
         # Else what does not fit into memory would go to the working folder, which may be the case itself.
-        con.execute(f"SET temp_directory = {quoted(str(Path(tempfile.gettempdir()) / 'kyumei'))}")
+        con.execute(f"SET temp_directory = {quoted(str(Path(tempfile.gettempdir()) / f'{SPILLED}{os.getpid()}-{token_hex(8)}'))}")
     return con
 
 
