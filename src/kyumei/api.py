@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from kyumei.model.finding import Investigation
     from kyumei.store.ask import Answer
     from kyumei.store.identify import Identity
+    from kyumei.store.pick import Looked
     from kyumei.store.settings import Settings
 
 MARGIN = timedelta(minutes=6)
@@ -74,9 +75,9 @@ def _answer(root: Path, symptom: Symptom, top: int, cache: Path | None) -> Inves
     return _opened(root, symptom, top, cache)
 
 
-def _opened(root: Path, symptom: Symptom, top: int, cache: Path | None) -> Investigation:
+def _opened(root: Path, symptom: Symptom, top: int, cache: Path | None, looked: Looked | None = None) -> Investigation:
     """The answer from what lies around the symptom's window, or from all of a small case."""
-    case = _open(root, symptom.window, symptom.moment, symptom.zone, cache)
+    case = _open(root, symptom.window, symptom.moment, symptom.zone, cache, looked)
     try:
         _refuse_empty(case, root)
         return _investigate(case, symptom, top)
@@ -86,14 +87,14 @@ def _opened(root: Path, symptom: Symptom, top: int, cache: Path | None) -> Inves
 
 def _surveyed(root: Path, symptom: Symptom, top: int, cache: Path | None) -> Investigation:
     """The answer for a large case of which nobody said what is wrong: all requests are counted, and read only around what stands out."""
-    case, parts = open_for_survey(root)
+    case, looked = open_for_survey(root)
     try:
-        left = survey(case.con, parts)
+        left = survey(case.con, [part for _, own in looked for part in own])
         found = standouts(case)
         if not found:
             answer = nothing(case, symptom)
         else:
-            answer = told([_opened(root, as_symptom(symptom, one), 1, cache) for one in found[:top]], found, pulses(case, found))
+            answer = told([_opened(root, as_symptom(symptom, one), 1, cache, looked) for one in found[:top]], found, pulses(case, found))
     finally:
         case.close()
     named = ", ".join(left[:SHOWN]) + (f" and {len(left) - SHOWN} more" if len(left) > SHOWN else "")
@@ -154,7 +155,9 @@ def demo_case(name: str = DEMO) -> Path:
     raise PathError(message, "install kyumei from its wheel, or run from a checkout")
 
 
-def _open(root: Path, window: Window | None, moment: datetime | None, zone: str | None, cache: Path | None) -> Case:
+def _open(  # noqa: PLR0913 - what a case depends on
+    root: Path, window: Window | None, moment: datetime | None, zone: str | None, cache: Path | None, looked: Looked | None = None
+) -> Case:
     """Open a case; of a large one only what lies around the window is read."""
     reference = moment or (window.middle if window else None)
 
@@ -172,7 +175,9 @@ def _open(root: Path, window: Window | None, moment: datetime | None, zone: str 
 
     year = reference.astimezone(UTC).year if reference else None
     wanted = window.widened(MARGIN) if window else None
-    return open_case(root, wanted, settle, offsets, key=f"{year}|{zone}", prepare=partial(sightings.create, keep=True), cache=cache)
+    return open_case(
+        root, wanted, settle, offsets, key=f"{year}|{zone}", prepare=partial(sightings.create, keep=True), cache=cache, looked=looked
+    )
 
 
 def _refuse_empty(case: Case, root: Path) -> None:

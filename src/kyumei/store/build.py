@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from kyumei.store.keys import told_by
 from kyumei.store.parse import create_records, create_tables, parse_format, parse_rest
-from kyumei.store.part import heads
+from kyumei.store.part import heads, unread
 from kyumei.store.pick import look_at, read_parts, spare_small, text_size
 from kyumei.store.side_by_side import side_by_side
 from kyumei.store.walk import quoted_path
@@ -36,19 +36,24 @@ if TYPE_CHECKING:
     from kyumei.store.settings import Settings
 
 
-def build(
+def build(  # noqa: PLR0913 - what a case depends on
     con: duckdb.DuckDBPyConnection,
     artifacts: Sequence[Artifact],
     settings: Settings,
     window: Window | None,
     offsets: Callable[[Identity], tuple[timedelta, ...]],
+    looked: Looked | None = None,
 ) -> list[Part]:
-    """Fill the tables of a case; one Part for each file or archive member.
+    """Fill the tables of a case; one Part for each file or archive member. ``looked`` is what a look at all files told, if there was one.
 
     All files are looked at before the first is read: a zone met in one is a hint for all others.
     """
     create_tables(con)
-    looked = look_at(artifacts, settings, window)
+    if looked is None:
+        looked = look_at(artifacts, settings)
+    else:
+        names = {artifact.name for artifact in artifacts}
+        looked = [(artifact, [unread(part) for part in own]) for artifact, own in looked if artifact.name in names]
     parts = [part for _, own in looked for part in own]
     spare_small(parts)
     hints = tuple(sorted({offset for part in parts for offset in offsets(part.identity)}))

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from kyumei.model.artifact import Artifact
     from kyumei.store.identify import Identity
     from kyumei.store.part import Part
+    from kyumei.store.pick import Looked
 
 WHOLE = 64 * 1024 * 1024
 """Up to this many bytes of text a case is read whole; a larger one only around the window."""
@@ -116,10 +117,11 @@ def open_case(  # noqa: PLR0913 - each is a choice of the caller
     key: str = "",
     prepare: Callable[[duckdb.DuckDBPyConnection], None] = lambda _: None,
     cache: Path | None = None,
+    looked: Looked | None = None,
 ) -> Case:
     """Open the case at ``root``. ``settle`` sets the clocks of logs that keep no zone and is called before the case is cached.
 
-    ``prepare`` then adds what every question of the case needs, to be cached with it.
+    ``prepare`` then adds what every question of the case needs, to be cached with it. ``looked`` is what a survey knows of the files.
 
     ``key`` names what else the rows depend on. Up to a quarter of the memory that may be used, the rows of that much text are built in
     memory, and written to the cache while they are asked. Raises PathError when there is nothing to read.
@@ -136,7 +138,7 @@ def open_case(  # noqa: PLR0913 - each is a choice of the caller
         artifacts = [artifact for artifact in artifacts if needed(artifact.name, loaded)]
     if kept is None or loaded is not None or size <= memory() // 4:
         con = connect(None)
-        parts = build(con, artifacts, settings, loaded, offsets)
+        parts = build(con, artifacts, settings, loaded, offsets, looked)
         settle(con, settings)
         if loaded is not None:
             _drop_outside(con, parts, loaded)
@@ -145,7 +147,7 @@ def open_case(  # noqa: PLR0913 - each is a choice of the caller
     name = _unused_name(kept.parent)
     try:
         con = connect(name)
-        build(con, artifacts, settings, loaded, offsets)
+        build(con, artifacts, settings, loaded, offsets, looked)
         settle(con, settings)
         prepare(con)
         con.close()
@@ -172,10 +174,10 @@ def case_name(root: Path) -> str:
     return _fingerprint(root, walk(root), read_settings(root), None, f"{_code_age('edge', 'rules', 'diagnose')}")
 
 
-def open_for_survey(root: Path) -> tuple[Case, list[Part]]:
+def open_for_survey(root: Path) -> tuple[Case, Looked]:
     """A case of which nothing is read yet, and what its files are."""
     settings = read_settings(root)
-    return Case(root, connect(None), settings, whole=False), [part for _, parts in look_at(walk(root), settings) for part in parts]
+    return Case(root, connect(None), settings, whole=False), look_at(walk(root), settings)
 
 
 def _reopened(kept: Path) -> duckdb.DuckDBPyConnection | None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from kyumei import discover
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from kyumei.contracts import Layout
     from kyumei.model.artifact import Artifact
@@ -55,8 +56,8 @@ class Part:
     """Whether the lines of each record were joined while picking, so that every row of ``_lines`` is a record."""
     small: bool = False
     """Whether it is read whole whatever the window."""
-    far: bool = False
-    """Whether its first, middle and last records lie far from the window."""
+    spans: tuple[tuple[datetime, datetime], ...] = ()
+    """From when to when (aware) some records at its start, in its middle and at its end are; none where that is not known."""
 
     def layout_at(self, line: int) -> Layout | None:
         """The layout of its format's records there: told by the user, by the header line above, or null for the format's own."""
@@ -68,6 +69,11 @@ class Part:
     def wanted(self) -> bool:
         """Whether there is anything in it to be read."""
         return self.identity.shape not in {"binary", "empty"}
+
+
+def unread(part: Part) -> Part:
+    """The part as it was when it was looked at, to be read once more."""
+    return replace(part, below=[], long={}, streams=[])
 
 
 def layouts(part: Part) -> list[Layout]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from kyumei import discover
@@ -55,14 +55,14 @@ Looked = list[tuple["Artifact", list[Part]]]
 """Every artifact with its parts, numbered anew from 1: one for each file or archive member."""
 
 
-def look_at(artifacts: Iterable[Artifact], settings: Settings, window: Window | None = None) -> Looked:
+def look_at(artifacts: Iterable[Artifact], settings: Settings) -> Looked:
     """What every file is, by its first bytes, without reading the rest."""
     looked: Looked = []
     count = 0
     artifacts = tuple(artifacts)
     orders = orders_told(artifacts)
     for artifact in artifacts:
-        parts = list(_look(artifact, count, settings, window, orders))
+        parts = list(_look(artifact, count, settings, orders))
         count += len(parts)
         looked.append((artifact, parts))
     return looked
@@ -83,7 +83,7 @@ def text_size(artifact: Artifact) -> int:
     return artifact.size * (PACKED if artifact.compression or artifact.member else 1)
 
 
-def _look(artifact: Artifact, count: int, settings: Settings, window: Window | None, orders: Sequence[Order]) -> Iterator[Part]:
+def _look(artifact: Artifact, count: int, settings: Settings, orders: Sequence[Order]) -> Iterator[Part]:
     """What an artifact's parts are, by their first bytes; ``count`` parts were found before, ``orders`` are those of flow logs."""
     if artifact.trouble:
         yield Part(replace(artifact, number=count + 1), Identity("empty"), trouble=artifact.trouble)
@@ -109,7 +109,7 @@ def _look(artifact: Artifact, count: int, settings: Settings, window: Window | N
         part.orders = orders
         if told is None and not part.above:
             _order_flows(part, head)
-        part.far = window is not None and far_from(window, part, head, pieces)
+        part.spans = _spans(part, head, pieces)
         yield part
 
 
@@ -157,27 +157,28 @@ def _custom(name: str, text: str) -> Layout:
     return make(text)
 
 
-def far_from(window: Window, part: Part, head: bytes, pieces: tuple[bytes, ...]) -> bool:
-    """Whether a plain file's first, middle and last records all lie on one side of the window, a day or more away.
+def _spans(part: Part, head: bytes, pieces: tuple[bytes, ...]) -> tuple[tuple[datetime, datetime], ...]:
+    """The first and the last time of some records at the start, in the middle and at the end of a plain file; none where any is unknown."""
+    if part.format is None or len(pieces) < len(("middle", "end")):
+        return ()
+    layout = (part.above or layouts(part))[0]
+    spans: list[tuple[datetime, datetime]] = []
+    for piece in (head[:PIECE], *pieces):
+        rows = [layout.read(line) for line in decode(piece).split("\n")[1 : 1 + TIMED]]
+        times = [row["time"] for row in rows if isinstance(row, dict) and row["_naive"] < YEARLESS and row["time"] is not None]
+        if not times:
+            return ()
+        spans.append((min(times).replace(tzinfo=UTC), max(times).replace(tzinfo=UTC)))
+    return tuple(spans)
+
+
+def is_far(part: Part, window: Window) -> bool:
+    """Whether a file's first, middle and last records all lie on one side of the window, a day or more away.
 
     Such a file is not opened further. Logs are written in order; a day is far beyond any disorder of a writer.
     """
-    if part.format is None or len(pieces) < len(("middle", "end")):
-        return False
-    layout = (part.above or layouts(part))[0]
-    sides: set[str] = set()
-    for piece in (head[:PIECE], *pieces):
-        times = [
-            row["time"]
-            for line in decode(piece).split("\n")[1 : 1 + TIMED]
-            if isinstance(row := layout.read(line), dict) and row["_naive"] < YEARLESS
-        ]
-        known = [time.replace(tzinfo=UTC) for time in times if time is not None]
-        if not known:
-            return False
-        for time in (min(known), max(known)):
-            sides.add("before" if time < window.start - FAR else "after" if time > window.end + FAR else "near")
-    return len(sides) == 1 and "near" not in sides
+    times = [time for span in part.spans for time in span]
+    return bool(times) and (all(time < window.start - FAR for time in times) or all(time > window.end + FAR for time in times))
 
 
 def read_parts(
@@ -206,7 +207,7 @@ def _pick(con: duckdb.DuckDBPyConnection, part: Part, stream: Unpacked, window: 
     else:
         prefixes = () if part.small else _prefixes(part, window, hints)
         part.whole = not prefixes
-        if prefixes and part.far:
+        if prefixes and window is not None and is_far(part, window):
             part.passed_over = True
             return
         if shape == "lines" and (prefixes or (heads(part) and not has_guests(part))):
