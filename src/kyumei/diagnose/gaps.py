@@ -84,6 +84,10 @@ def elsewhere() -> Gap:
     )
 
 
+INNERMOST = frozenset({"server", "app"})
+"""Hops in front of which there is nearly always another one, whether or not anything in the case shows it."""
+
+
 def further_out(known: Sequence[Known]) -> list[Gap]:
     """The gap of a failure of which no log has a trace: what nothing in the case shows may have answered in front of everything else."""
     there = {one.hop for one in known}
@@ -91,7 +95,7 @@ def further_out(known: Sequence[Known]) -> list[Gap]:
         return []
     found = [gap("cloudfront", "whether a distribution in front of all this, should there be one, made the answer")]
     nothing = [gap(hop, "whether the request arrived, and who answered it") for hop in ("balancer", "proxy")]
-    return found if there else [*nothing, *found]
+    return [*nothing, *found] if there <= INNERMOST else found
 
 
 def before_request(known: Sequence[Known]) -> list[Gap]:
