@@ -40,8 +40,8 @@ def test_what_is_no_size_is_refused_with_its_value(said: str, monkeypatch: pytes
 
 
 def test_the_database_takes_its_share(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two fifths."""
+    """Three fifths."""
     monkeypatch.setenv("KYUMEI_MEMORY", "1280MiB")
     con = connect(tmp_path / "x.duckdb")
-    assert con.execute("SELECT current_setting('memory_limit')").fetchone() == ("512.0 MiB",)
+    assert con.execute("SELECT current_setting('memory_limit')").fetchone() == ("768.0 MiB",)
     con.close()

@@ -159,37 +159,36 @@ FAILING = f"(status IN {REDIRECTS} OR status >= {CLIENT_ERROR})"
 
 def _hop(case: Case, scale: _Scale, name: str) -> _Hop:
     """What is counted of one hop."""
-    counted = case.rows(f"SELECT {scale.step()} AS step, sum(n)::BIGINT AS n FROM pulse WHERE hop = ? GROUP BY 1", [name])
-    rows = case.rows(
+    counted = case.con.execute(f"SELECT {scale.step()} AS step, sum(n)::BIGINT FROM pulse WHERE hop = ? GROUP BY 1", [name]).fetchall()
+    rows = case.con.execute(
         f"""WITH busy AS (SELECT DISTINCT path FROM (SELECT path, status, sum(n) AS failed FROM pulse
                 WHERE hop = $hop AND {FAILING} AND path IS NOT NULL GROUP BY ALL HAVING sum(n) >= {FEWEST})
             QUALIFY row_number() OVER (PARTITION BY status ORDER BY failed DESC, path) <= {PATHS})
         SELECT path, {scale.step()} AS step, sum(n)::BIGINT AS n FROM pulse SEMI JOIN busy USING (path) WHERE hop = $hop GROUP BY ALL""",
         {"hop": name},
-    )
+    ).fetchall()
     by_path: dict[str, dict[int, int]] = {}
-    for row in rows:
-        by_path.setdefault(row["path"], {})[row["step"]] = row["n"]
-    return _Hop(case, scale, name, scale.series({row["step"]: row["n"] for row in counted}), by_path)
+    for path, step, count in rows:
+        by_path.setdefault(path, {})[step] = count
+    return _Hop(case, scale, name, scale.series(dict(counted)), by_path)
 
 
 def _of_hop(hop: _Hop) -> list[Standout]:
     """What stands out at one hop, over all of it and on single paths."""
-    rows = hop.case.rows(
-        f"SELECT status, path, {hop.scale.step()} AS step, sum(n)::BIGINT AS n FROM pulse WHERE hop = ? AND {FAILING} GROUP BY ALL",
-        [hop.name],
-    )
+    rows = hop.case.con.execute(
+        f"SELECT status, path, {hop.scale.step()} AS step, sum(n)::BIGINT FROM pulse WHERE hop = ? AND {FAILING} GROUP BY ALL", [hop.name]
+    ).fetchall()
+    wholes: dict[int, dict[int, int]] = {}
+    paths: dict[int, dict[str, dict[int, int]]] = {}
+    for status, path, step, count in rows:
+        whole = wholes.setdefault(status, {})
+        whole[step] = whole.get(step, 0) + count
+        if path in hop.by_path:
+            paths.setdefault(status, {}).setdefault(path, {})[step] = count
     found: list[Standout] = []
-    for status in sorted({int(row["status"]) for row in rows}):
-        whole: dict[int, int] = {}
-        on_path: dict[str, dict[int, int]] = {}
-        for row in rows:
-            if row["status"] == status:
-                whole[row["step"]] = whole.get(row["step"], 0) + row["n"]
-                if row["path"] in hop.by_path:
-                    on_path.setdefault(row["path"], {})[row["step"]] = row["n"]
+    for status, whole in sorted(wholes.items()):
         own = _in_whole(hop, status, whole)
-        for path, counts in on_path.items():
+        for path, counts in paths.get(status, {}).items():
             own += _on_path(hop, status, path, counts)
         found += [one for one in own if _is_worth_telling(hop, one)]
     return found

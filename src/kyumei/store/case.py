@@ -86,12 +86,14 @@ def connect(path: Path | None, *, read_only: bool = False) -> duckdb.DuckDBPyCon
     """A database in UTC with bounded memory that reads no extension from anywhere."""
     con = duckdb.connect(str(path or ":memory:"), read_only=read_only)
     con.execute("SET TimeZone = 'UTC'")
-    con.execute(f"SET memory_limit = '{memory() * 2 // 5}B'")
+    con.execute(f"SET memory_limit = '{memory() * 3 // 5}B'")
     con.execute("SET autoinstall_known_extensions = false")
     con.execute("SET autoload_known_extensions = false")
     con.execute("SET enable_progress_bar = false")
     con.execute("SET preserve_insertion_order = false")
     if path is None:
+        # A checkpoint makes nothing safe in memory; it packs what was just read, which takes as long again as reading it.
+        con.execute("SET checkpoint_threshold = '1TB'")
         # Else what does not fit into memory would go to the working folder, which may be the case itself.
         con.execute(f"SET temp_directory = {quoted(str(Path(tempfile.gettempdir()) / f'{SPILLED}{os.getpid()}-{token_hex(8)}'))}")
     return con

@@ -1,6 +1,6 @@
 """How much memory a run may use: as ``KYUMEI_MEMORY`` says, two gigabytes else.
 
-The database gets two fifths of it, and puts on disk what does not fit; the rest is for what is read and not yet handed over, for Python,
+The database gets three fifths of it, and puts on disk what does not fit; the rest is for what is read and not yet handed over, for Python,
 and for what the database does not count.
 """
 
