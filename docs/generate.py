@@ -138,11 +138,12 @@ PAGES: dict[str, Callable[[], str]] = {
 
 def main() -> int:
     """Write the pages."""
+    pages = {name: page(name) for name in PAGES}  # all of them before the first old one goes
     (FOLDER / "formats").mkdir(parents=True, exist_ok=True)
     for old in (FOLDER / "formats").glob("*.md"):
         old.unlink()
-    for name in PAGES:
-        (FOLDER / name).write_text(page(name), "utf-8")
+    for name, text in pages.items():
+        (FOLDER / name).write_text(text, "utf-8")
     sys.stderr.write(f"wrote {FOLDER}\n")
     return 0
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from kyumei import discover
 from kyumei.contracts import Failure, Opinion
-from tests.rules.memory import TablesView, around
+from tests.rules.memory import TablesView, around, assert_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -126,14 +126,7 @@ def ask(view: MemoryView) -> dict[str, Opinion]:
     opinions = {name: discover.rules()[name].examine(view) for name in FAMILY}
     for name, opinion in opinions.items():
         for finding in opinion.findings:
-            assert finding.rule == name
-            assert finding.code in discover.rules()[name].codes
-            assert finding.failures == ("f1",)
-            assert finding.layer
-            assert finding.message
-            assert finding.check
-            assert finding.remedy
-            assert all(isinstance(value, str) for value in finding.subject.values())
+            assert_whole(finding, name)
             texts = [
                 finding.title,
                 *(text for one in finding.remedy for text in (one.says, *one.commands)),

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from kyumei.contracts import Failure
+    from kyumei.model.finding import Finding
 
 ANY_DAY = datetime(2025, 2, 6, 5, 32, 10, tzinfo=UTC)
 
@@ -93,3 +94,15 @@ class TablesView:
         """The answers given for this operation."""
         name = self.files.get(operation, f"aws/{service}/{operation}.json")
         return [(answer, Citation(name, self.answer_line, "")) for answer in self.answers.get(operation, [])]
+
+
+def assert_whole(finding: Finding, rule: str) -> None:
+    """A finding of a rule about the one failure that there is says all that a finding has to say."""
+    assert finding.rule == rule
+    assert finding.code in discover.rules()[rule].codes
+    assert finding.failures == ("f1",)
+    assert finding.layer
+    assert finding.message
+    assert finding.check
+    assert finding.remedy
+    assert all(isinstance(value, str) for value in finding.subject.values())

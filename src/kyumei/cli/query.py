@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
+from contextlib import ExitStack
 from datetime import datetime
 from itertools import chain, islice
 from pathlib import Path
@@ -60,14 +61,11 @@ def query(  # noqa: PLR0913 - each is an option of the command line
         raise InputError(message, "swap them")
     from kyumei import api  # noqa: PLC0415 - the engine is loaded only where it is used
 
-    asked = api.query(Path(path), sql or "", start=first, end=last, cache=cache)
-    with progress(f"reading {path}"):
-        answer = asked.__enter__()
-    try:
-        form = _write_json if as_json else _write_csv if as_csv else _write_list
+    form = _write_json if as_json else _write_csv if as_csv else _write_list
+    with ExitStack() as opened:
+        with progress(f"reading {path}"):
+            answer = opened.enter_context(api.query(Path(path), sql or "", start=first, end=last, cache=cache))
         form(answer.columns, answer.rows)
-    finally:
-        asked.__exit__(None, None, None)
     return 0
 
 

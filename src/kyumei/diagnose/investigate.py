@@ -27,6 +27,7 @@ from kyumei.diagnose.unprompted import as_symptom, nothing, says_nothing, told
 from kyumei.diagnose.verdict import sentence
 from kyumei.diagnose.view import CaseView
 from kyumei.model.finding import Certainty, Finding, Gap, Investigation, RuledOut, Verdict
+from kyumei.model.symptom import REDIRECTS
 from kyumei.model.window import Window
 from kyumei.store.cite import cite_all
 
@@ -225,9 +226,6 @@ def _verdict(findings: Sequence[Finding], seen: _Seen, case: Case, symptom: Symp
     if seen.failures:
         return Verdict.HEALTHY if not findings and all(_is_own_redirect(failure) for failure in seen.failures) else Verdict.CANNOT_TELL
     return Verdict.HEALTHY if _all_well(seen, case, symptom) else Verdict.CANNOT_TELL
-
-
-REDIRECTS = range(300, 400)
 
 
 def _is_own_redirect(failure: Failure) -> bool:

@@ -26,8 +26,7 @@ TABLE = Table(
     "tgw_flow",
     "Flows through transit gateways, and what was lost of them.",
     (
-        Column("time", Kind.TIME, "When the interval began: its first packet.", origin="start"),
-        Column("end_time", Kind.TIME, "When the interval ended: its last packet.", origin="end"),
+        *flow.BOUNDS,
         Column("account", Kind.TEXT, "The account of the transit gateway.", Link.ACCOUNT, "account-id"),
         Column("region", Kind.TEXT, "The Region of the transit gateway.", origin="region"),
         Column("resource_type", Kind.TEXT, "TransitGateway or TransitGatewayAttachment.", origin="resource-type"),
@@ -46,12 +45,8 @@ TABLE = Table(
         Column("dst_az_id", Kind.TEXT, "The id of the destination's Availability Zone.", origin="tgw-dst-az-id"),
         Column("src_ip", Kind.TEXT, "Where the packets came from.", Link.CLIENT, "srcaddr"),
         Column("dst_ip", Kind.TEXT, "Where the packets went to.", Link.TARGET, "dstaddr"),
-        Column("src_port", Kind.INTEGER, "The port that they came from; 0 for ICMP.", origin="srcport"),
-        Column("dst_port", Kind.INTEGER, "The port that they went to; 0 for ICMP.", origin="dstport"),
-        Column("protocol", Kind.INTEGER, "IANA's number: 1 ICMP, 6 TCP, 17 UDP, 58 ICMPv6.", origin="protocol"),
-        Column("packets", Kind.INTEGER, "How many packets in the interval.", origin="packets"),
-        Column("bytes", Kind.INTEGER, "How many bytes in the interval.", origin="bytes"),
-        Column("log_status", Kind.TEXT, "OK, NODATA (no traffic) or SKIPDATA (records were lost inside AWS).", origin="log-status"),
+        *flow.TRAFFIC,
+        flow.LOG_STATUS,
         Column("address_family", Kind.TEXT, "IPv4 or IPv6.", origin="type"),
         Column("lost_no_route", Kind.INTEGER, "Packets lost because no route was known.", origin="packets-lost-no-route"),
         Column("lost_blackhole", Kind.INTEGER, "Packets lost to a route that leads nowhere.", origin="packets-lost-blackhole"),
@@ -59,15 +54,9 @@ TABLE = Table(
         Column(
             "lost_ttl_expired", Kind.INTEGER, "Packets lost because they had been on the way too long.", origin="packets-lost-ttl-expired"
         ),
-        Column(
-            "tcp_flags",
-            Kind.INTEGER,
-            "Flags of all packets together: FIN 1, SYN 2, RST 4, SYN-ACK 18; 0 when there were none of these.",
-            origin="tcp-flags",
-        ),
+        flow.TCP_FLAGS,
         Column("flow_direction", Kind.TEXT, "ingress or egress, as the transit gateway sees it.", origin="flow-direction"),
-        Column("pkt_src_service", Kind.TEXT, "The AWS service whose range the source is in: S3, EC2...", origin="pkt-src-aws-service"),
-        Column("pkt_dst_service", Kind.TEXT, "The AWS service whose range the destination is in.", origin="pkt-dst-aws-service"),
+        *flow.SERVICES,
         Column("version", Kind.INTEGER, "The version of the fields: 6 or later.", origin="version"),
     ),
 )

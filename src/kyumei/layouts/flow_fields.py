@@ -20,14 +20,39 @@ from kyumei.layouts.mended import Mended
 from kyumei.layouts.named_fields import NamedFields
 from kyumei.layouts.percent_encoding import ENCODED
 from kyumei.layouts.stamps import EPOCH, Stamp
-from kyumei.model.table import Kind
+from kyumei.model.table import Column, Kind
 from kyumei.model.window import Window
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from kyumei.model.table import Column
-
+BOUNDS = (
+    Column("time", Kind.TIME, "When the interval began: its first packet.", origin="start"),
+    Column("end_time", Kind.TIME, "When the interval ended: its last packet.", origin="end"),
+)
+"""Columns of all flow logs: when the interval of a record was."""
+TRAFFIC = (
+    Column("src_port", Kind.INTEGER, "The port that they came from; 0 for ICMP.", origin="srcport"),
+    Column("dst_port", Kind.INTEGER, "The port that they went to; 0 for ICMP.", origin="dstport"),
+    Column("protocol", Kind.INTEGER, "IANA's number: 1 ICMP, 6 TCP, 17 UDP, 58 ICMPv6.", origin="protocol"),
+    Column("packets", Kind.INTEGER, "How many packets in the interval.", origin="packets"),
+    Column("bytes", Kind.INTEGER, "How many bytes in the interval.", origin="bytes"),
+)
+"""What was sent, and how much of it."""
+LOG_STATUS = Column("log_status", Kind.TEXT, "OK, NODATA (no traffic) or SKIPDATA (records were lost inside AWS).", origin="log-status")
+"""Whether the record is whole."""
+TCP_FLAGS = Column(
+    "tcp_flags",
+    Kind.INTEGER,
+    "Flags of all packets together: FIN 1, SYN 2, RST 4, SYN-ACK 18; 0 when there were none of these.",
+    origin="tcp-flags",
+)
+"""What was seen of connections."""
+SERVICES = (
+    Column("pkt_src_service", Kind.TEXT, "The AWS service whose range the source is in: S3, EC2...", origin="pkt-src-aws-service"),
+    Column("pkt_dst_service", Kind.TEXT, "The AWS service whose range the destination is in.", origin="pkt-dst-aws-service"),
+)
+"""Whose addresses the two ends are."""
 LONGEST_INTERVAL = timedelta(minutes=10)
 """A record that began so long before a window may last into it."""
 FEWEST = 2

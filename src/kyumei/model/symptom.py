@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 FAILED = 400
 """The first status that says that a request failed."""
+REDIRECTS = range(300, 400)
+"""Statuses that say where to go next."""
 
 
 class Trouble(StrEnum):

@@ -14,7 +14,7 @@ from kyumei.contracts import Failure, Opinion, Rule, View
 from kyumei.edge.probe import probe
 from kyumei.layouts.casts import quoted
 from kyumei.model.finding import Certainty, Check, Evidence, Finding, Gap, Remedy, RuledOut
-from kyumei.model.symptom import FAILED
+from kyumei.model.symptom import FAILED, REDIRECTS
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -27,7 +27,6 @@ RELAYS = {
 }
 BESIDE_SECONDS = 2
 FAILING = 400
-REDIRECTS = range(300, 400)
 SERVER_ERRORS = 500
 HEADERS_TOO_LARGE = 431
 """Made by the application server before the application is asked; another rule knows it."""

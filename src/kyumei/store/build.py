@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from kyumei.store.keys import told_by
 from kyumei.store.parse import create_records, create_tables, parse_format, parse_rest
-from kyumei.store.part import heads, unread
+from kyumei.store.part import as_looked_at, heads
 from kyumei.store.pick import look_at, read_parts, spare_small, text_size
 from kyumei.store.side_by_side import side_by_side
 from kyumei.store.walk import quoted_path
@@ -53,7 +53,7 @@ def build(  # noqa: PLR0913 - what a case depends on
         looked = look_at(artifacts, settings)
     else:
         names = {artifact.name for artifact in artifacts}
-        looked = [(artifact, [unread(part) for part in own]) for artifact, own in looked if artifact.name in names]
+        looked = [(artifact, [as_looked_at(part) for part in own]) for artifact, own in looked if artifact.name in names]
     parts = [part for _, own in looked for part in own]
     spare_small(parts)
     hints = tuple(sorted({offset for part in parts for offset in offsets(part.identity)}))

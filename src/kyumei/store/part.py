@@ -71,7 +71,7 @@ class Part:
         return self.identity.shape not in {"binary", "empty"}
 
 
-def unread(part: Part) -> Part:
+def as_looked_at(part: Part) -> Part:
     """The part as it was when it was looked at, to be read once more."""
     return replace(part, below=[], long={}, streams=[])
 
