@@ -7,7 +7,7 @@ decision page in ``docs/decisions``.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -59,6 +59,15 @@ class Layout(Protocol):
         ``sample`` are some records of the relation, spread over it: where it is given, the SELECT may be made for the shapes that they
         show and no others, which makes it shorter and faster. Without it every plain shape is known.
         """
+
+
+@runtime_checkable
+class LedLayout(Layout, Protocol):
+    """A layout that knows lines which take the next one into their record even where it could open one."""
+
+    @property
+    def lead(self) -> str:
+        """The pattern of such lines, read as ``head`` is (MySQL's slow log: a user opens an entry unless the time stands above)."""
 
 
 @dataclass(frozen=True)

@@ -55,9 +55,9 @@ def select(layout: Delimited, source: str, shown: Sequence[Shown] = ()) -> str:
     cut = f"SELECT _artifact, _line, {_NO_ESCAPE} AS _clear, string_split(text, '\"') AS q FROM {source}"
     whole = ", array_to_string(q[1:-1:2], '\"\"') AS _bones" if "_bones" in cases else ""
     bones = f"SELECT _artifact, _line, q, _clear AND len(q) % 2 = 1 AS _clear{whole} FROM ({cut})"
-    told = f"SELECT _artifact, _line, CASE WHEN NOT _clear THEN NULL {cases} END AS _variant, q FROM ({bones})"
     stretches = range(1, 2 * max(plain.quotes for plain in plains) + 2, 2)
-    split = f"SELECT {_KEPT}, q, " + ", ".join(f"string_split(q[{n}], ' ') AS s{n}" for n in stretches) + f" FROM ({told})"
+    split = "SELECT *, " + ", ".join(f"string_split(q[{n}], ' ') AS s{n}" for n in stretches) + f" FROM ({bones})"
+    split = f"SELECT *, CASE WHEN NOT _clear THEN NULL {cases} END AS _variant FROM ({split})"
     if shown:
         tokens = f"SELECT *, {_unknown(plains)} AS _unknown, true AS _single FROM ({split})"
     else:
@@ -127,13 +127,25 @@ def _fits_exactly(layout: Delimited, plain: _Plain) -> str:
     """SQL: whether a line without escapes has all these fields and no more; of each stretch between quotes by itself."""
     tests = [f"len(q) = {2 * plain.quotes + 1}"]
     for number, pattern in enumerate(_bones(layout, plain).split('""')):
-        stretch = f"q[{2 * number + 1}]"
-        tests.append(f"{stretch} = {quoted(pattern)}" if not pattern.strip(" ") else f"regexp_full_match({stretch}, {quoted(pattern)})")
+        tests.append(_stretch_fits(layout, 2 * number + 1, pattern))
     for known in plain.variant.fields:
         shape = _shape(layout, known)
         if known.style is Style.QUOTED and shape:
             tests.append(f"regexp_full_match({plain.places[known.name]}, {quoted(shape)})")
     return " AND ".join((*tests, *plain.begun))
+
+
+def _stretch_fits(layout: Delimited, number: int, pattern: str) -> str:
+    """SQL: whether the stretch between quotes matches the pattern. That of bare fields of any text is told by their number, faster."""
+    stretch, cut, bare = f"q[{number}]", f"s{number}", _bare_text(layout)
+    if not pattern.strip(" "):
+        return f"{stretch} = {quoted(pattern)}"
+    parts = pattern.split(f" {bare}")
+    if layout.lists or layout.brackets or any(parts[:-1]) or parts[-1] != " ":
+        return f"regexp_full_match({stretch}, {quoted(pattern)})"
+    last = len(parts) + 1
+    filled = [f"{cut}[{one}] <> ''" for one in range(2, last)]
+    return " AND ".join((f"len({cut}) = {last}", f"{cut}[1] = ''", *filled, f"{cut}[{last}] = ''"))
 
 
 def _unknown(plains: list[_Plain]) -> str:

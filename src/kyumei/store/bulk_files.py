@@ -16,7 +16,7 @@ from stringzilla import count
 
 from kyumei import discover
 from kyumei.layouts.casts import quoted
-from kyumei.store.lines import MAX_LINE
+from kyumei.store.lines import MAX_LINE, batches
 from kyumei.store.part import heads, layouts
 from kyumei.store.stage import BLANK
 from kyumei.store.unpack import members
@@ -91,7 +91,7 @@ def read_bulk(con: duckdb.DuckDBPyConnection, part: Part) -> bool:
     with ThreadPoolExecutor(1) as pool:
         counted = pool.submit(_line_count, part.artifact)
         try:
-            con.execute(_rows(con, part, reader) if parsed else f"INSERT INTO _lines SELECT *, NULL, 1 FROM {reader}")
+            con.execute(_rows(part, reader) if parsed else f"INSERT INTO _lines SELECT *, NULL, 1 FROM {reader}")
             taken = con.fetchone()
         except duckdb.Error:
             taken = None
@@ -127,9 +127,17 @@ NOT_PLAIN = -1
 """Stands in ``_naive`` while a row is one that the bulk reader does not claim."""
 
 
-def _rows(con: duckdb.DuckDBPyConnection, part: Part, reader: str) -> str:
+def _sample(part: Part) -> list[str]:
+    """Lines from the start of a file."""
+    for _, _, stream in members(part.artifact):
+        for batch in batches(stream.chunks(STEP)):
+            return batch.lines[:SAMPLED]
+    return []
+
+
+def _rows(part: Part, reader: str) -> str:
     """The statement that parses all lines of a file into its format's table."""
-    sample = [text for (text,) in con.execute(f"SELECT text FROM {reader} LIMIT {SAMPLED}").fetchall()]
+    sample = _sample(part)
     leaf = discover.formats()[str(part.format)]
     columns = ", ".join(f'"{column.name}"' for column in leaf.table.columns)
     held = part.artifact.size <= (HELD if not part.artifact.compression else HELD // PACKED)

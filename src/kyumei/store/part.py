@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from kyumei import discover
+from kyumei.contracts import LedLayout
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,6 +50,8 @@ class Part:
     trouble: str = ""
     document: str = ""
     """The text of a snapshot, parsed later as one document."""
+    compact: tuple[bytes, ...] = ()
+    """The records of a compact document, parsed later with others of its format; see ``compact.compact_pieces``."""
     long: dict[int, int] = field(default_factory=dict)
     streams: list[Streamed] = field(default_factory=list)
     """Which events are of which log group and stream of CloudWatch Logs."""
@@ -84,11 +87,8 @@ def layouts(part: Part) -> list[Layout]:
 
 
 def lead(part: Part) -> str | None:
-    """A pattern for lines that take the next one into their record even where it could open one; null when there are none.
-
-    Only layouts that have such lines say so, as ``lead`` (MySQL's slow log: the user opens an entry unless the time stands above).
-    """
-    patterns = [pattern for layout in layouts(part) if (pattern := getattr(layout, "lead", None))]
+    """A pattern for lines that take the next one into their record even where it could open one; null when there are none."""
+    patterns = [layout.lead for layout in layouts(part) if isinstance(layout, LedLayout)]
     return "|".join(f"(?:{pattern})" for pattern in dict.fromkeys(patterns)) or None
 
 
