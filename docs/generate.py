@@ -1,6 +1,6 @@
 """Writes docs/reference from the declarations in the code, so that the pages cannot fall behind: ``make docs``.
 
-A test compares the pages with what stands here; undocumented is failing.
+So are the answers of the examples in the README. A test compares the pages with what stands here; undocumented is failing.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from docs.demos import README, with_demos
 from docs.failures import failures, table
 from kyumei import discover, errors
 from kyumei.model.table import LINEAGE
@@ -137,14 +138,15 @@ PAGES: dict[str, Callable[[], str]] = {
 
 
 def main() -> int:
-    """Write the pages."""
+    """Write the pages, and the examples of the README."""
     pages = {name: page(name) for name in PAGES}  # all of them before the first old one goes
     (FOLDER / "formats").mkdir(parents=True, exist_ok=True)
     for old in (FOLDER / "formats").glob("*.md"):
         old.unlink()
     for name, text in pages.items():
         (FOLDER / name).write_text(text, "utf-8")
-    sys.stderr.write(f"wrote {FOLDER}\n")
+    README.write_text(with_demos(README.read_text("utf-8")), "utf-8")
+    sys.stderr.write(f"wrote {FOLDER} and {README}\n")
     return 0
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 NOW = datetime(2025, 4, 17, 9, 26, 3, tzinfo=UTC)
 NAIVE = NOW.replace(tzinfo=None)
-TABLES = ("api_gateway_access", "api_gateway_execution", "waf", "app_log", "json_lines", "lambda_log")
+TABLES = ("api_gateway_access", "api_gateway_execution", "waf", "app_log", "json_lines", "lambda_log", "cloudtrail")
 ID, EXTENDED, API = "3f0a9d52-6c1e-4b7a-8a55-0d9e4c2b7f10", "Kx3vHjt9oAMF2pQ=", "c4k8w1zq7m"
 FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function:orders"
 TYPED = [one for one in RESPONSES if one.kind not in api_gateway_answered.TELLING]

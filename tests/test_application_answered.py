@@ -46,3 +46,31 @@ def test_the_answerer_is_accused_of_its_own_answer_only(
 def test_what_it_did_well_is_told_of_where_nothing_failed() -> None:
     """A slow page that came in the end: its status is no failure at any hop, and the rule may speak of it."""
     assert [one.code for one in ask(_view("app", "app_log", {"server": "gunicorn", "status": 200}, 200), RULE).findings] == ["EDGE-001"]
+
+
+def test_what_it_logged_of_another_request_on_the_path_is_no_word_about_this_one() -> None:
+    """Lograge writes one line for each request with its path in it: only the error of the failed one may be cited beside it."""
+    view = _view("app", "app_log", {"status": 500, "message": "method=GET path=/report status=500"}, 500)
+    view.add("app_log", AT | {"time": after(-0.5), "level": "INFO", "status": 200, "message": "method=GET path=/report status=200"})
+    view.add("app_log", AT | {"time": after(-0.4), "level": "INFO", "method": "POST", "message": "method=POST path=/report"})
+    error = {
+        "time": after(0.1),
+        "level": "CRITICAL",
+        "message": "[0f1e2d3c-0000-4000-8000-aabbccddeeff]   \n[0f1e2d3c] NoMethodError (/report):",
+    }
+    view.add("app_log", error)
+    finding = ask(view, RULE).findings[0]
+    assert finding.title.endswith("answered 500 to GET /report: it logged “NoMethodError (/report)”")
+    assert [evidence.total for evidence in finding.chain] == [1, 1, 1]
+
+
+def test_the_method_is_taken_from_a_hop_that_tells_it() -> None:
+    """Django names the path of what it forbids, and no method; nginx in front has it."""
+    finding = ask(
+        _view("app", "app_log", {"status": 403, "method": None, "level": "WARNING", "message": "Forbidden: /report"}, 403), RULE
+    ).findings[0]
+    assert (
+        finding.title
+        == "the application itself answered 403 to GET /report: its own permission check refused the request (Forbidden: /report)"
+    )
+    assert finding.subject["method"] == "GET"

@@ -116,3 +116,13 @@ def test_a_year_that_nobody_writes() -> None:
 def test_a_case_without_clocks_has_no_notes() -> None:
     """Nothing to say, and nothing raised."""
     assert notes(Stored()) == []
+
+
+def test_lines_of_another_log_inside_one_are_named_as_such() -> None:
+    """Syslog's own clock is known, that of gunicorn's lines in it is not: the file alone would say both."""
+    case = Stored().log(1, "syslog", clock=("UTC", "inner")).log(2, "app_log")
+    case.con.execute("UPDATE artifacts SET name = 'web/syslog'")
+    case.con.execute("INSERT INTO _clocks VALUES (1, 'app_log', 'syslog', '+09:00', 'assumed')")
+    found = [note for note in notes(case, seen={"app_log": 1}, proven=False) if "EDGE-121" in note]
+    assert len(found) == 1
+    assert found[0].startswith("the lines of app_log in web/syslog: the log writes no zone and +09:00 is assumed")

@@ -82,6 +82,8 @@ def test_the_worker_time_out_is_proven(asked: Investigation, written: tuple[Path
     first = asked.findings[0]
     assert (asked.verdict, first.code, first.certainty) == (Verdict.CAUSE_FOUND, "EDGE-150", Certainty.PROVEN)
     assert (first.explains, first.impact.requests if first.impact else 0) == (11, 13)
+    assert first.impact
+    assert first.impact.clients == 11  # by X-Forwarded-For; the addresses that nginx saw are two nodes of the balancer
     shown = {(one.file, one.line) for one in written[1].cited}
     assert {(one.file, one.line) for evidence in first.chain for one in evidence.citations} & shown
 

@@ -95,15 +95,15 @@ def _put(document: dict[str, Any], path: Sequence[str], value: Any) -> dict[str,
     return {**document, head: below}
 
 
-def _assert_equal(leaf: Format, texts: Sequence[str]) -> int:
-    """Hold both readers against each other, JSON to the letter; answers how many records the bulk reader read."""
+def _assert_equal(leaf: Format, texts: Sequence[str], sample: Sequence[str] = ()) -> int:
+    """Hold both readers against each other, JSON to the letter; answers how many records the bulk reader, made for the sample, read."""
     with duckdb.connect() as con:
         con.execute("SET TimeZone = 'Asia/Tokyo'; SET threads = 1")
         con.execute(
             "CREATE TABLE records AS SELECT 1::INTEGER AS _artifact, unnest(?::BIGINT[]) AS _line, unnest(?::VARCHAR[]) AS text",
             [[*range(len(texts))], [*texts]],
         )
-        answer = con.execute(f"SELECT * FROM ({leaf.layout.bulk('records')}) ORDER BY _line")
+        answer = con.execute(f"SELECT * FROM ({leaf.layout.bulk('records', sample)}) ORDER BY _line")
         names = [column[0] for column in answer.description or []]
         rows = [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
     assert len(rows) == len(texts)
@@ -131,6 +131,18 @@ def test_bulk_equals_exact_on_made_up_records(module: Any, seed: int) -> None:  
         text = json.dumps(document, separators=chance.choice([(",", ":"), (", ", ": ")]), ensure_ascii=chance.random() < 0.5)
         texts.append(text.replace("{", '{"type":"first","type":null,', 2) if chance.random() < 0.2 else text)
     _assert_equal(module.FORMAT, texts)
+    _assert_equal(module.FORMAT, texts, texts[::8])
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.FORMAT.name)
+def test_what_no_record_of_the_sample_has_is_not_read_in_bulk(module: Any) -> None:  # noqa: ANN401 - a module of a format
+    """Nothing is looked for then, so that a record that has it after all is for the exact reader."""
+    base = BASES[module.FORMAT.name]
+    others = [json.dumps(_put(base, path, "403")) for path in _paths(module) if path[0] not in base]
+    assert others
+    assert _assert_equal(module.FORMAT, [json.dumps(base)] * 3, [json.dumps(base)]) == 3
+    assert _assert_equal(module.FORMAT, others, [json.dumps(base)]) == 0
+    assert _assert_equal(module.FORMAT, [*others, json.dumps(base)], ["{}", "no JSON"]) > 0
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.FORMAT.name)

@@ -100,6 +100,24 @@ def test_every_form_tells_what_stands_out() -> None:
     assert pulse_plot(answer) in to_html(answer)
 
 
+def test_labels_of_stretches_at_one_time_do_not_lie_on_each_other() -> None:
+    """Two failures at once: both statuses are read, the gravest first; one that lies apart has a label of its own."""
+    other = replace(STANDOUT, status=403)
+    text = pulse_plot(_with(standouts=(STANDOUT, other)))
+    assert f">{STANDOUT.status}, 403</text>" in text
+    assert text.count('class="status"') == 1
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100])
+def test_no_column_is_lost_in_a_narrow_terminal(width: int) -> None:
+    """Where the columns do not fit side by side, each row is told line by line."""
+    text = to_text(_with(), width)
+    shown = text[text.index("What stands out in these logs") : text.index("Requests and failures over time")]
+    for told in ("When", "At", "Status", "Path", "Failed", "Usual", "Over?", "40 of 120", "0.2"):
+        assert told in shown
+    assert max(map(len, shown.splitlines())) <= width
+
+
 def test_many_standouts_are_counted() -> None:
     """The first twelve are shown; the rest is said to be in the JSON."""
     many = tuple(replace(STANDOUT, onset=AT + timedelta(minutes=number)) for number in range(20))

@@ -47,6 +47,16 @@ def test_a_time_out_and_the_kill_that_follows_are_one() -> None:
     assert [one.code for one in opinion.ruled_out] == ["EDGE-151"]
 
 
+def test_of_several_processes_the_title_names_several() -> None:
+    """Not the first alone, as if the others had lived."""
+    view = ServerView()
+    for number in range(5):
+        _gunicorn(view, 20 * number, f"WORKER TIMEOUT (pid:{941 + number})")
+    (finding,) = ask(_balancer(view, *(20 * number + 0.5 for number in range(5))), RULE).findings
+    assert finding.title.startswith("5 processes (941, 942, 943 and 2 more) were silent for longer than their time-out and were killed by")
+    assert finding.title.endswith("all 5 requests answered 502 fell to it")
+
+
 @pytest.mark.parametrize(
     ("end", "lasted", "status", "target"),
     [(600.0, 30.0, 502, "10.0.1.23"), (0.5, 0.01, 502, "10.0.1.23"), (0.5, 30.0, 500, "10.0.1.23"), (0.5, 30.0, 502, "10.0.1.99")],

@@ -149,6 +149,8 @@ REPEATED += [
     "あ",
     "from 14:00 to ",
 ]
+REPEATED += ["<!-- ", "<script>", "<a", "<Message>", "* Trying ::1 ", "> a: ", "curl -H ", "curl https://a -m 'b", " HTTP/1.1 403 520"]
+REPEATED += ["deployed ", "after release "]
 REPEATED += ["/)", "error status ", "14:32 JST ", "[[", "%", "host ", "last ", "a" * 60 + "."]
 
 

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kyumei.store.compact import compact_records
 from kyumei.store.unwrap import Broken, Record, group_of, records, strip_export_time, wrapper_lines
 
 
@@ -379,36 +378,6 @@ JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
 )
-
-
-COMPACT = [
-    '{"Records":[{"eventVersion":"1.1","a":[1,{"b":2}]},{"eventVersion":"1.0","c":"}{"}]}',
-    '{"Records":[{"eventVersion":"1.1","a":"}]"},{"eventVersion":"1.0","c":"{["}]} \n',
-    '{"Records":[{"eventVersion":"1.1","a":[{"eventVersion":"x"},{"eventVersion":"y"}]},{"eventVersion":"1.0"}]}',
-    '{"Records":[{"eventVersion":"1.1","a":[{"b":1},{"eventVersion":"y"}]},{"eventVersion":"1.0"}]}',
-    '{"Records":[{"eventVersion":"1.1"},{"a":2,"eventVersion":"1.0"},{"eventVersion":"1.2"}]}',
-    '{"Records":[{"eventVersion":"1.1"}{"eventVersion":"1.0"}]}',
-    '{"Records":[{"eventVersion":"1.1"},{"eventVersion":"1.0"]}',
-    '{"Records":[{"eventVersion":"1.1"},{"eventVersion":"1.0"},]}',
-    '{"Records":[{"eventVersion":"1.1"},{"eventVersion":"1.0"}],"more":[{"eventVersion":"1"}]}',
-    '{"Records":[{"eventVersion":"1.1","eventSource":"aws:sqs","body":"{\\"a\\":1}"},{"eventVersion":"1.0","eventSource":"aws:sqs","body":"{\\"a\\":2}"}]}',
-    '{"Records":[{"eventVersion":"1.1","a":"\u00e9"},{"eventVersion":"1.0"}]}{"Records":[{"eventVersion":"1.3"}]}',
-]
-
-
-@pytest.mark.parametrize("text", COMPACT)
-def test_compact_records(text: str) -> None:
-    """What is cut without being decoded is what the reader that decodes finds; a blank in front leads to that one."""
-    assert _found(text) == _found(" " + text)
-    assert (compact_records(text) is not None) == (text == COMPACT[1])
-
-
-@settings(max_examples=100, deadline=None)
-@given(items=st.lists(st.dictionaries(st.sampled_from(["eventVersion", "a", "}{", '"']), JSON, max_size=3), max_size=4))
-def test_compact_records_are_those_of_the_document(items: list[dict[str, Any]]) -> None:
-    """Whatever stands in them."""
-    text = json.dumps({"Records": [{"eventVersion": "1.1", **item} for item in items]}, separators=(",", ":"))
-    assert _texts(text) == _texts(" " + text)
 
 
 def test_daemon_header() -> None:

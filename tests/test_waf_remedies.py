@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from kyumei.model.finding import Certainty
 from tests.rules.waf_memory import (
     ADMIN,
@@ -130,6 +132,16 @@ def test_a_rate_is_measured_on_the_log() -> None:
     assert "the key that went over the limit: 203.0.113.9" in says
     assert finding.certainty is Certainty.PROVEN
     assert any("Raise the limit to 30" in one.says for one in finding.remedy)
+
+
+@pytest.mark.parametrize(("paths", "first"), [(1, "Neither count nor stop"), (2, "Neither count nor stop"), (4, "Raise the limit")])
+def test_a_site_that_was_refused_as_a_whole_is_not_taken_out_page_by_page(paths: int, first: str) -> None:
+    """One page that is asked for often may be left uncounted; where every page is refused, the rule would guard nothing more."""
+    view = _busy(19)
+    view.failures = ()
+    rows = [view.add("waf", record(**RATE_RECORD | {"path": f"/page{index}"}, request_id=f"b{index}")) for index in range(paths)]
+    (finding,) = ask(view.blocked(*rows))["waf_rate_limited"].findings
+    assert finding.remedy[0].says.startswith(first)
 
 
 def test_a_count_far_below_the_limit_is_not_proven() -> None:

@@ -24,6 +24,7 @@ from kyumei.model.symptom import Symptom
 from kyumei.model.window import Window, iso
 from kyumei.store.answers import remembered
 from kyumei.store.ask import ask
+from kyumei.store.asked import asked_of
 from kyumei.store.case import Case, is_large, open_case, open_for_survey
 from kyumei.store.settings import read_settings
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from kyumei.model.finding import Investigation
     from kyumei.store.ask import Answer
+    from kyumei.store.asked import Asked
     from kyumei.store.identify import Identity
     from kyumei.store.pick import Looked
     from kyumei.store.settings import Settings
@@ -91,6 +93,8 @@ def _surveyed(root: Path, symptom: Symptom, top: int, cache: Path | None) -> Inv
     try:
         left = survey(case.con, [part for _, own in looked for part in own])
         found = standouts(case)
+        if not found and not pulses(case):  # no requests: what error lines say is told from all of the case, however long it takes
+            return _opened(root, symptom, top, cache, looked)
         if not found:
             answer = nothing(case, symptom)
         else:
@@ -136,7 +140,7 @@ def query(
     PathError or QueryError.
     """
     root = Path(path)
-    case = _open(root, Window(start, end) if start and end else None, None, None, cache)
+    case = _open(root, Window(start, end) if start and end else None, None, None, cache, asked=asked_of(sql))
     try:
         _refuse_empty(case, root)
         yield ask(case, sql)
@@ -156,7 +160,13 @@ def demo_case(name: str = DEMO) -> Path:
 
 
 def _open(  # noqa: PLR0913 - what a case depends on
-    root: Path, window: Window | None, moment: datetime | None, zone: str | None, cache: Path | None, looked: Looked | None = None
+    root: Path,
+    window: Window | None,
+    moment: datetime | None,
+    zone: str | None,
+    cache: Path | None,
+    looked: Looked | None = None,
+    asked: Asked | None = None,
 ) -> Case:
     """Open a case; of a large one only what lies around the window is read."""
     reference = moment or (window.middle if window else None)
@@ -176,7 +186,15 @@ def _open(  # noqa: PLR0913 - what a case depends on
     year = reference.astimezone(UTC).year if reference else None
     wanted = window.widened(MARGIN) if window else None
     return open_case(
-        root, wanted, settle, offsets, key=f"{year}|{zone}", prepare=partial(sightings.create, keep=True), cache=cache, looked=looked
+        root,
+        wanted,
+        settle,
+        offsets,
+        key=f"{year}|{zone}",
+        prepare=partial(sightings.create, keep=True),
+        cache=cache,
+        looked=looked,
+        asked=asked,
     )
 
 

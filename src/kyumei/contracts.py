@@ -62,6 +62,17 @@ class Layout(Protocol):
 
 
 @runtime_checkable
+class SearchedLayout(Layout, Protocol):
+    """A layout whose records keep UTC, and which knows what stands in the text of one that has a certain value."""
+
+    def holding(self, column: str, value: str | int) -> tuple[str, ...]:
+        """Substrings, of which a record whose column has the value holds at least one, even inside another record; none: no telling.
+
+        A hit too many costs time, a miss would lose a record.
+        """
+
+
+@runtime_checkable
 class LedLayout(Layout, Protocol):
     """A layout that knows lines which take the next one into their record even where it could open one."""
 

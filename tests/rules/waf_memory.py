@@ -23,7 +23,7 @@ OFFICE = "arn:aws:wafv2:ap-northeast-1:123456789012:regional/ipset/office/111111
 OWN_GROUP = "arn:aws:wafv2:ap-northeast-1:123456789012:regional/rulegroup/own/22222222-2222-3333-4444-555555555555"
 BROWSER = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/132.0.0.0 Safari/537.36"
 PLAIN = [{"Priority": 0, "Type": "NONE"}]
-TABLES = ("waf", "alb_access", "nginx_access", "app_log")
+TABLES = ("waf", "alb_access", "nginx_access", "app_log", "cloudtrail")
 FAMILY = (
     "waf_rule_blocked",
     "waf_managed_rule_blocked",

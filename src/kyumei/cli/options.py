@@ -7,7 +7,21 @@ from typing import Annotated
 
 import typer
 
-Folder = Annotated[str, typer.Argument(metavar="PATH", help="A folder of logs and AWS answers, or one log file.", show_default=False)]
+from kyumei.errors import InputError
+
+
+def _named(path: str) -> str:
+    """A path that is not empty: a shell's variable that is not set must not stand for the folder one happens to be in."""
+    if not path.strip():
+        message = "no path was given: it is empty"
+        raise InputError(message, "give the folder that holds the logs, or one log file")
+    return path
+
+
+Folder = Annotated[
+    str,
+    typer.Argument(metavar="PATH", help="A folder of logs and AWS answers, or one log file.", show_default=False, callback=_named),
+]
 Html = Annotated[str | None, typer.Option("--html", metavar="FILE", help="Also write the report as one self-contained HTML file.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the report as JSON.")]
 Markdown = Annotated[bool, typer.Option("--markdown", help="Print the report as Markdown.")]

@@ -73,6 +73,8 @@ INFERRED = {
 """What a hop that is only inferred may be, the likeliest first; where one of these is known, it is that one."""
 
 
+_NAMED = {"waf": "webacl", "alb_access": "elb", "clb_access": "elb", "cloudfront_access": "distribution", "api_gateway_access": "api_id"}
+"""Tables whose rows name the component that wrote them, and the column in which they do."""
 _OWN_SERVICE = {"cloudfront": "cloudfront", "elb": "clb", "apigateway": "apigateway", "apigatewayv2": "apigateway"}
 """Services of which every answer shows that there is such a hop."""
 _LISTS = frozenset({"describe-load-balancers", "list-distributions", "get-rest-apis", "get-apis"})
@@ -114,16 +116,11 @@ def place_in_chain(hop: str) -> int:
 
 
 def _logged_name(case: Case, hop: str) -> str:
-    column = {
-        "waf": ("waf", "webacl"),
-        "alb": ("alb_access", "elb"),
-        "clb": ("clb_access", "elb"),
-        "cloudfront": ("cloudfront_access", "distribution"),
-        "apigateway": ("api_gateway_access", "api_id"),
-    }.get(hop)
-    if column is None:
+    table = TABLE_OF.get(hop, "")
+    if table not in _NAMED:
         return ""
-    names = case.rows(f"SELECT DISTINCT {column[1]} AS name FROM {column[0]} WHERE {column[1]} IS NOT NULL ORDER BY 1 LIMIT 4")
+    column = _NAMED[table]
+    names = case.rows(f"SELECT DISTINCT {column} AS name FROM {table} WHERE {column} IS NOT NULL ORDER BY 1 LIMIT 4")
     return ", ".join(str(row["name"]) for row in names)
 
 
@@ -278,8 +275,15 @@ def table(
             saw, why = "no", "its log covers the moment and does not have the request"
         else:
             saw, why = "blind", _blindness(one, reasons)
-        found.append(Hop(one.hop, saw, answered, why, cited.get(one.hop, ()), one.name))
+        name = (_answering_name(failure) if answered else "") or one.name
+        found.append(Hop(one.hop, saw, answered, why, cited.get(one.hop, ()), name))
     return tuple(found)
+
+
+def _answering_name(failure: Failure) -> str:
+    """The name of what answered, as its own record tells it: a case may hold logs of several of a kind."""
+    column = _NAMED.get(failure.table) if TABLE_OF.get(failure.hop) == failure.table else None
+    return str(failure.rows[0].get(column) or "") if column and failure.rows else ""
 
 
 def _blindness(one: Known, reasons: Mapping[str, str]) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from kyumei.correlate.addresses import address, addresses, is_private
 from kyumei.correlate.claimed import of_client
+from kyumei.correlate.relays import one_behind_another
 from kyumei.correlate.sightings import TIES, position
 from kyumei.correlate.stated import condition, is_client, is_path, matches, slower_than_usual
 
@@ -43,8 +44,12 @@ Row = dict[str, Any]
 INNERMOST = frozenset({"server", "app"})
 RELAYS = frozenset({"cloudfront", "alb", "apigateway"})
 """Hops whose record tells when the answer was sent; what lies behind ended before."""
+STARTS = frozenset({"apache"})
+"""Hops whose log gives the moment at which a request came, and not always how long it took."""
 TELLING = frozenset({"alb", "clb"})
 """Hops whose record tells the status that they got beside the one that they gave."""
+LAST_FRONT = "apigateway"
+"""The innermost hop in front of the servers; those further out may stand one behind another of their kind."""
 AT_THE_EDGE = frozenset(
     {"Hit", "OriginShieldHit", "Redirect", "LimitExceeded", "CapacityExceeded", "OriginDnsError", "OriginConnectError", "ClientGeoBlocked"}
 )
@@ -153,9 +158,12 @@ def join(rows: Iterable[Row]) -> list[Exchange]:
     for row in sorted(rows, key=lambda row: (position(row["hop"]), row["time"], row["_artifact"], row["_line"])):
         by_hop.setdefault(row["hop"], []).append(row)
     found: list[Exchange] = []
+    at_the_front = True
     for hop, own in by_hop.items():
+        if at_the_front and position(hop) > position(LAST_FRONT):
+            found, at_the_front = one_behind_another(found, _asked_by_edge, (BY_ID, BY_TIME)), False
         found += [Exchange({hop: row}) for row in _attach(hop, own, found)]
-    return found
+    return one_behind_another(found, _asked_by_edge, (BY_ID, BY_TIME)) if at_the_front else found
 
 
 def _attach(hop: str, rows: Sequence[Row], found: list[Exchange]) -> list[Row]:
@@ -221,8 +229,7 @@ def _pairs(hop: str, rows: Sequence[Row], by_path: Mapping[str, _Spans]) -> Iter
     for index, row in enumerate(rows):
         for order, one in by_path[row["path"]].near(row) if row["path"] in by_path else ():
             if quality := _fits(hop, row, one):
-                apart = abs((row["time"] - one.innermost["time"]).total_seconds())
-                yield (0 if quality == BY_CLIENT else 1, apart, index, order, row, one, quality)
+                yield (0 if quality == BY_CLIENT else 1, _apart(row, one), index, order, row, one, quality)
 
 
 def _rewritten(hop: str, rows: Sequence[Row], by_path: Mapping[str, _Spans]) -> Iterator[Pair]:
@@ -233,8 +240,15 @@ def _rewritten(hop: str, rows: Sequence[Row], by_path: Mapping[str, _Spans]) -> 
         for path in by_path:
             for order, one in by_path[path].near(row) if path.endswith(row["path"]) else ():
                 if row["status"] is not None and row["status"] == one.innermost["status"] and (quality := _fits(hop, row, one)):
-                    apart = abs((row["time"] - one.innermost["time"]).total_seconds())
-                    yield (2, apart, index, order, row, one, f"{quality} (its end)")
+                    yield (2, _apart(row, one), index, order, row, one, f"{quality} (its end)")
+
+
+def _apart(row: Row, one: Exchange) -> float:
+    """Seconds between a record and an exchange: of their ends, or, where the record tells only when the request came, of their starts."""
+    inner = one.innermost
+    if row["hop"] in STARTS and row["time"] == row["started"]:
+        return abs(float((row["started"] - inner["started"]).total_seconds()))
+    return abs(float((row["time"] - inner["time"]).total_seconds()))
 
 
 def _of_id(hop: str, row: Row, candidates: Sequence[Exchange]) -> Exchange | None:

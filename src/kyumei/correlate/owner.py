@@ -21,11 +21,19 @@ WEB_SERVERS = ("nginx", "apache")
 APPLICATIONS = ("server", "app")
 ERROR_NEAR = timedelta(seconds=2)
 SERVER_ERROR = 500
+MADE_IN_BETWEEN = frozenset({502, 503, 504})
+"""What a relay answers for a server behind it; any other server error it hands on, or says in its error log why it made one."""
+GRAVE = frozenset({"ERROR", "CRITICAL"})
 _UPSTREAM_FAILED = re.compile(
     r"while (?:connecting to|sending (?:request )?to|reading (?:response|upstream)|SSL handshaking to)|no live upstreams|upstream sent "
 )
 _PASSED_ON = re.compile(r"FastCGI sent in stderr|uwsgi sent in stderr", re.IGNORECASE)
 """What nginx copies from the server behind it; it says nothing of who answered."""
+
+_BROKE = re.compile(
+    r"sent in stderr: .{0,200}?(?:PHP (?:Fatal|Parse|Compile) error|Uncaught |Traceback \(most recent)", re.DOTALL | re.IGNORECASE
+)
+"""What of that ends a request: the program broke off and gave no page."""
 
 
 @dataclass(frozen=True)
@@ -61,12 +69,17 @@ def owner(one: Exchange, covering: Mapping[str, bool], errors: Sequence[Row], kn
         why = f"it answered {turned['status']} to a request that {INSIDE.get(inner['hop'], inner['hop'])} ended with {inner['status']}"
         return Owner(turned["hop"], why, record=turned)
     if inner["hop"] in WEB_SERVERS:
-        return _web_server(inner, covering, errors)
+        return _web_server(_until_answered(one, inner), covering, errors)
     if inner["hop"] == "alb":
         return _behind_balancer(inner, covering, known)
     if inner["hop"] in RECORDS:
         return _behind_front(inner, covering, known)
     return Owner("unknown", "WAF let the request go on, and no log behind it has it", record=inner)
+
+
+def _until_answered(one: Exchange, inner: Row) -> Row:
+    """The record with the moment of the answer as its time: Apache's may tell only when the request came, and errors come at its end."""
+    return inner | {"time": one.span[1]} if inner["hop"] == "apache" and inner["time"] == inner["started"] else inner
 
 
 def _front(one: Exchange) -> Owner | None:
@@ -120,13 +133,37 @@ def _application(one: Exchange, inner: Row, errors: Sequence[Row]) -> Owner:
     own = [seen["status"] for seen in reversed(one.sightings.values()) if seen["hop"] in APPLICATIONS and seen["status"] is not None]
     status = own[0] if own else None
     relay = _turned(one, status)
-    if relay is not None:
-        if status is not None or relay["status"] >= SERVER_ERROR:
-            near = tuple(line for line in errors if _same_request(relay, line) and explains(line, relay["status"]))
-            why = f"it answered {relay['status']} to a request of which the {name}'s record says {status or 'no status'}"
-            return Owner(relay["hop"], why, sure=bool(near), errors=near, record=relay)
-        return Owner("app", f"the request got as far as the {name}, whose record states no status", sure=False, record=inner)
-    return Owner("app", f"the {name} recorded the request with this status", record=inner)
+    if relay is None:
+        return Owner("app", f"the {name} recorded the request with this status", record=inner)
+    near = tuple(line for line in errors if _same_request(relay, line) and explains(line, relay["status"]))
+    if status is None and not near and relay["own"] is not True:
+        return _without_status(one, relay, inner)
+    why = f"it answered {relay['status']} to a request of which the {name}'s record says {status or 'no status'}"
+    return Owner(relay["hop"], why, sure=bool(near), errors=near, record=relay)
+
+
+def _without_status(one: Exchange, relay: Row, inner: Row) -> Owner:
+    """The application saw the request and wrote no status: that says nothing against it, nor against whoever stands in front of it.
+
+    A relay that writes what its upstream answered, tells. A gateway's own failure it may have made by itself, and logs it in its error log;
+    an error that the application wrote about this very request is the better explanation.
+    """
+    name, status = INSIDE[inner["hop"]].removeprefix("the "), relay["status"]
+    got = f"the request got as far as the {name}, whose record states no status"
+    if status < SERVER_ERROR:
+        return Owner("app", got, sure=False, record=inner)
+    if any(seen["hop"] in APPLICATIONS and seen["level"] in GRAVE for seen in one.sightings.values()):
+        return Owner("app", f"the {name} wrote an error about the request", sure=relay["own"] is False, record=inner)
+    if relay["hop"] in WEB_SERVERS and relay["own"] is False:
+        return Owner("app", f"{got}, and {relay['hop']} relayed the status of its upstream", record=inner)
+    if status not in MADE_IN_BETWEEN:
+        return Owner(
+            "app", f"{got}, and {INSIDE.get(relay['hop'], relay['hop'])} in front of it only relayed one", sure=False, record=inner
+        )
+    if relay["own"] is False:
+        return Owner("target", f"the load balancer relayed the status of its target, and {got}", sure=False, record=relay)
+    why = f"it answered {status} to a request of which the {name}'s record says no status"
+    return Owner(relay["hop"], why, sure=False, record=relay)
 
 
 def _turned(one: Exchange, status: int | None) -> Row | None:
@@ -153,6 +190,9 @@ def _web_server(inner: Row, covering: Mapping[str, bool], errors: Sequence[Row])
     if inner["own"] or near:
         why = f"{hop}'s error log says why: {near[0]['message']}" if near else f"{hop}'s record names no upstream"
         return Owner(hop, why, errors=near or tuple(line for line in lines if not _PASSED_ON.search(line["message"] or "")), record=inner)
+    broke = tuple(line for line in lines if _BROKE.search(line["message"] or ""))
+    if broke and inner["status"] is not None and inner["status"] >= SERVER_ERROR:
+        return Owner("app", f"{hop}'s error log has the error that the program behind it wrote at the request", errors=broke, record=inner)
     behind = [name for name in APPLICATIONS if name in covering]
     if behind and "server" in behind and covering["server"]:
         return Owner(hop, "the application server's log covers the moment and does not have the request", sure=False, record=inner)

@@ -213,6 +213,7 @@ _OPTIONAL = {
     "target_ip": "VARCHAR",
     "actions": "VARCHAR[]",
     "target_status": "INTEGER",
+    "level": "VARCHAR",
 }
 """Columns of a sighting that not every table has, with their types."""
 

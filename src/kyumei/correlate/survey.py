@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
+from kyumei import discover
 from kyumei.correlate.sightings import ANSWERING
 from kyumei.edge.agents import NOISE
 from kyumei.store.bulk_files import is_plain_text, lines_of
@@ -91,7 +92,13 @@ def _requests(con: duckdb.DuckDBPyConnection, name: str, parts: Sequence[Part]) 
     except duckdb.Error:
         return None
     bulk = layouts(parts[0])[0].bulk(source, sample)
+    client, agent = (_told(column, name) for column in ("client_ip", "user_agent"))
     return (
-        f"SELECT {answering.hop} AS hop, {answering.status} AS status, time, {answering.path} AS path, client_ip AS client, user_agent "
-        f"FROM ({bulk}) WHERE _naive = 0"
+        f"SELECT {answering.hop} AS hop, {answering.status} AS status, time, {answering.path} AS path, {client} AS client, "
+        f"{agent} AS user_agent FROM ({bulk}) WHERE _naive = 0"
     )
+
+
+def _told(column: str, name: str) -> str:
+    """SQL: a column, or null where a table has none: a function does not tell who asked."""
+    return column if column in discover.format_of(name).table else "NULL::VARCHAR"

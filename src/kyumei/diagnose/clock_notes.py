@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from kyumei.model.window import Window
     from kyumei.store.case import Case
 
+CLOCKS = """(SELECT k.*, CASE WHEN k.via IS NULL THEN a.name ELSE concat('the lines of ', k.table_name, ' in ', a.name) END AS name
+    FROM _clocks k JOIN artifacts a USING (artifact))"""
+"""SQL: the clocks of logs that write no zone, each with the name of its log: the lines of an application in syslog may keep another zone
+than syslog itself."""
 Log = tuple[str, int]
 """A table and the file that its rows come from."""
 YEARLESS = 2
@@ -35,6 +39,7 @@ def clock_notes(case: Case, window: Window, failures: Sequence[Failure], finding
     """A note for each trap that is open in the logs behind an answer about a window: its failing requests and what was found of them."""
     told = _told(case)
     names = {row["artifact"]: row["name"] for row in case.rows("SELECT artifact, name FROM artifacts")}
+    called = {(row["table_name"], row["artifact"]): row["name"] for row in case.rows(f"SELECT table_name, artifact, name FROM {CLOCKS}")}
     cited = {citation.file for finding in findings for evidence in finding.chain for citation in evidence.citations}
     proven = any(finding.certainty is Certainty.PROVEN for finding in findings)
     behind = [log for log, (_, source) in told.items() if names.get(log[1]) in cited or (source == "assumed" and not proven)]
@@ -46,7 +51,7 @@ def clock_notes(case: Case, window: Window, failures: Sequence[Failure], finding
     silent = _without_durations(case, [artifact for table, artifact in logs if table in END])
     clocks = [
         LogClock(
-            file=names[artifact],
+            file=called.get((table, artifact), names[artifact]),
             table=table,
             zone=told.get((table, artifact), ("UTC", "written"))[0],
             source=told.get((table, artifact), ("UTC", "written"))[1],

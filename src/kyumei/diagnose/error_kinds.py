@@ -1,8 +1,7 @@
 """Kinds of error lines that a log did not have before, or has more often now: what may matter although no request shows it.
 
-Lines of error logs and of applications, from the level ERROR on, are counted by their *shape*, the text without numbers, names and
-paths, and by minute. A shape stands out as a status does (``spikes``), but against time, not against requests. Lines that speak of
-what scanners ask for are left out.
+Lines that tell of something wrong (``error_logs``) are counted by their *shape*, the text without numbers, names and paths, and by
+minute. A shape stands out as a status does (``spikes``), but against time, not against requests.
 """
 
 from __future__ import annotations
@@ -12,31 +11,19 @@ from datetime import UTC, datetime, timedelta
 from math import ceil, log
 from typing import TYPE_CHECKING
 
+from kyumei.diagnose.error_logs import ERROR_LOGS, telling_rows
 from kyumei.diagnose.spikes import Spike, spikes
-from kyumei.layouts.casts import quoted
 from kyumei.model.standout import ErrorKind
+from kyumei.store.filled import filled
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import duckdb
 
+    from kyumei.model.window import Window
     from kyumei.store.case import Case
 
-LEVELS = ("ERROR", "CRIT", "CRITICAL", "FATAL", "ALERT", "EMERG", "EMERGENCY", "SEVERE", "PANIC")
-LOGS = {
-    # No such file, forbidden by rule, no cipher in common: what scanners leave behind.
-    "nginx_error": "errno IS DISTINCT FROM 2 AND NOT regexp_matches(coalesce(message, ''), 'forbidden by rule|SSL_do_handshake|index of')",
-    "apache_error": "NOT regexp_matches(concat(code, ' ', message), 'AH00128|AH01276|AH01630|AH00126|AH02008|File does not exist')",
-    "app_log": "true",
-    "json_lines": "true",
-    "lambda_log": "true",
-}
-"""Logs that tell a level, and which of their lines count."""
 VARYING = r"""\"[^\"]*\"|'[^']*'|[\w.+-]*(?:/[\w.%+*-]+)+|[\w.:@-]*\d[\w.:@-]*"""
 """What of a line changes from one to the next of the same kind."""
-CHARACTERS = 200
-"""The beginning of a line tells its kind."""
 SHAPES = 200
 """Shapes that are looked at, the most frequent first."""
 FEWEST = 4
@@ -50,39 +37,26 @@ BACK = 10
 STEPS = 1440
 
 
-def count_errors(con: duckdb.DuckDBPyConnection) -> None:
-    """Create the temporary table ``faults`` from what was read of the logs that tell a level."""
-    create_faults(
-        con,
-        [
-            f"SELECT {quoted(name)} AS log, time, level, message, {counts} AS counts, concat(a.name, ':', _line) AS place "
-            f'FROM "{name}" JOIN artifacts a ON a.artifact = _artifact'
-            for name, counts in LOGS.items()
-        ],
-    )
+def count_errors(con: duckdb.DuckDBPyConnection, window: Window | None = None) -> None:
+    """Create the temporary table ``faults`` (log, shape, minute, n, first, last, text, place) from the logs that tell what went wrong.
 
-
-def create_faults(con: duckdb.DuckDBPyConnection, lines: Sequence[str]) -> None:
-    """Create the temporary table ``faults`` (log, shape, minute, n, first, last, text, place) from SELECTs of lines.
-
-    These tell log, time, level, message, counts (whether a line may count) and place. The shape is null for all lines that are no
-    errors: they tell from when to when the log goes.
+    Of each log all minutes that it has lines of, the shape null for those that tell no fault: they say from when to when it goes.
     """
-    levels = ", ".join(quoted(level) for level in LEVELS)
     con.execute(
         "CREATE OR REPLACE TEMP TABLE faults (log VARCHAR, shape VARCHAR, minute TIMESTAMP, n BIGINT, first TIMESTAMP, last TIMESTAMP, "
         "text VARCHAR, place VARCHAR)"
     )
-    for select in lines:
-        con.execute(
-            f"""INSERT INTO faults
-            SELECT log, CASE WHEN wrong THEN regexp_replace(text, ?, '#', 'g') END AS shape, time_bucket(INTERVAL 1 MINUTE, time) AS minute,
-                count(*), min(time), max(time), arg_min(text, time), arg_min(place, time)
-            FROM (SELECT log, time, place, counts AND upper(level) IN ({levels}) AS wrong,
-                    left(split_part(coalesce(message, ''), chr(10), 1), {CHARACTERS}) AS text FROM ({select}))
-            WHERE time IS NOT NULL GROUP BY ALL""",
-            [VARYING],
-        )
+    within = (window.start.replace(tzinfo=None), window.end.replace(tzinfo=None)) if window else ()
+    for name in filled(con):
+        if name in ERROR_LOGS:
+            con.execute(
+                f"""INSERT INTO faults
+                SELECT log, CASE WHEN wrong THEN regexp_replace(text, ?, '#', 'g') END AS shape,
+                    time_bucket(INTERVAL 1 MINUTE, time) AS minute, count(*), min(time), max(time),
+                    arg_min(text, time), arg_min(place, time)
+                FROM ({telling_rows(name)}) WHERE time IS NOT NULL {"AND time >= ? AND time < ?" if within else ""} GROUP BY ALL""",
+                [VARYING, *within],
+            )
 
 
 def error_kinds(case: Case) -> list[ErrorKind]:
@@ -107,8 +81,8 @@ def error_kinds(case: Case) -> list[ErrorKind]:
     return sorted(found, key=lambda one: (-one.score, one.log, one.text))
 
 
-def frequent_errors(case: Case, most: int) -> list[ErrorKind]:
-    """The most frequent shapes in the table ``faults``, whenever they came."""
+def frequent_errors(case: Case, most: int, log: str | None = None) -> list[ErrorKind]:
+    """The most frequent shapes in the table ``faults``, of one log or all, whenever they came; of equally frequent the earliest first."""
     return [
         ErrorKind(
             row["log"],
@@ -123,7 +97,9 @@ def frequent_errors(case: Case, most: int) -> list[ErrorKind]:
         )
         for row in case.rows(
             "SELECT log, shape, sum(n)::BIGINT AS n, min(first) AS first, max(last) AS last, arg_min(text, first) AS text, "
-            f"arg_min(place, first) AS place FROM faults WHERE shape IS NOT NULL GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT {most:d}"
+            f"arg_min(place, first) AS place FROM faults WHERE shape IS NOT NULL AND ($log IS NULL OR log = $log) "
+            f"GROUP BY 1, 2 ORDER BY 3 DESC, 4, 1, 2 LIMIT {most:d}",
+            {"log": log},
         )
     ]
 

@@ -24,6 +24,12 @@ APART_SECONDS = 3600
 BY_KIND = frozenset({"waf", "alb", "clb", "cloudfront", "apigateway"})
 """Hops whose record names why they answered; of others the path tells failures apart."""
 BY_PATH = frozenset({"app", "target", "unknown"})
+AT_THE_DOOR = frozenset({"waf", "alb_access", "clb_access", "cloudfront_access", "api_gateway_access", "api_gateway_execution"})
+"""Logs of what clients themselves connect to, also those of a private network."""
+PRIVATE = (
+    r"^(?:10\.|127\.|192\.168\.|172\.(?:1[6-9]|2[0-9]|3[01])\.|100\.(?:6[4-9]|[7-9][0-9]|1[01][0-9]|12[0-7])\.|169\.254\.|::1$|[Ff][CcDd])"
+)
+"""Addresses of private networks (RFC 1918, RFC 6598, RFC 4193), of the host itself and of a link."""
 UNSURE = 3.0
 """Requests without a failure, in units of the usual distance between two failures, after which it is over."""
 
@@ -45,7 +51,7 @@ def impact(case: Case, failure: Failure, window: Window) -> Impact | None:
     counted = _episode(case, failure.table, where, (str(start), str(end)))
     if counted is None or not counted["requests"]:
         return None
-    clients = "count(DISTINCT client_ip), " if _tells_client(failure.table) else ""
+    clients = f"count(DISTINCT {_client(failure.table)}), " if counted["clients"] else ""
     sql = (
         f"SELECT count(*), {clients}count(DISTINCT path), min(time), max(time) FROM {relation(failure.table)} "
         f"WHERE {where} AND time BETWEEN '{counted['first']}' AND '{counted['last']}'"
@@ -53,20 +59,31 @@ def impact(case: Case, failure: Failure, window: Window) -> Impact | None:
     return _against_traffic(case, failure.table, where, counted, sql)
 
 
-def _tells_client(table: str) -> bool:
-    """Whether the records of a table say from where a request came; those of a function do not."""
-    return "client_ip" in discover.format_of(table).table
+def _client(table: str) -> str:
+    """SQL: from where a request came, as far as a table tells; a function's does not.
+
+    Behind a balancer a web server sees its nodes, and the client only in X-Forwarded-For, of which the first address is meant.
+    """
+    columns = discover.format_of(table).table
+    if "client_ip" not in columns:
+        return "NULL::VARCHAR"
+    if "forwarded_for" not in columns:
+        return "client_ip"
+    return "coalesce(nullif(trim(split_part(forwarded_for, ',', 1)), ''), client_ip)"
 
 
 def _episode(case: Case, table: str, where: str, bounds: tuple[str, str]) -> dict[str, Any] | None:
-    """The failing requests that follow each other without a long pause, among them one of the window."""
-    client = "client_ip" if _tells_client(table) else "NULL::VARCHAR AS client_ip"
+    """The failing requests that follow each other without a long pause, among them one of the window.
+
+    Clients are not counted where a server shows but private addresses: those may be the nodes of what stands in front of it.
+    """
+    nodes = "false" if table in AT_THE_DOOR else f"bool_and(coalesce(regexp_matches(client, {quoted(PRIVATE)}), true))"
     found = case.rows(
-        f"""WITH failing AS (SELECT time, {client}, path FROM {relation(table)} WHERE {where} AND time IS NOT NULL),
+        f"""WITH failing AS (SELECT time, {_client(table)} AS client, path FROM {relation(table)} WHERE {where} AND time IS NOT NULL),
             marked AS (SELECT *, epoch(time - lag(time) OVER (ORDER BY time)) > {APART_SECONDS} AS apart FROM failing),
             numbered AS (SELECT *, count(*) FILTER (apart) OVER (ORDER BY time ROWS UNBOUNDED PRECEDING) AS episode FROM marked)
-        SELECT count(*) AS requests, nullif(count(DISTINCT client_ip), 0) AS clients, count(DISTINCT path) AS paths,
-            min(time) AS first, max(time) AS last
+        SELECT count(*) AS requests, CASE WHEN NOT {nodes} THEN nullif(count(DISTINCT client), 0) END AS clients,
+            count(DISTINCT path) AS paths, min(time) AS first, max(time) AS last
         FROM numbered GROUP BY episode HAVING min(time) < ?::TIMESTAMP AND max(time) >= ?::TIMESTAMP ORDER BY 1 DESC, 4 LIMIT 1""",
         [bounds[1], bounds[0]],
     )

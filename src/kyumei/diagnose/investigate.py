@@ -15,7 +15,7 @@ from kyumei.correlate.hops import Known, chain, table
 from kyumei.correlate.stated import is_path, without_stage
 from kyumei.correlate.timeline import timeline
 from kyumei.diagnose.causes import chained
-from kyumei.diagnose.clock_notes import clock_notes
+from kyumei.diagnose.clock_notes import CLOCKS, clock_notes
 from kyumei.diagnose.contested import contested
 from kyumei.diagnose.error_kinds import count_errors, error_kinds
 from kyumei.diagnose.failures import find, is_browser
@@ -23,7 +23,7 @@ from kyumei.diagnose.gaps import WHICH, before_request, deciding, elsewhere, fur
 from kyumei.diagnose.impact import impact
 from kyumei.diagnose.lookalikes import look_alikes, nearest, otherwise
 from kyumei.diagnose.standouts import count_requests, pulses, standouts
-from kyumei.diagnose.unprompted import as_symptom, nothing, says_nothing, told
+from kyumei.diagnose.unprompted import as_symptom, nothing, said_then, says_nothing, told
 from kyumei.diagnose.verdict import sentence
 from kyumei.diagnose.view import CaseView
 from kyumei.model.finding import Certainty, Finding, Gap, Investigation, RuledOut, Verdict
@@ -105,6 +105,7 @@ def _answer(case: Case, symptom: Symptom) -> Investigation:
         gaps = _merged([*gaps, *lost, *logs_missing])
     ruled_out = [*ruled_out, *look_alikes(case, symptom, window, failures)]
     main = failures[0] if failures else None
+    heard = said_then(case, window) if symptom.window and not failures and not findings and verdict is Verdict.CANNOT_TELL else ()
     files = case.rows(
         "SELECT a.name, count(*) AS n FROM unread u JOIN artifacts a ON a.artifact = u._artifact GROUP BY 1 ORDER BY 2 DESC, 1"
     )
@@ -120,7 +121,7 @@ def _answer(case: Case, symptom: Symptom) -> Investigation:
         unread_lines=sum(row["n"] for row in files),
         unread_files=tuple((row["name"], row["n"]) for row in files),
         timeline=timeline(case, window, failures),
-        notes=tuple(_notes(case, symptom, seen, findings)),
+        notes=(*heard, *_notes(case, symptom, seen, findings)),
         case=case.root.name,
     )
     said, message = sentence(answer, main, "" if main else unlike or nearest(case, symptom, window))
@@ -317,8 +318,8 @@ def _notes(case: Case, symptom: Symptom, seen: _Seen, findings: Sequence[Finding
     """What the reader should know: what the symptom's reading assumed, inferred zones, damaged and passed-over files."""
     notes = list(symptom.notes)
     for row in case.rows(
-        "SELECT zone, source, any_value(why) AS why, list(DISTINCT a.name ORDER BY a.name) AS names FROM _clocks c JOIN "
-        "artifacts a USING (artifact) WHERE source <> 'told' GROUP BY 1, 2 ORDER BY 1, 2"
+        f"SELECT zone, source, arg_min(c.why, c.name) AS why, list(DISTINCT c.name ORDER BY c.name) AS names FROM {CLOCKS} c "
+        "WHERE source <> 'told' GROUP BY 1, 2 ORDER BY 1, 2"
     ):
         names = ", ".join(row["names"][:NAMED]) + (f" and {len(row['names']) - NAMED} more" if len(row["names"]) > NAMED else "")
         notes.append(f"clock of {names}: {row['zone']}, {'assumed' if row['source'] == 'assumed' else 'inferred'}: {row['why']}")

@@ -55,6 +55,9 @@ def look_alikes(case: Case, symptom: Symptom, window: Window, failures: Sequence
         sql = f"SELECT * FROM sightings WHERE status = ? AND time >= ? AND started < ? ORDER BY time, {TIES} LIMIT 500"
         rows = case.rows(sql, [status, start, end])
         rows = [row for row in rows if (row["table_name"], row["_artifact"], row["_line"]) not in taken]
+        # A failure shows some of its requests only; the others are no others' either.
+        shown = {hop for failure in failures for hop, seen in failure.sightings.items() if len(seen) < failure.total}
+        rows = [row for row in rows if not (row["hop"] in shown and _as_reported(symptom, row))]
         other = "the same status, but another request than the one reported"
         found += [(_code(row), f"{_what(row)}: {other}", row) for row in _first_of_each(rows)]
     found += _counted(case, start, end)
@@ -98,6 +101,11 @@ def otherwise(case: Case, symptom: Symptom, window: Window) -> str:
     rows = [row for row in rows if row["status"] != symptom.status and is_browser(row["user_agent"])]
     row = next((row for row in rows if matches(unlike, row) and is_path(symptom.path, row)), None)
     return f"but {_what(row)}: is the status right?" if row else ""
+
+
+def _as_reported(symptom: Symptom, row: Row) -> bool:
+    """Whether a record is of a request as it was told of."""
+    return matches(symptom, row) and (not symptom.path or is_path(symptom.path, row))
 
 
 def _local(moment: datetime, zone: str) -> datetime:

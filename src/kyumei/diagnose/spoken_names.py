@@ -144,7 +144,7 @@ STOP = frozenset(
     site so some somebody someone soon started starting status still stopped telling tells than thank thanks that the their
     them then there they this through thru till time times to today tried tries try trying until up url us user users visit
     visited visiting was we web website went were what when where which while who why will with worked working works would you
-    your ip address host hostname browser request_id id via approximately approx ca broke recovered resolved almost says said
+    your ip address host hostname browser request_id id via bytes approximately approx ca broke recovered resolved almost says said
     takes took taking taken very ish oclock little bit client's user's x-amzn-trace-id x-forwarded-for responded responds tz timezone zone
 """)
 )

@@ -28,6 +28,7 @@ _TAIL = {
     **dict.fromkeys(("まで", "以前"), "until"),
     **dict.fromkeys(("すぎ", "過ぎ", "直後"), "shortly after"),
     **dict.fromkeys(("前", "まえ", "直前"), "shortly before"),
+    **dict.fromkeys(("recovered", ": recovered", "resolved", ": resolved", "に復旧", "復旧", "に収束", "収束", "に解消"), "ended"),
 }
 REACH = 60
 """Characters before a word of time in which its meaning is looked for."""
@@ -41,6 +42,14 @@ _PHRASES = (
 )
 """What is said in several words or with a full stop, in one word."""
 _TOKEN = re.compile(r"[A-Za-z']+|から|まで|およそ|[^\s\w]|[^\x00-\x7f]")
+_CHANGED = re.compile(
+    r"\b(?:deploy(?:ed|ment|ing)?|release[ds]?|rolled out|rollout|restart(?:ed)?|reboot(?:ed)?|upgraded?|updated|merged|pushed|switched"
+    r"|fixed|resolved|solved)\b[^.;!?\n]{0,30}$",
+    re.IGNORECASE,
+)
+"""Before the time of something else than the failure, where there is another one."""
+_FOLLOWS = re.compile(r"\b(?:after|since|following)\b[^.;!?\n]{0,30}$", re.IGNORECASE)
+"""Before such a change that is said to have begun it."""
 _WORKED = re.compile(r"\b(?:worked|working|works|fine|ok|okay|healthy|normal)\b", re.IGNORECASE)
 
 
@@ -76,7 +85,8 @@ def joined(text: str, told: list[Told]) -> list[Point]:
         opened = opened or "between" in lead
         last = points[-1] if points else None
         gap = text[floor : one.start]
-        joins = last is not None and _fits(last.told, one)
+        apart = last is not None and "since" in lead and bool(last.marks & {"ended", "worked", "changed"})
+        joins = last is not None and not apart and _fits(last.told, one)
         linked = False
         if last is not None and (one.clock or one.day or one.weekday is not None):
             two_days_or_clocks = bool(last.told.clock) or not one.clock or "から" in gap
@@ -142,6 +152,8 @@ def _lead_marks(before: str) -> frozenset[str]:
             marks.add(f"shortly {side}" if "shortly" in marks else {"after": "since", "before": "before"}[side])
     if "ended" in marks:
         marks.add("until")
+    if changed := _CHANGED.search(near := before.rpartition(READ)[2]):
+        marks.add("since" if _FOLLOWS.search(near, 0, changed.start()) else "changed")
     if marks & {"until", "before"} and _WORKED.search(before):
         return frozenset({"worked"})  # "it worked until 14:32": the failure began there
     return frozenset(marks - {"shortly"})

@@ -29,7 +29,11 @@ _PATH = _compiled(rf"{_METHOD}(?<![\w./\\~<-])(?<!::)(?P<address>/(?!/){_URL_TEX
 _URL_PARTS = re.compile(
     r"(?:[^/?#@]*@)?(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)?(?::\d{1,5})?(?P<path>/[^?#]*)?(?:\?(?P<query>[^#]*))?(?:#.*)?", re.ASCII
 )
-_PROTOCOL = _compiled(r"(?<!\w)HTTP/[0-3](?:\.\d)?(?!\w)")
+_PROTOCOL = _compiled(r"(?<!\w)(?P<name>HTTP)/[0-3](?:\.\d)?(?!\w)(?P<answered>(?= {1,3}[1-5]\d\d(?!\d)))?")
+_WENT_WELL = _compiled(
+    r"[\s\"'),]{0,3}(?:(?:HTTP/[0-3](?:\.\d)?|->|=>|→|gives?|gave|returns?|returned|gets?|got|is|was|still|an?|with|status|code|answers?"
+    r"|answered)[\s\"':]{1,3}){0,4}(?:(?:20[0-8]|30[1-8])(?!\d)|(?:ok|fine|works|worked|working)\b)|は ?(?:正常|200|問題な|OK)"
+)
 _ROOT_LABEL = _compiled(r"(?:\b(?:path|page|root|on|at|to|for|url)|パス) ?[:=]? ?$")
 _FILE_SYSTEM = ("/var/", "/etc/", "/usr/", "/opt/")
 
@@ -47,7 +51,12 @@ _IPV6 = _compiled(
     r"(?P<net>/\d{1,3})?(?![\w:])"
 )
 _IPV4 = _compiled(r"(?<![\w./-])(?P<ip>\d{1,3}(?:\.\d{1,3}){3})(?::\d{1,5})?(?P<net>/\d{1,2})?(?![\w/]|\.\d)")
-_SERVER_BEFORE = _compiled(r"(?:\b(?:to|on|server|host|target|upstream|backend|instance|against)|サーバー?|ホスト) ?[:=]? ?(?:ip )?$")
+_SERVER_BEFORE = _compiled(
+    r"(?:\b(?:to|on|server|host|target|upstream|backend|instance|node|pod|endpoint|reach|trying|calling|ping|via|through|behind|against)s?"
+    r"|サーバー?|ホスト) ?[:=]? ?(?:ip )?$"
+)
+_SERVICE_PORT = re.compile(r":(?:\d{1,4})$")
+"""A port below 10000 is one that somebody serves on: clients get theirs from further up."""
 _CLIENT_BEFORE = _compiled(
     r"(?:\b(?:from|client|user|visitor|source|src|remote|x-forwarded-for)(?: ip)?(?: address)?|クライアント|送信元|アクセス元|接続元)"
     r"(?:IP)? ?(?:[:=]|は|is)? ?$"
@@ -73,6 +82,10 @@ _NOT_SEEN = _compiled(
     r"\b(?:expected|expecting|expects?|instead of|not|rather than|should (?:be|return|get|have been)|no longer)"
     r"(?: an?| the)?(?: http)?(?: status)?(?: code)? $"
 )
+_MENDED = _compiled(
+    r"(?:'?s)?(?: errors?)? (?:(?:was|were|is|are|got|has been|have been) ){0,2}(?:fixed|resolved|solved|gone)\b|は(?:解消|直っ|治っ)"
+)
+"""What follows a status that is seen no more."""
 _COUNTED = _compiled(rf" ?-?(?:(?:concurrent|different|active|affected|distinct|unique|other|more|total|internal) )?(?:{COUNTED})")
 _COUNTED_BEFORE = _compiled(rf"(?:(?<![\w-])(?:{COUNTED_BEFORE})s?|[~≈約#]|およそ|ポート|番号) ?[:=#]? ?$")
 _LASTED_BEFORE = _compiled(r"\b(?:after|for|in|within|of|timeout|every|than) $")
@@ -136,6 +149,8 @@ class Target:
     host: str
     path: str
     query: str
+    well: bool = False
+    """Whether the text says right behind it that this one was answered well."""
 
 
 def read_targets(text: str) -> tuple[list[Target], str]:
@@ -148,9 +163,11 @@ def read_targets(text: str) -> tuple[list[Target], str]:
             if not parts or not _is_target(pattern, found, address, text):
                 continue
             host = (parts["host"] or "").strip("[]").rstrip(".").lower()
-            told.append(Target(found.start(), (found["method"] or "").upper(), host, parts["path"] or "", parts["query"] or ""))
+            well = bool(_WENT_WELL.match(text, found.start("address") + len(address)))
+            told.append(Target(found.start(), (found["method"] or "").upper(), host, parts["path"] or "", parts["query"] or "", well))
             text = blank(text, found.start(), found.start("address") + len(address))
-    text = _PROTOCOL.sub(lambda found: READ * len(found[0]), text)
+    # What follows it at once is the status: the word is kept as its label.
+    text = _PROTOCOL.sub(lambda found: (found["name"] if found["answered"] is not None else "").rjust(len(found[0]), READ), text)
     return sorted(told, key=lambda one: one.start), text
 
 
@@ -181,7 +198,10 @@ def read_clients(text: str) -> tuple[list[str], list[str], str]:
             if ip is None:
                 continue
             before, after = text[max(0, found.start() - 40) : found.start()], text[found.end() : found.end() + 3]
-            if found["net"] or (_SERVER_BEFORE.search(before) and not after.startswith("から")):
+            serving = _SERVER_BEFORE.search(before) or (
+                _SERVICE_PORT.search(found[0]) and pattern is _IPV4 and not _CLIENT_BEFORE.search(before)
+            )
+            if found["net"] or (serving and not after.startswith("から")):
                 others.append(found[0])
             elif _CLIENT_BEFORE.search(before) or after.lstrip().startswith("から"):
                 labelled.append(ip)
@@ -263,7 +283,7 @@ def _status_rank(text: str, found: re.Match[str], code: int) -> int | None:
         return 0 if label else 1
     if not label and not named and (code not in CODES or _COUNTED_BEFORE.search(before)):
         return None
-    if _NOT_SEEN.search(before):
+    if _NOT_SEEN.search(before) or _MENDED.match(after):
         return _UNSEEN
     if code < 400:  # noqa: PLR2004 - below are the statuses that are no errors
         return 5 if label or named or _STATUS_VERB.search(before) or _ASKED_AFTER.match(after) else None

@@ -126,7 +126,9 @@ _AGO = (
     compiled(rf"\b{_NUMBER} ?{_UNIT} ago\b"),
     compiled(r"(?<!\d)(\d{1,4}) ?(秒|分|時間|日)(?:ほど|くらい|ぐらい)?前"),
 )
-_JUST_NOW = compiled(r"\b(?:just|right) now\b|たった今|今さっき|さっき|先ほど")
+_JUST_NOW = compiled(
+    r"\b(?:just|right) now\b|\ba (?:(?:few|couple(?: of)?) (?:minutes|mins?|moments)|moment|minute) ago\b|たった今|今さっき|さっき|先ほど"
+)
 _ZONE_OFFSET = compiled(r"(?<![\w-])(?:UTC|GMT) ?[+-]\d{1,2}(?::?\d{2})?(?![\w:])")
 _ZONE_ANYWHERE = (
     compiled(rf"(?<![\w/-]){IANA}(?![\w/])"),

@@ -22,6 +22,8 @@ TOLERANCE = timedelta(minutes=2)
 writes its line when the request ends, which for a time-out is a minute after it began."""
 AROUND = timedelta(minutes=10)
 """What "around" and "頃" allow on each side, and what an hour without minutes ("2 pm") means."""
+LATELY = timedelta(hours=1)
+"""How far back "since just now" may reach."""
 SHORTLY = timedelta(minutes=15)
 """How far "shortly after" and "shortly before" reach."""
 
@@ -102,7 +104,7 @@ def _meaning(points: list[Point], setting: Setting) -> Spoken:
         closes = second.marks & {"until", "before"} and first.marks & {"since", "between"}
         if second.linked or closes or "ended" in second.marks:
             return _with_future(_between(first, second, setting), setting)
-    chosen = next((point for point in points if point.told.clock or point.told.instant), points[0])
+    chosen = min(points, key=_rank)
     answer = _alone(chosen, setting)
     notes = list(answer.notes)
     for other in points:
@@ -110,6 +112,13 @@ def _meaning(points: list[Point], setting: Setting) -> Spoken:
         if again.moment != answer.moment or again.window.start != answer.window.start:
             notes.append(f"Another time was named too: {again.says}. The window is that of {answer.says}.")
     return _with_future(replace(answer, notes=tuple(notes)), setting)
+
+
+def _rank(point: Point) -> int:
+    """Which of several times is meant, the lowest: since when it fails, then what has a clock, and last when something was changed."""
+    if not (point.told.clock or point.told.instant):
+        return 3
+    return 0 if "since" in point.marks else 2 if "changed" in point.marks else 1
 
 
 def _with_future(answer: Spoken, setting: Setting) -> Spoken:
@@ -246,6 +255,9 @@ def _alone(point: Point, setting: Setting) -> Spoken:
     if marks & {"since", "worked"}:
         end, until = _open_end(point, span, setting)
         notes = span.notes
+        if told.instant and span.start >= setting.now:  # "since just now"
+            lately = Window(setting.now.astimezone(UTC) - LATELY, setting.now.astimezone(UTC))
+            return Spoken(lately, None, span.zone, f"since {span.says}: within the hour before", notes)
         if "worked" in marks:
             notes = (*notes, f"It worked until {span.says}: the failure is taken to begin there.")
         return Spoken(Window(span.start - wide, end), None, span.zone, f"since {span.says.removesuffix(WHOLE_DAY)}, until {until}", notes)

@@ -42,6 +42,8 @@ OFFSETS: dict[str, tuple[float, str]] = {
     "CAT": (2, "Africa/Maputo"),
     "SAST": (2, "Africa/Johannesburg"),
     "CET": (1, "Europe/Paris"),
+    "MEZ": (1, "Europe/Berlin"),
+    "MESZ": (2, "Europe/Berlin"),
     "CEST": (2, "Europe/Paris"),
     "WAT": (1, "Africa/Lagos"),
     "WET": (0, "Europe/Lisbon"),
@@ -105,7 +107,9 @@ AMBIGUOUS: dict[str, tuple[str, ...]] = {
 }
 """Abbreviations that are refused, with the places that use them (Shanghai or Chicago or Havana for CST)."""
 
-COMMON = frozenset(listed("UTC GMT JST KST HKT SGT MSK CET CEST EET EEST EST EDT CST CDT MST MDT PST PDT IST BST AEST AEDT NZST NZDT"))
+COMMON = frozenset(
+    listed("UTC GMT JST KST HKT SGT MSK CET CEST MEZ MESZ EET EEST EST EDT CST CDT MST MDT PST PDT IST BST AEST AEDT NZST NZDT")
+)
 """Abbreviations that stand for a zone wherever they are in a text; the rest are words as well ("EAT", "WEST") and must follow a time."""
 
 NORTH_AMERICAN = {"EST", "EDT", "CDT", "MST", "PST"}

@@ -14,6 +14,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from kyumei.diagnose.spoken_names import METHODS
+from kyumei.diagnose.spoken_pastes import without_boilerplate
 from kyumei.diagnose.spoken_requests import (
     TRACE_ROOT,
     Target,
@@ -88,7 +89,7 @@ def understand(text: str, *, now: datetime, default_zone: str | None = None, opt
 
 def _read(text: str, now: datetime, default_zone: str | None, options: Mapping[str, str]) -> _Reading:
     """Every reader in turn, the ones with the plainest signs first."""
-    quotes, rest = without_quotes(cleaned(text))
+    quotes, rest = without_quotes(cleaned(without_boilerplate(text)))
     rest = uniform(rest)
     if len(rest) > LONGEST:  # one ligature can stand for eighteen letters
         message = f"the symptom has {len(rest)} characters when its ligatures are written out, more than {LONGEST}: {rest[:40]!r}..."
@@ -217,10 +218,12 @@ _NORMAL: dict[str, Callable[[str], str]] = {
 
 def _symptom(text: str, reading: _Reading, options: Mapping[str, str], default_zone: str | None) -> Symptom:
     """The choice among what was read; options win, and what was said besides is noted."""
-    target = next((one for one in reading.targets if one.method), reading.targets[0] if reading.targets else None)
+    targets = [one for one in reading.targets if not one.well] or list(reading.targets)
+    target = next((one for one in targets if one.method), targets[0] if targets else None)
     path, _, query = options["path"].partition("?") if "path" in options else (target.path, "", target.query) if target else ("", "", "")
-    hosts = [one.host for one in reading.targets if one.host] + list(reading.hosts)
-    methods = [one.method for one in reading.targets if one.method] + list(reading.methods)
+    targets += [one for one in reading.targets if one not in targets]
+    hosts = [one.host for one in targets if one.host] + list(reading.hosts)
+    methods = [one.method for one in targets if one.method] + list(reading.methods)
     statuses, classes = list(reading.statuses), list(reading.classes)
     if "status" in options:
         exact = options["status"].isdigit()
@@ -249,7 +252,7 @@ def _symptom(text: str, reading: _Reading, options: Mapping[str, str], default_z
         error_text=reading.quotes[0] if reading.quotes else None,
         browser=bool(reading.browsers),
     )
-    paths = [one.path for one in reading.targets if one.path]
+    paths = [one.path for one in targets if one.path]
     said: dict[str, Sequence[int | str]] = {
         "status": statuses,
         "method": methods,

@@ -7,7 +7,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from kyumei.edge.balancer_answer import last_action
-from kyumei.edge.balancer_setting import listener_rules
+from kyumei.edge.balancer_setting import balancer_arn, listener_rules
+from kyumei.edge.changes import AFTER, Resource, Turn, changes, shown
+from kyumei.edge.statement import as_list, as_map
 from kyumei.edge.waf_sql import literal, same
 from kyumei.model.finding import Evidence
 
@@ -16,12 +18,14 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from kyumei.contracts import View
+    from kyumei.model.finding import Citation
 
-CHANGES = ("ModifyRule", "DeleteRule", "SetRulePriorities", "CreateRule", "ModifyListener")
+CHANGES = ("ModifyRule", "DeleteRule", "SetRulePriorities", "DeleteListener")
+"""Calls that can take a rule from its requests; a new rule, or another default action, cannot."""
 FEWEST = 3
 """Earlier requests of the path that the former rule forwarded."""
 SLACK = timedelta(seconds=60)
-"""How long a change of the rules may take to reach all nodes, and how far the clocks of two logs may lie apart."""
+"""How long a change of the rules may take to reach all nodes."""
 
 
 @dataclass(frozen=True)
@@ -56,29 +60,37 @@ def fell_through(view: View, row: Mapping[str, Any]) -> FellThrough | None:
         f"Until {before[0]['time']:%H:%M:%S} UTC such requests were forwarded by rule {priority}; from "
         f"{first['time']:%H:%M:%S} UTC on they met the default action"
     )
-    confirmed = (*_changed(view, row["elb"], before[0]["time"], first["time"]), *_gone(view, row, priority))
+    confirmed = (*_changed(view, row, priority, before[0]["time"], first["time"]), *_gone(view, row, priority))
     return FellThrough(priority, str(before[0]["target_group_arn"] or ""), Evidence(says, view.cite(before), sql, len(before)), confirmed)
 
 
-def _changed(view: View, elb: str, last: datetime, first: datetime) -> list[Evidence]:
-    """Calls of CloudTrail, between the last request forwarded and the first that was not, that changed rules of this balancer."""
-    if not view.has("cloudtrail"):
-        return []
-    names = ", ".join(literal(name) for name in CHANGES)
-    told = "coalesce(request_parameters::VARCHAR, '')"
-    sql = (
-        f"SELECT * FROM cloudtrail WHERE event_name IN ({names}) AND NOT failed "
-        f"AND (contains({told}, {literal(elb)}) OR NOT contains({told}, ':listener')) "
-        f"AND time BETWEEN {literal(last - SLACK)} AND {literal(first + SLACK)} ORDER BY time"
-    )
-    found = view.rows(f"{sql} LIMIT 5")
-    says = f"CloudTrail has a change of the listener's rules at {found[0]['time']:%H:%M:%S} UTC" if found else ""
-    return [Evidence(says, view.cite(found), sql, len(found))] if found else []
+def _changed(view: View, row: Mapping[str, Any], priority: int, last: datetime, first: datetime) -> list[Evidence]:
+    """Calls between the last request forwarded and the first that was not, that changed rules of this balancer, and not another rule."""
+    home = balancer_arn(view, row)
+    resource = Resource((str(row["elb"]),), arn=home if home.startswith("arn:") else "")
+    others = {str(rule.get("RuleArn")) for rule, _ in listener_rules(view, row["elb"]) if str(rule.get("Priority")) != str(priority)}
+    found = [one for one in changes(view, CHANGES, resource, last - SLACK, first + AFTER) if one.asked.get("ruleArn") not in others]
+    told = shown(view, found, Turn(last, first))
+    return [told] if told else []
 
 
 def _gone(view: View, row: Mapping[str, Any], priority: int) -> list[Evidence]:
-    """That the listener rules as described hold no rule of that priority."""
-    rules = listener_rules(view, row["elb"])
-    if rules and not any(str(rule.get("Priority")) == str(priority) for rule, _ in rules):
-        return [Evidence(f"The listener has no rule {priority} now", (rules[0][1],), total=len(rules))]
+    """That the listener whose default action it was, as described, holds no rule of that priority."""
+    by_listener: dict[str, list[tuple[dict[str, Any], Citation]]] = {}
+    for rule, where in listener_rules(view, row["elb"]):
+        by_listener.setdefault(str(rule.get("RuleArn") or "").rpartition("/")[0], []).append((rule, where))
+    met = [rules for rules in by_listener.values() if any(_answers_so(rule, row) for rule, _ in rules)]
+    if met and not any(str(rule.get("Priority")) == str(priority) for rules in met for rule, _ in rules):
+        return [Evidence(f"The listener has no rule {priority} now", (met[0][0][1],), total=sum(len(rules) for rules in met))]
     return []
+
+
+def _answers_so(rule: Mapping[str, Any], row: Mapping[str, Any]) -> bool:
+    """Whether a rule is a default one that gives the fixed response of the row; another listener's default mostly does something else."""
+    if str(rule.get("Priority")) != "default":
+        return False
+    for action in (as_map(one) for one in as_list(rule.get("Actions"))):
+        status = as_map(action.get("FixedResponseConfig")).get("StatusCode")
+        if action.get("Type") == "fixed-response" and status in {None, str(row["status"])}:
+            return True
+    return False

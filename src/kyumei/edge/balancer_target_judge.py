@@ -16,6 +16,7 @@ from kyumei.edge.balancer_target import Kind
 from kyumei.edge.keep_alive import keep_alive
 from kyumei.edge.metrics import answers, moment, points, reading
 from kyumei.edge.target_traces import GIVEN_UP, answered, ends, finished_early, finished_later, reached
+from kyumei.edge.task_stops import address_of_task
 from kyumei.edge.waf_sql import literal, same
 from kyumei.model.finding import Certainty, Evidence, Gap, RuledOut
 
@@ -248,8 +249,12 @@ def _died(view: View, part: Part) -> Judged:
 
 
 def _task_stopped(view: View, part: Part) -> Evidence | None:
-    """That ECS stopped a task in the seconds of a failure."""
+    """That ECS stopped a task in the seconds of a failure; not one whose address is that of another target."""
+    targets = {str(row["target_ip"]) for row in part.rows if row.get("target_ip")}
     for task, where in answers(view, "ecs", "describe-tasks"):
+        own = address_of_task(task)
+        if own and targets and own not in targets:
+            continue
         for name in ("stoppingAt", "stoppedAt"):
             at = moment(task.get(name)) if task.get(name) else None
             if at is not None and any(abs((at - row["time"]).total_seconds()) <= STOPPED_WITHIN for row in part.rows):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from kyumei.edge.balancer_finding import request_words
 from kyumei.edge.blanks import filled
+from kyumei.edge.cloudfront_changes import changed_distribution
 from kyumei.edge.cloudfront_results import Family, outcome_of
 from kyumei.edge.cloudfront_setting import Place, place_of
 from kyumei.edge.probe import probe
@@ -230,7 +231,7 @@ def finding(view: View, rule: str, part: Part, judged: Judged) -> Finding:
         rule=rule,
         title=f"CloudFront {made} {status} {'for' if made == 'noted' else 'to'} {request_words(row)}: {cause}",
         certainty=judged.certainty,
-        chain=(record(view, part), *judged.evidence),
+        chain=(record(view, part), *judged.evidence, *changed_distribution(view, row, place, sign.code)),
         subject=_subject(row, place, status),
         remedy=tuple(remedies),
         check=_checks(part, names),

@@ -26,13 +26,14 @@ _BAD = frozenset({"error", "failure", "timeout"})
 _FAILED = re.compile(
     r"Task timed out after|^\[ERROR\]|\t\[?ERROR\]?\t|\bTraceback |Runtime exited|\"status\":\"(?:error|timeout|failure)\""
 )
+_ENDED = re.compile(r"Task timed out after|Runtime exited|\"status\":\"(?:error|timeout|failure)\"")
 _REPORT = re.compile(r"^REPORT RequestId|\"type\":\"platform\.report\"")
 _DURATION = re.compile(
     r"^REPORT RequestId: [^\n]{0,200}?\bDuration: ([0-9]{1,9}(?:\.[0-9]{1,6})?) ms|\"durationMs\": ?([0-9]{1,9}(?:\.[0-9]{1,6})?)"
 )
 _SAID = "coalesce(l.message, concat_ws(' ', l.kind, l.outcome, l.error_type, l.error_text))"
-_ROW = f"l._artifact, l._line, l.time, l.level, {_SAID} AS message, l.kind, l.outcome, l.request_seconds"
-_PLAIN = "_artifact, _line, time, level, message, NULL AS kind, NULL AS outcome, NULL AS request_seconds"
+_ROW = f"l._artifact, l._line, l.time, l.level, {_SAID} AS message, l.kind, l.outcome, l.request_seconds, l.function_name AS function"
+_PLAIN = "_artifact, _line, time, level, message, NULL AS kind, NULL AS outcome, NULL AS request_seconds, NULL AS function"
 _BETWEEN = "time BETWEEN ?::TIMESTAMP AND ?::TIMESTAMP"
 
 
@@ -55,6 +56,46 @@ def of_requests(view: View, ids: list[str], start: datetime, end: datetime) -> l
                 *(start, end, ids),
             )
     return found
+
+
+def of_traces(view: View, traces: list[str], start: datetime, end: datetime) -> list[Row]:
+    """The lines of the runs that name one of these trace ids, in their report (X-Ray) or in what they print of the request's headers."""
+    if not traces or not view.has("lambda_log"):
+        return []
+    rows = view.rows(
+        "SELECT DISTINCT b.request_id FROM lambda_log l JOIN lambda_line b ON l._artifact = b._artifact AND l._line = b._line "
+        f"WHERE l.{_BETWEEN} AND b.request_id IS NOT NULL AND (list_contains(?::VARCHAR[], l.trace_id) OR "
+        f"len(list_filter(?::VARCHAR[], lambda id: contains(coalesce(l.message, ''), id))) > 0) LIMIT {MOST}",
+        *(start, end, traces, traces),
+    )
+    ids = [row["request_id"] for row in rows]
+    return of_requests(view, ids, start, end) if ids else []
+
+
+def functions(view: View) -> dict[int, set[str]]:
+    """The functions of which each file has runs, by the file's number, as far as group, stream or line name them."""
+    if not view.has("lambda_log"):
+        return {}
+    rows = view.rows("SELECT DISTINCT _artifact, function_name FROM lambda_invocation WHERE function_name IS NOT NULL LIMIT 1000")
+    found: dict[int, set[str]] = {}
+    for row in rows:
+        found.setdefault(row["_artifact"], set()).add(row["function_name"])
+    return found
+
+
+def of_function(lines: list[Row], name: str, known: dict[int, set[str]]) -> tuple[list[Row], bool]:
+    """The lines that can be the function's, and whether it is settled that they are.
+
+    ``name`` is empty where nothing tells which function it is. What names another function is left out; lines that name none are the
+    function's only where they all are of one log. Without any name, lines of one log are taken for its own, those of several are anybody's.
+    """
+    bare = name.partition(":")[0]
+    told = [(line, {str(line["function"])} if line["function"] else known.get(line["_artifact"], set())) for line in lines]
+    if bare:
+        told = [(line, names) for line, names in told if not names or bare in names]
+    sources = {frozenset(names) or line["_artifact"] for line, names in told}
+    settled = len(sources) == 1 or (bool(bare) and all(names == {bare} for _, names in told))
+    return [line for line, _ in told], settled and bool(told)
 
 
 def between(view: View, start: datetime, end: datetime, most: int = 1000) -> list[Row]:
@@ -87,6 +128,13 @@ def failed(line: Row) -> bool:
     if line["kind"] is not None and (line["outcome"] in _BAD or line["kind"] in {"timeout", "exit", "error"}):
         return True
     return _FAILED.search(_head(line)) is not None
+
+
+def ended_badly(line: Row) -> bool:
+    """Whether the line says that the run itself failed, so that the function returned no answer: not merely that it logged an error."""
+    if line["kind"] is not None:
+        return line["outcome"] in _BAD or line["kind"] in {"timeout", "exit", "error"}
+    return _ENDED.search(_head(line)) is not None
 
 
 def seconds(line: Row) -> float | None:

@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from kyumei.edge import function_log
+from kyumei.edge.function_changes import changed_integration
 from kyumei.edge.gateway_responses import BY_KIND, agrees
 from kyumei.edge.gateway_setting import (
     integrations,
@@ -20,6 +21,7 @@ from kyumei.edge.gateway_setting import (
     policy_evidence,
     stage_setting,
 )
+from kyumei.edge.gateway_steps import function_name
 from kyumei.edge.metrics import answers
 from kyumei.model.finding import Evidence
 
@@ -42,6 +44,7 @@ BEGAN = timedelta(seconds=3)
 NEARLY = 0.97
 """Of the time that API Gateway waited; its clock and the function's start a little apart."""
 CLOSE_SECONDS = 1.0
+SERVER_ERROR, GAVE_UP = 500, 504
 UNINVOKED = frozenset({"INVALID_PERMISSIONS", "NOT_PERMITTED", "API_CONFIGURATION_ERROR", "INTEGRATION_FAILURE"})
 """Kinds for which the function cannot have run: a line of that run speaks against them, unless the answer of it could not be mapped."""
 
@@ -68,14 +71,20 @@ def weigh(view: View, kind: str, row: Row, steps: Steps | None, function: str) -
     if steps is not None and row.get("table") == "api_gateway_access":
         told = execution_evidence(view, kind, row, steps)
         (confirms if told[0] else contradicts if told[0] is False else beside).extend(one for one in told[1:] if one)
-    for holds, evidence in (*_SETTINGS.get(kind, _nothing)(view, row), *(_policy(view, row, function) if kind in PERMISSION else ())):
+    changed, settles = changed_integration(view, kind, row, function)
+    if changed:
+        (confirms if settles else beside).append(changed)
+    for holds, evidence in _SETTINGS.get(kind, _nothing)(view, row):
         (confirms if holds else contradicts if holds is False else beside).append(evidence)
+    for holds, evidence in _policy(view, row, function) if kind in PERMISSION else ():
+        # A permission that was taken away may have been given back before the policy was looked at.
+        (confirms if holds else beside if settles else contradicts).append(evidence)
     runs = function_lines(view, row)
     if runs:
         holds, evidence = _run(view, kind, row, runs)
         (confirms if holds else contradicts if holds is False else beside).append(evidence)
-    elif kind == "INTEGRATION_TIMEOUT" and (outlasted := _long_run(view, row)):
-        confirms.append(outlasted)
+    elif kind == "INTEGRATION_TIMEOUT" and (outlasted := _long_run(view, row, function)):
+        (confirms if outlasted[0] else beside).append(outlasted[1])
     return Weighed(tuple(confirms), tuple(contradicts), tuple(beside), bool(runs))
 
 
@@ -214,11 +223,24 @@ _SETTINGS: dict[str, Callable[[View, Row], Told]] = {
 
 
 def function_lines(view: View, row: Row) -> list[Row]:
-    """Lines of the function's own log that name the request: by the id that Lambda gave, or by API Gateway's."""
+    """Lines of the function's own log that name the request: by the id that Lambda gave, by API Gateway's, or by the X-Ray trace."""
     ids = sorted({str(one) for one in (row.get("integration_request_id"), row.get("request_id")) if one and len(str(one)) > 7})  # noqa: PLR2004 - a short id is none
-    if not ids or row.get("time") is None:
+    if row.get("time") is None:
         return []
-    return function_log.of_requests(view, ids, row["time"] - timedelta(seconds=60), row["time"] + RUNS_ON)
+    span = (row["time"] - timedelta(seconds=60), row["time"] + RUNS_ON)
+    found = function_log.of_requests(view, ids, *span) if ids else []
+    return found or function_log.of_traces(view, [str(row["trace_id"])] if row.get("trace_id") else [], *span)
+
+
+def kind_of_run(view: View, row: Row) -> str | None:
+    """The kind of an answer of which API Gateway's own logs tell nothing, by what the function's own log says of this very request."""
+    if not (row.get("status") or 0) >= SERVER_ERROR or row.get("target_status") is not None:
+        return None
+    lines = function_lines(view, row)
+    ran, seconds = duration(lines), waited(row)
+    if row["status"] == GAVE_UP:
+        return "INTEGRATION_TIMEOUT" if ran and seconds and seconds > 1 and ran[0] >= seconds * NEARLY else None
+    return "FUNCTION_ERROR" if any(function_log.ended_badly(one) for one in lines) else None
 
 
 def failed_lines(lines: list[Row]) -> list[Row]:
@@ -234,17 +256,27 @@ def duration(lines: list[Row]) -> tuple[float, Row] | None:
     return None
 
 
-def _long_run(view: View, row: Row) -> Evidence | None:
-    """A run that began when API Gateway called, and outlasted its patience: Lambda's id of a call that timed out it never learns."""
+def _long_run(view: View, row: Row, function: str) -> tuple[bool, Evidence] | None:
+    """A run that began when API Gateway called, and outlasted its patience: Lambda's id of a call that timed out it never learns.
+
+    Whether that confirms it: not where another function's run is as likely meant, or several began then.
+    """
     seconds, time = waited(row), row.get("time")
     if not seconds or time is None:
         return None
-    for line in function_log.between(view, time + timedelta(seconds=seconds * NEARLY), time + RUNS_ON):
-        ran = duration([line])
-        if ran and ran[0] >= seconds * NEARLY and abs(line["time"] - timedelta(seconds=ran[0]) - time) <= BEGAN:
-            says = f"A run of the function that began in that second took {ran[0]:.3f} s, and API Gateway waited {seconds:.3f} s"
-            return Evidence(says, view.cite([line]), total=1)
-    return None
+    fitting = [
+        (ran[0], line)
+        for line in function_log.between(view, time + timedelta(seconds=seconds * NEARLY), time + RUNS_ON)
+        if (ran := duration([line])) and ran[0] >= seconds * NEARLY and abs(line["time"] - timedelta(seconds=ran[0]) - time) <= BEGAN
+    ]
+    if not fitting:
+        return None
+    own, settled = function_log.of_function([line for _, line in fitting], function_name(function), function_log.functions(view))
+    if not own:
+        return None
+    took = next(ran for ran, line in fitting if line is own[0])
+    says = f"A run of the function that began in that second took {took:.3f} s, and API Gateway waited {seconds:.3f} s"
+    return settled, Evidence(says, view.cite(own), total=len(own))
 
 
 def _run(view: View, kind: str, row: Row, lines: list[Row]) -> tuple[bool | None, Evidence]:

@@ -119,17 +119,26 @@ def _untimed_early(view: View, row: Mapping[str, Any]) -> list[dict[str, Any]]:
     if row["path"] is None or wall is None or wall < LONG_WAIT:
         return []
     start, end = row["started"] - NEAR, row["started"] + timedelta(seconds=wall / 2)
-    own = [one for one in _records(view, row, start, end) if one["request_seconds"] is None and one["_table"] in WRITTEN_AT_END]
-    relayed = view.rows(
-        "SELECT count(*) AS n FROM alb_access WHERE path = ? AND method IS NOT DISTINCT FROM ? AND target_status = status "
-        "AND time >= ?::TIMESTAMP AND started <= ?::TIMESTAMP",
+    own = [
+        one
+        for one in _records(view, row, start, end)
+        if one["request_seconds"] is None and one["_table"] in WRITTEN_AT_END and one["status"] < GIVEN_UP
+    ]
+    # Whatever came before and was not done yet may end in this span as well, also what the balancer had given up by then.
+    others = view.rows(
+        "SELECT count(*) AS n FROM alb_access WHERE path = ? AND method IS NOT DISTINCT FROM ? AND started <= ?::TIMESTAMP AND "
+        "(CASE WHEN target_status = status THEN time ELSE time + to_seconds(?) END) >= ?::TIMESTAMP "
+        "AND NOT (started = ?::TIMESTAMP AND time = ?::TIMESTAMP)",
         row["path"],
         row["method"],
-        start - NEAR,
         end + NEAR,
+        LATER.total_seconds(),
+        start - NEAR,
+        row["started"],
+        row["time"],
     )[0]["n"]
     by_table = [[one for one in own if one["_table"] == table] for table in WRITTEN_AT_END]
-    return [one for found in by_table if len(found) > relayed for one in found]
+    return [one for found in by_table if len(found) > others for one in found]
 
 
 def _same_start(view: View, row: Mapping[str, Any]) -> list[tuple[dict[str, Any], float]]:

@@ -10,6 +10,7 @@ from kyumei.contracts import Opinion
 from kyumei.edge.attack_signs import looks_intended
 from kyumei.edge.statement import as_map
 from kyumei.edge.waf_block import Block, blocks, certainty
+from kyumei.edge.waf_changes import changed_firewall
 from kyumei.edge.waf_commands import UNKNOWN, repeat_request
 from kyumei.edge.waf_evidence import TITLES, chain, counted_rules
 from kyumei.edge.waf_history import onset
@@ -64,7 +65,7 @@ def _finding(view: View, cause: Cause, block: Block) -> Finding:
         rule=cause.rule,
         title=cause.title(block),
         certainty=cause.certainty(view, block, certainty(view, block)),
-        chain=(*chain(view, block), *cause.evidence(view, block)),
+        chain=(*chain(view, block), *cause.evidence(view, block), *changed_firewall(view, block)),
         subject=_subject(block),
         remedy=remedies,
         check=_checks(block),

@@ -33,7 +33,8 @@ WAITS = (
         (_SESSIONS, "SHOW max_connections;"),
     ),
     Wait(
-        r"(?i)lock wait timeout exceeded|due to lock timeout|could not obtain lock|deadlock (?:detected|found)",
+        r"(?i)lock wait timeout exceeded|due to lock timeout|could not obtain lock|deadlock (?:detected|found)|"
+        r"still waiting for \w{1,40}Lock on",
         "the database made it wait for a lock that another transaction held",
         "End the transaction that holds the lock, and keep transactions short and in one order.",
         ("SELECT pid, pg_blocking_pids(pid), left(query, 80) FROM pg_stat_activity WHERE cardinality(pg_blocking_pids(pid)) > 0;",),
@@ -59,7 +60,8 @@ WAITS = (
 )
 PREFILTER = (
     r"(?i)connection from (the )?pool|QueuePool|pool (is )?exhausted|get a connection|PoolTimeout|HikariPool|waiting for connection|"
-    r"too many clients|connection slots|too many connections|lock wait|lock timeout|obtain lock|deadlock|QueryCanceled|statement timeout|"
+    r"too many clients|connection slots|too many connections|lock wait|lock timeout|obtain lock|still waiting for|deadlock|"
+    r"QueryCanceled|statement timeout|"
     r"maximum statement|slow (query|sql|statement)|duration: [0-9.]+ ms|Query_time|query took|OperationalError|InterfaceError|"
     r"lost connection|server closed the connection"
 )

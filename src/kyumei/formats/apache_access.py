@@ -245,8 +245,9 @@ LAYOUT = Delimited(
     ),
 )
 
+# A line of an export, a tail or a container runtime begins with its own time; the access line stands behind it.
 _BEGINS = re.compile(
-    r"(?:\"[^\"\[]{0,500}\" )?[^ \"\[]{1,255}(?: (?:\"\"|[^ \"\[]{1,255})){0,9} "
+    r"(?![0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:)(?:\"[^\"\[]{0,500}\" )?[^ \t\"\[]{1,255}(?: (?:\"\"|[^ \"\[]{1,255})){0,9} "
     r"\[[0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}:[0-9]{2}:[0-9]{2}:[0-9]{2} [+-][0-9]{4}\] \"",
     re.ASCII,
 )

@@ -175,6 +175,7 @@ LAYOUT = Mended(
         required=("time", "elb"),
     ),
     _escape_quotes,
+    keeps_values=True,
 )
 
 _BEGINS = re.compile(

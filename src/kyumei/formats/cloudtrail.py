@@ -239,7 +239,10 @@ LAYOUT = _Trail(
 
 
 def sniff(text: str, name: str) -> bool:  # noqa: ARG001 - every sniff takes the name
-    """An event by its version and time, in any of its wrappings; a row of Lake by its names; a digest."""
+    """An event by its version and time, in any of its wrappings; a row of Lake by its names; a digest.
+
+    A source such as ``aws:s3`` is that of a notification, not of a call: CloudTrail writes the service's name in the DNS.
+    """
     if not any(word in text for word in ("eventVersion", "eventversion", "eventName", "eventname", "digestStartTime")):
         return False
     found = parse_object(text)
@@ -250,7 +253,7 @@ def sniff(text: str, name: str) -> bool:  # noqa: ARG001 - every sniff takes the
     if "detail-type" in found and isinstance(found.get("detail"), dict):
         return "eventVersion" in found["detail"] and "eventTime" in found["detail"]
     event = _prepare(found)
-    if "eventTime" not in event or event.keys() & {"webaclId", "detail-type"}:
+    if "eventTime" not in event or event.keys() & {"webaclId", "detail-type"} or str(event.get("eventSource")).startswith("aws:"):
         return False
     return ("eventVersion" in event and bool(event.keys() & {"eventSource", "eventName", "eventType"})) or (
         "eventSource" in event and "eventName" in event and bool(event.keys() & {"eventID", "userIdentity", "awsRegion"})

@@ -147,11 +147,33 @@ _ATTACHED = r'"name":"privateIPv4Address","value":"([0-9.]+)"'
 _SERVICE_IN = re.compile("service/(?:[^/]+/)?([^/]+)$", re.ASCII)
 
 
+_OWN_KEYS = (
+    frozenset({"taskArn", "clusterArn", "lastStatus"}),
+    frozenset({"serviceArn", "clusterArn"}),
+    frozenset({"containerInstanceArn", "registeredResources"}),
+)
+"""Keys by which a task, a service (its deployments and events as well) and a container instance are known."""
+_ANSWERED = ("task", "service", "containerInstance")
+
+
+def _answered(document: dict[str, Any]) -> dict[str, Any]:
+    """The one resource that the answer of a call such as StopTask or UpdateService holds; the document itself where it is no answer."""
+    for key in _ANSWERED:
+        inside = document.get(key)
+        if isinstance(inside, dict) and document.keys() <= {key, "ResponseMetadata", "$metadata"} and _is_described(inside):
+            return inside
+    return document
+
+
+def _is_described(document: Mapping[str, Any]) -> bool:
+    return any(keys <= document.keys() for keys in _OWN_KEYS)
+
+
 def _prepare(document: dict[str, Any]) -> dict[str, Any]:
     """A description becomes the detail of an event without an envelope."""
     if "detail-type" in document and "detail" in document:
         return document
-    known = with_times(document)
+    known = with_times(_answered(document))
     moment = next((known[name] for name in CHANGES if known.get(name)), None) if "taskArn" in known else known.get("updatedAt")
     if moment is None and "message" in known:
         moment = known.get("createdAt")
@@ -282,7 +304,7 @@ TASKS = (
 
 
 def sniff(text: str, name: str) -> bool:  # noqa: ARG001 - the record is enough
-    """An event of aws.ecs that is no call, or an item of describe-tasks, describe-services or describe-container-instances."""
+    """An event of aws.ecs that is no call, an item of describe-tasks, describe-services or describe-container-instances, or one alone."""
     if '"aws.ecs"' not in text and 'Arn"' not in text:
         return False
     found = parse_object(text)
@@ -291,8 +313,7 @@ def sniff(text: str, name: str) -> bool:  # noqa: ARG001 - the record is enough
     if "detail-type" in found:
         detail = found.get("detail")
         return found.get("source") == "aws.ecs" and isinstance(detail, dict) and not {"eventVersion", "eventTime"} <= detail.keys()
-    own = ({"taskArn", "clusterArn", "lastStatus"}, {"serviceArn", "clusterArn"}, {"containerInstanceArn", "registeredResources"})
-    return any(keys <= found.keys() for keys in own)
+    return _is_described(_answered(found))
 
 
 FORMAT = Format(

@@ -5,7 +5,11 @@ in ``detail``, in words that each source chose. ``state``, ``reason``, ``subject
 services use. Delivery is at least once and in no order; the time is the source's, to the second, in UTC. Events of ECS, RDS, CloudWatch
 alarms and GuardDuty findings, and calls that CloudTrail passes on, are rows of their own tables.
 
-Follows "AWS events" and "Events from AWS services" in the EventBridge User Guide, and the pages on events of the services.
+Two things that tell the same without the envelope are rows here, too, with a null ``detail_type``: what S3 notifies a queue, a topic or a
+function of, and the items of ``describe-scaling-activities``, which are what Auto Scaling sends as events.
+
+Follows "AWS events" and "Events from AWS services" in the EventBridge User Guide, and the pages on events of the services; "Event message
+structure" in the Amazon S3 User Guide; Activity of the Auto Scaling, ScalingActivity of the Application Auto Scaling API reference.
 """
 
 from __future__ import annotations
@@ -97,7 +101,8 @@ CHOICES: dict[str, tuple[Cast, tuple[tuple[str, ...], ...]]] = {
         TEXT,
         (
             *(("pipeline",), ("project-name",), ("AutoScalingGroupName",), ("repository-name",), ("repositoryName",), ("application",)),
-            *(("stateMachineArn",), ("stack-id",), ("jobName",), ("bucket", "name"), ("service",), ("SourceIdentifier",)),
+            *(("stateMachineArn",), ("stack-id",), ("jobName",), ("bucket", "name"), ("s3", "bucket", "name"), ("ResourceId",)),
+            *(("service",), ("SourceIdentifier",)),
         ),
     ),
     "instance_id": (TEXT, (("EC2InstanceId",), ("instance-id",), ("instanceId",))),
@@ -115,6 +120,33 @@ CHOICES: dict[str, tuple[Cast, tuple[tuple[str, ...], ...]]] = {
     "end_time": (MOMENT, (("endTime",), ("EndTime",), ("stopDate",), ("completed-at",))),
 }
 """Columns that the detail fills: the first of the words that is there and not empty."""
+
+
+def _prepare(document: dict[str, Any]) -> dict[str, Any]:
+    """A notification of S3 or an activity of Auto Scaling becomes the detail of an event without an envelope."""
+    if "detail-type" in document:
+        return document
+    if _is_notice(document):
+        arn = dig(document, ("s3", "bucket", "arn"))
+        about = {"source": "aws.s3", "time": document.get("eventTime"), "region": document.get("awsRegion")}
+    elif _is_activity(document):
+        arn = dig(document, ("AutoScalingGroupARN",))
+        service = "autoscaling" if "AutoScalingGroupName" in document else "application-autoscaling"
+        about = {"source": f"aws.{service}", "time": document.get("EndTime") or document.get("StartTime")}
+    else:
+        return document
+    return {**about, "detail-type": None, "resources": [arn] if arn else None, "detail": document}
+
+
+def _is_notice(document: Mapping[str, Any]) -> bool:
+    """Whether an object is a record that S3 sent to a queue, a topic or a function."""
+    return document.get("eventSource") == "aws:s3" and isinstance(document.get("s3"), dict)
+
+
+def _is_activity(document: Mapping[str, Any]) -> bool:
+    """Whether an object is what Auto Scaling describes as an activity, of a group or of what Application Auto Scaling scales."""
+    named = "AutoScalingGroupName" in document or {"ServiceNamespace", "ScalableDimension"} <= document.keys()
+    return {"ActivityId", "StatusCode", "Cause"} <= document.keys() and named
 
 
 def _derive(document: Mapping[str, Any], _values: dict[str, Any]) -> tuple[dict[str, Any], set[str]]:
@@ -155,6 +187,7 @@ LAYOUT = JsonRecord(
     stamp_ways=(ISO,),
     known=frozenset({"version"}),
     needs=frozenset({"source", "detail-type", "detail"}),
+    prepare=_prepare,
     derive=_derive,
     steps=(
         {"_words": f"json_extract_string(detail, [{', '.join(map(_path, _ALL_PATHS))}])", "resource": f"({_LISTED})[1]"},
@@ -182,9 +215,10 @@ _OWN_DETAILS = (frozenset({"eventVersion", "eventTime"}), frozenset({"schemaVers
 
 
 def sniff(text: str, name: str) -> bool:  # noqa: ARG001 - the record is enough
-    """An envelope of EventBridge, unless what is in it has a table of its own."""
+    """An envelope of EventBridge, unless what is in it has a table of its own; a notification of S3, an activity of Auto Scaling."""
     if '"detail-type"' not in text:
-        return False
+        bare = parse_object(text) if '"aws:s3"' in text or '"ActivityId"' in text else None
+        return isinstance(bare, dict) and (_is_notice(bare) or _is_activity(bare))
     found = parse_object(text)
     if not isinstance(found, dict) or not {"detail-type", "source", "detail"} <= found.keys():
         return False

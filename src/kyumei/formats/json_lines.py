@@ -378,7 +378,8 @@ def sniff(text: str, name: str) -> bool:
     if is_gateway_record(found) or is_sent_flow(text):
         return False
     document = _prepare(found)
-    return any(find(document, name) is not MISSING for name in _TELLING)
+    # What is wrapped in it may displace the keys that tell, and have none itself.
+    return any(find(one, name) is not MISSING for name in _TELLING for one in (document, found))
 
 
 FORMAT = Format(

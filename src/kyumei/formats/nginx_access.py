@@ -147,7 +147,7 @@ def _trace(raw: str) -> str | None:
     return line.TRACE_ID.python(raw) or raw
 
 
-_TRACE = Cast("trace id, with or without its header's words", _trace, f"coalesce({line.TRACE_ID.sql}, {{x}})")
+_TRACE = Cast("trace id, with or without its header's words", _trace, f"coalesce({line.TRACE_ID.sql}, {{x}})", verbatim=True)
 _CASTS: dict[str, tuple[Cast, bool]] = {
     "time": (CLF_TIME, False),
     "method": (line.METHOD, True),
@@ -183,9 +183,9 @@ LAYOUT = Delimited(
     ),
 )
 
-# A line of a container runtime begins with its own time and stream; the access line stands behind them.
+# A line of an export, a tail or a container runtime begins with its own time; the access line stands behind it.
 _BEGINS = re.compile(
-    r"(?![0-9-]{10}T[0-9:.]{8,18}(?:Z|[+-][0-9:]{5}) std)[^ \"\[]{1,255}(?: -? ?\[[0-9A-Fa-f.:, -]{0,200}\] -)?(?: [^ \"\[]{1,255}){0,5}"
+    r"(?![0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:)[^ \t\"\[]{1,255}(?: -? ?\[[0-9A-Fa-f.:, -]{0,200}\] -)?(?: [^ \"\[]{1,255}){0,5}"
     r" \[[0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}:[0-9]{2}:[0-9]{2}:[0-9]{2} [+-][0-9]{4}\] \"",
     re.ASCII,
 )

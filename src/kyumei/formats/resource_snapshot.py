@@ -3,7 +3,7 @@
 An answer lies in the case exactly as the AWS CLI printed it, as ``aws/[<account>/][<region>/]<service>/<operation>[.<qualifier>].json``.
 The list that holds the resources is found by its place, not by its name: the one list of objects in the answer, or the answer itself when
 it has none. Reservations of ``describe-instances`` are opened, since the instances are the resources. An answer says what was so when it
-was taken, which it does not tell: ``time`` is null.
+was taken, which it does not tell: ``time`` is null. Few answers are known by their first key alone, wherever they lie: sampled requests.
 
 Follows the AWS CLI Command Reference, "Output" of each command.
 """
@@ -63,6 +63,7 @@ LOG_OPERATIONS = frozenset(
         "xray/batch-get-traces",
         "xray/get-trace-summaries",
         "cloudwatch/describe-alarm-history",
+        "sqs/receive-message",
     }
 )
 """Operations whose answers are events and no resources: they are read as the logs that they are."""
@@ -73,7 +74,12 @@ STATE_AND_ROWS = frozenset(
         "cloudwatch/describe-alarms",
         "ce/get-cost-and-usage",
         "ce/get-cost-and-usage-with-resources",
+        "autoscaling/describe-scaling-activities",
+        "application-autoscaling/describe-scaling-activities",
         "ecs/describe-tasks",
+        "ecs/run-task",
+        "ecs/stop-task",
+        "ecs/update-service",
         "ecs/describe-services",
         "ecs/describe-container-instances",
         "xray/get-service-graph",
@@ -90,6 +96,23 @@ STATE_AND_ROWS = frozenset(
     }
 )
 """Operations whose answers are resources for who asks for the state, and rows of another table besides."""
+
+
+_BY_CONTENT = (
+    (
+        re.compile(
+            r'\s*\{\s*(?:"PopulationSize"\s*:\s*[0-9]+\s*,\s*|"TimeWindow"\s*:\s*\{[^{}]{0,200}\}\s*,\s*){0,2}"SampledRequests"\s*:\s*\[',
+            re.ASCII,
+        ),
+        {"service": "wafv2", "operation": "get-sampled-requests", "account": None, "region": None, "qualifier": None},
+    ),
+)
+"""How answers begin that no other operation could have given, so that one saved under any name is still known."""
+
+
+def place_in(text: str) -> dict[str, str | None] | None:
+    """Service and operation of an answer that its first characters tell; null for any other text."""
+    return next((dict(place) for begin, place in _BY_CONTENT if begin.match(text)), None)
 
 
 def operation_of(name: str) -> str:
@@ -114,7 +137,7 @@ def place_of(name: str) -> dict[str, str | None] | None:
 
 def snapshot_rows(name: str, text: str) -> list[tuple[int, dict[str, Any]]] | Refused:
     """The resources in the answer stored as ``name``: the line on which each starts, and its row. Several answers may follow each other."""
-    place = place_of(name)
+    place = place_of(name) or place_in(text.removeprefix("\ufeff"))
     if place is None:
         return Refused("not the path of an AWS answer: aws/<service>/<operation>.json is expected")
     rows: list[tuple[int, dict[str, Any]]] = []

@@ -189,6 +189,7 @@ LAYOUT = Mended(
         brackets=True,
     ),
     mended,
+    keeps_values=True,
 )
 
 _BEGINS = re.compile(

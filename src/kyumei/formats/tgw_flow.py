@@ -102,6 +102,6 @@ FORMAT = Format(
     delay_seconds=1200,
     complete=False,
     custom=custom,
-    headers=tuple(f"{column.origin} " for column in TABLE.columns),
+    headers=tuple(begin for column in TABLE.columns for begin in (f"{column.origin} ", f"${{{column.origin}}}")),
     below=below,
 )

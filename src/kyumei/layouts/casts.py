@@ -23,7 +23,8 @@ class Cast:
 
     ``shape`` is a pattern, read alike by Python ``re.ASCII`` and RE2, of the usual texts; ``plain`` is cheaper SQL that a layout may use
     where it has already seen that the whole text matches: it then equals ``python`` or is null. It never raises, whatever the text. A shape
-    matches no quote and no backslash, so that it may stand inside quotes.
+    matches no quote and no backslash, so that it may stand inside quotes. ``verbatim`` says that a value stands in the raw text as it is:
+    a text letter by letter, a whole number in its digits.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Cast:
     sql: str
     shape: str = ""
     plain: str = ""
+    verbatim: bool = False
 
 
 @dataclass(frozen=True)
@@ -164,17 +166,17 @@ def to_json(value: Any) -> str | None:  # noqa: ANN401 - any JSON value
     return None if value is None else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def guarded(name: str, python: Callable[[str], Any], shape: str, plain: str) -> Cast:
+def guarded(name: str, python: Callable[[str], Any], shape: str, plain: str, *, verbatim: bool = False) -> Cast:
     """A cast whose SQL is ``plain`` for texts of that shape and null for all others."""
-    return Cast(name, python, f"CASE WHEN regexp_full_match({{x}}, {quoted(shape)}) THEN {plain} END", shape, plain)
+    return Cast(name, python, f"CASE WHEN regexp_full_match({{x}}, {quoted(shape)}) THEN {plain} END", shape, plain, verbatim)
 
 
 # Years are those that neither side can carry out of its range by an offset; DuckDB takes 24:00:00 for the next day, Python refuses it.
 _YEAR = "[12][0-9][0-9][0-9]"
 _CLOCK = "(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
 
-TEXT = Cast("text", lambda raw: raw, "{x}")
-INTEGER = guarded("integer", _integer, r"[+-]?[0-9]{1,18}", "TRY_CAST({x} AS BIGINT)")
+TEXT = Cast("text", lambda raw: raw, "{x}", verbatim=True)
+INTEGER = guarded("integer", _integer, r"[+-]?[0-9]{1,18}", "TRY_CAST({x} AS BIGINT)", verbatim=True)
 NUMBER = guarded("number", _number, r"[+-]?[0-9]{1,15}(?:\.[0-9]{1,15})?", "TRY_CAST({x} AS DOUBLE)")
 PHASE = guarded("phase", _phase, r"-1|[0-9]{1,15}(?:\.[0-9]{1,15})?", "NULLIF(TRY_CAST({x} AS DOUBLE), -1)")
 """Seconds of a phase; -1 means that the phase was not reached and is null. Take it as optional."""

@@ -20,9 +20,10 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kyumei.contracts import Refused
-from kyumei.layouts.casts import fill
+from kyumei.layouts.casts import INTEGER, TEXT, fill
 from kyumei.layouts.delimited_bulk import select
 from kyumei.layouts.delimited_fields import Field, Shown, Style, Tail, Trailing, Variant
+from kyumei.layouts.holding import any_of, in_bare_field, run_of, sources_of
 from kyumei.layouts.stamps import substrings
 
 if TYPE_CHECKING:
@@ -93,6 +94,25 @@ class Delimited:
         """See ``contracts.Layout``."""
         counted = Counter(found for text in sample if (found := self.shown(text)))
         return select(self, source, [found for found, _ in counted.most_common(MOST_SHOWN)])
+
+    def holding(self, column: str, value: str | int) -> tuple[str, ...]:
+        """See ``contracts.SearchedLayout``."""
+        sources = sources_of(self.takes, column)
+        every = [found for source in sources for variant in self.variants if (found := self._held(variant, source, value)) is not None]
+        return any_of(every)
+
+    def _held(self, variant: Variant, source: str, value: str | int) -> tuple[str, ...] | None:
+        """The substrings of a line of the variant whose field has the value; null where it has no such field."""
+        run = run_of(value)
+        for number, known in enumerate(variant.fields):
+            if known.name == source:
+                bare = (
+                    known.style is Style.BARE
+                    and not self.lists
+                    and next(take for take in self.takes if take.source == source).cast in (TEXT, INTEGER)
+                )
+                return in_bare_field(value, first=not number, last=number + 1 >= variant.least) if bare else (run,) if run else ()
+        return ((run,) if run else ()) if source in self.tail.names else None
 
     def shown(self, text: str) -> Shown | None:
         """What the record shows to the bulk reader; null when it is none for it."""

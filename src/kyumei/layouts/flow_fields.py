@@ -155,7 +155,7 @@ def flow_layout(columns: Sequence[Column], names: tuple[str, ...], *, only: tupl
 
 def sent(layout: NamedFields) -> Mended:
     """The layout of lines as they are, or as Firehose sends them on: as the one text of a JSON object."""
-    return Mended(layout, _unwrapped, _UNWRAPPED, only_shown=True)
+    return Mended(layout, _unwrapped, _UNWRAPPED, only_shown=True, keeps_values=True)
 
 
 _WRAPPED = re.compile(r'\{[ \t]*"message"[ \t]*:[ \t]*"([^"\\]*)"[ \t]*\}')

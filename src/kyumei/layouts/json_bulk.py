@@ -7,6 +7,7 @@ value; for open records what no column was taken from; the steps of the format; 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from kyumei.layouts import json_sampled
@@ -27,7 +28,8 @@ def select(layout: JsonRecord, source: str, documents: Sequence[Mapping[str, Any
     layers = [f"SELECT _artifact, _line, {sound} AS _text FROM {source}"]
     if documents and _may_be_sampled(layout):
         return json_sampled.select(layout, layers[0], documents)
-    layers.append((_open_layer if layout.is_open else _closed_layer)(layout))
+    shown = layout if layout.is_open else _shown(layout, documents)
+    layers.append(_open_layer(layout) if layout.is_open else _closed_layer(layout, shown))
     layers.append("SELECT *, " + ", ".join(f"coalesce({_raws(target)}) AS {_first(target)}" for target in layout.fields) + " FROM {below}")
     layers.append("SELECT *, " + ", ".join(f"{_value(target)} AS {_name(target.column)}" for target in layout.fields) + " FROM {below}")
     if layout.is_open:
@@ -37,8 +39,8 @@ def select(layout: JsonRecord, source: str, documents: Sequence[Mapping[str, Any
         for step in layout.steps
     ]
     conditions = [
-        *(_open_conditions(layout) if layout.is_open else _closed_conditions(layout)),
-        *map(_sure, layout.fields),
+        *(_open_conditions(layout) if layout.is_open else _closed_conditions(shown)),
+        *map(_sure, shown.fields),
         *map(_told, layout.plain),
     ]
     made = {target.column for target in layout.fields} | {column for step in layout.steps for column in step}
@@ -112,7 +114,9 @@ def _sure(target: Field) -> str:
     """The condition under which the value surely equals what Python takes: it fits, or nothing else is there that could."""
     first, value, way = _first(target), _name(target.column), target.ways[0]
     if way.shape:
-        return f"({first} IS NULL OR regexp_full_match({first}::VARCHAR, {quoted(way.shape)}))"
+        text = f"{first}::VARCHAR"
+        mostly = f"WHEN {way.mostly.replace('{x}', text)} THEN true " if way.mostly else ""
+        return f"CASE WHEN {first} IS NULL THEN true {mostly}ELSE regexp_full_match({text}, {quoted(way.shape)}) END"
     if len(target.ways) == 1 and (way.cast is TEXT or way.total):
         return "true"
     alone = " + ".join(f"({_raw(other.path)} IS NOT NULL)::INTEGER" for other in target.ways) + " = 1"
@@ -145,15 +149,30 @@ def _known_keys(layout: JsonRecord) -> dict[str, set[str]]:
     return keys
 
 
-def _closed_layer(layout: JsonRecord) -> str:
-    where = ["$" + "".join("." + _name(step) for step in above.split(".") if step) for above in _known_keys(layout)]
-    opened = {path: "_open" + "".join("." + _name(step) for step in path.split(".")) for path in _paths(layout)}
-    taken = ", ".join(f"{opened[path]} AS {_raw(path)}" for path in opened)
+def _shown(layout: JsonRecord, documents: Sequence[Mapping[str, Any]]) -> JsonRecord:
+    """The layout without what none of the documents has, which is unknown then: a record that has it is not taken."""
+    seen = {path for path in (*_paths(layout), *layout.known) if any(_has(document, path) for document in documents)}
+    fields = tuple(target for target in layout.fields if any(way.path in seen for way in target.ways))
+    return replace(layout, fields=fields, known=layout.known & seen) if fields else layout
+
+
+def _has(document: Mapping[str, Any], path: str) -> bool:
+    key, _, rest = path.partition(".")
+    inner = document.get(key)
+    return key in document and (not rest or (isinstance(inner, dict) and _has(inner, rest)))
+
+
+def _closed_layer(layout: JsonRecord, shown: JsonRecord) -> str:
+    """Opens a record once for the columns and once for its keys. What is not shown costs nothing."""
+    where = ["$" + "".join("." + _name(step) for step in above.split(".") if step) for above in _known_keys(shown)]
+    opened = {path: "_open" + "".join("." + _name(step) for step in path.split(".")) for path in _paths(shown)}
+    nothing = {path: "NULL::JSON" if as_json else "NULL::VARCHAR" for path, as_json in _paths(layout).items()}
+    taken = ", ".join(f"{sql} AS {_raw(path)}" for path, sql in (nothing | opened).items())
     inner = (
-        f"SELECT _artifact, _line, from_json(_text, {quoted(json.dumps(_tree(layout)))}) AS "
+        f"SELECT _artifact, _line, from_json(_text, {quoted(json.dumps(_tree(shown)))}) AS "
         f"_open, json_keys(_text, [{', '.join(map(quoted, where))}]) AS _keys FROM {{below}}"
     )
-    texts = ", ".join(opened[path] for path, as_json in _paths(layout).items() if not as_json)
+    texts = ", ".join(opened[path] for path, as_json in _paths(shown).items() if not as_json)
     return f"SELECT _artifact, _line, _keys, {taken}, concat_ws(chr(2), '', {texts}) AS _texts FROM ({inner})"
 
 

@@ -44,6 +44,7 @@ class Way:
     """One way to fill a column: the value at ``path``, as text, by ``cast``.
 
     With ``shape``, a pattern of RE2, the value is kept as compact JSON instead, and the bulk reader takes it only where it matches.
+    ``mostly`` is SQL that is only true where it does, and told sooner; ``{x}`` stands for the text.
     ``total`` says that the SQL of the cast answers null exactly where Python does, so that null is an answer and no reason to look again.
     ``scalar`` passes over objects and lists, which would else be taken as their JSON text.
     """
@@ -53,6 +54,7 @@ class Way:
     shape: str = ""
     total: bool = False
     scalar: bool = False
+    mostly: str = ""
 
 
 @dataclass(frozen=True)
@@ -265,5 +267,5 @@ class JsonRecord:
 
     def bulk(self, source: str, sample: Sequence[str] = ()) -> str:
         """The SELECT that reads all plain records of ``source``; see ``contracts.Layout``."""
-        documents = [found for text in sample if self.is_open and isinstance(found := parse_object(text), dict)]
+        documents = [found for text in sample if isinstance(found := parse_object(text), dict)]
         return select(self, source, documents)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from kyumei.layouts.casts import ISO_UTC, TEXT, Cast, quoted
 from kyumei.layouts.clocks import ISO_TIME
-from kyumei.layouts.json_record import Field, as_text, first_of_each, one
+from kyumei.layouts.json_record import Field, Way, as_text, first_of_each, one
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,6 +24,10 @@ _NUMBER = r"-?[1-9][0-9]{0,29}|0|-?[1-9][0-9]{0,9}\.[0-9]{1,5}|-?0\.[0-9]{1,4}"
 _WORD = rf"(?:true|false|null|{_NUMBER})"
 TREE = rf"(?:[{{}}\[\],:]|{_STRING}|{_WORD}[,}}\]])*|{_WORD}"
 """Compact JSON without anything that DuckDB and Python write in two ways. It does not look at what stands in what: the JSON is sound."""
+_OF_TEXTS = (
+    "(starts_with({x}, '{') AND NOT contains({x}, '[') AND NOT contains({x}, '\\u') AND NOT regexp_matches({x}, '\":(?:[-0-9iIN]|n[aA])'))"
+)
+"""An object without lists, numbers (NaN and Infinity among them) and control characters, as most are: searches for fixed text tell."""
 STRING = rf"(?:null|{_STRING})"
 """A text, as compact JSON."""
 _TEXTS = rf"\[(?:{_STRING}(?:,{_STRING})*)?\]"
@@ -77,7 +81,7 @@ def every_pair(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def tree(column: str, path: str | None = None) -> Field:
     """A column that keeps the value at a path as compact JSON."""
-    return one(column, path or column, PIECE, shape=TREE)
+    return Field(column, (Way(path or column, PIECE, TREE, mostly=_OF_TEXTS),))
 
 
 def text(column: str, path: str) -> Field:

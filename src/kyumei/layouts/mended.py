@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from kyumei.contracts import SearchedLayout
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import timedelta
@@ -19,13 +21,15 @@ class Mended:
 
     Where the bulk reader of ``inner`` claims a record, both must give it the same text, or texts that ``inner`` reads alike. The stamps
     of a time must survive. Both are total, and take linear time. With ``only_shown`` the bulk reader gets the texts as they are where none
-    of a sample is changed: it must then claim no record that ``python`` changes.
+    of a sample is changed: it must then claim no record that ``python`` changes. ``keeps_values`` says that nothing is put into
+    a field or taken out of it but what marks its quotes.
     """
 
     inner: Layout
     python: Callable[[str], str]
     sql: str = "text"
     only_shown: bool = False
+    keeps_values: bool = False
 
     @property
     def head(self) -> str | None:
@@ -45,3 +49,7 @@ class Mended:
         shown = [self.python(text) for text in sample]
         as_it_is = self.sql == "text" or (self.only_shown and shown and shown == list(sample))
         return self.inner.bulk(source if as_it_is else f"(SELECT _artifact, _line, {self.sql} AS text FROM {source})", shown)
+
+    def holding(self, column: str, value: str | int) -> tuple[str, ...]:
+        """See ``contracts.SearchedLayout``: where what is put right is no text that is searched for."""
+        return self.inner.holding(column, value) if self.keeps_values and isinstance(self.inner, SearchedLayout) else ()

@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from kyumei.contracts import Refused
+from kyumei.layouts.holding import run_of, sources_of
 from kyumei.layouts.json_record import as_text, parse_object
 from kyumei.layouts.named_fields_bulk import select
 from kyumei.layouts.stamps import substrings
@@ -76,6 +77,13 @@ class NamedFields:
     def bulk(self, source: str, sample: Sequence[str] = ()) -> str:
         """See ``contracts.Layout``."""
         return select(self, source, sample)
+
+    def holding(self, column: str, value: str | int) -> tuple[str, ...]:
+        """See ``contracts.SearchedLayout``. Fields stand in any order, for another header may name them further down."""
+        run = run_of(value)
+        joined = {joint.name for joint in self.joints}
+        sources = sources_of(self.takes, column)
+        return (run,) if run and sources and joined.isdisjoint(sources) else ()
 
     def read(self, text: str) -> dict[str, Any] | Refused:
         """See ``contracts.Layout``."""

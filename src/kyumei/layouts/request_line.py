@@ -110,9 +110,9 @@ def _in_target(sql: str, target: str) -> str:
     return sql.replace("{t}", target)
 
 
-METHOD = guarded("method", _of_line(lambda line: line.method), _LINE, f"{_WORDS}[1]")
-PATH = guarded("path", _of_line(lambda line: line.target.partition("?")[0]), _LINE, _in_target(_PATH_SQL, f"{_WORDS}[2]"))
-QUERY = guarded("query", _of_line(lambda line: _query(line.target)), _LINE, _in_target(_QUERY_SQL, f"{_WORDS}[2]"))
+METHOD = guarded("method", _of_line(lambda line: line.method), _LINE, f"{_WORDS}[1]", verbatim=True)
+PATH = guarded("path", _of_line(lambda line: line.target.partition("?")[0]), _LINE, _in_target(_PATH_SQL, f"{_WORDS}[2]"), verbatim=True)
+QUERY = guarded("query", _of_line(lambda line: _query(line.target)), _LINE, _in_target(_QUERY_SQL, f"{_WORDS}[2]"), verbatim=True)
 VERSION = guarded("version", _of_line(lambda line: line.version), _LINE, f"{_WORDS}[3]")
 TARGET_PATH = Cast("path of a target", lambda raw: raw.partition("?")[0], _in_target(_PATH_SQL, "{x}"))
 TARGET_QUERY = Cast("query of a target", _query, _in_target(_QUERY_SQL, "{x}"))
@@ -147,8 +147,8 @@ URL_METHOD = guarded("method before a URL", _method, _URL_LINE, f"{_WORDS}[1]")
 URL_SCHEME = guarded("scheme", _of_address(lambda url: url.scheme), _URL_LINE, f"{_STEPS}[1][:-2]")
 URL_HOST = guarded("host", _of_address(lambda url: url.host or None), _URL_LINE, f"string_split({_STEPS}[3], ':')[1]")
 URL_PORT = guarded("port", _of_address(lambda url: url.port), _URL_LINE, f"TRY_CAST(string_split({_STEPS}[3], ':')[2] AS BIGINT)")
-URL_PATH = guarded("path of a URL", _of_address(lambda url: url.path), _URL_LINE, _in_target(_PATH_SQL, _TARGET))
-URL_QUERY = guarded("query of a URL", _of_address(lambda url: url.query), _URL_LINE, _in_target(_QUERY_SQL, _TARGET))
+URL_PATH = guarded("path of a URL", _of_address(lambda url: url.path), _URL_LINE, _in_target(_PATH_SQL, _TARGET), verbatim=True)
+URL_QUERY = guarded("query of a URL", _of_address(lambda url: url.query), _URL_LINE, _in_target(_QUERY_SQL, _TARGET), verbatim=True)
 URL_VERSION = guarded("version after a URL", _version, _URL_LINE, f"{_WORDS}[3]")
 """Take these as optional: a balancer writes ``-`` for what a broken request did not say."""
 
@@ -161,6 +161,7 @@ END_HOST = guarded(
     "CASE WHEN starts_with({x}, '[') THEN trim({h}, '[]') ELSE {h} END".replace(
         "{h}", f"left({{x}}, length({{x}}) - length({_PARTS}[-1]) - 1)"
     ),
+    verbatim=True,
 )
 END_PORT = guarded(
     "port after the last colon",
@@ -175,7 +176,7 @@ def _trace_id(raw: str) -> str | None:
     return after[0].partition(";")[0] or None if after else None
 
 
-TRACE_ID = Cast("trace id", _trace_id, "NULLIF(string_split(string_split({x}, 'Root=')[2], ';')[1], '')")
+TRACE_ID = Cast("trace id", _trace_id, "NULLIF(string_split(string_split({x}, 'Root=')[2], ';')[1], '')", verbatim=True)
 """The root id of an ``X-Amzn-Trace-Id`` header, without the word."""
 TRACE_REST = Cast(
     "trace header with more than its root",

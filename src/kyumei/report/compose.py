@@ -74,7 +74,8 @@ def _asked(investigation: Investigation) -> tuple[tuple[str, str], ...]:
     pairs = [("Symptom", symptom.text or "none was given")]
     read = " · ".join(_read_as(symptom))
     if read:
-        pairs.append(("Read as", read))
+        # Where nobody named a status, what stands out most was looked at: it was not read from the symptom.
+        pairs.append(("Looked at" if investigation.standouts else "Read as", read))
     if symptom.window:
         pairs.append(("When", shown_span(symptom.window.start, symptom.window.end, symptom.zone)))
     if symptom.ignored:
@@ -147,7 +148,8 @@ def _open_glance(investigation: Investigation, cause: Finding | None) -> Glance:
     answered = _who_answered(investigation) or ("not known" if undecided and investigation.hops else "")
     facts = [("Answered by", answered)] if answered else []
     covering = ", ".join(item.table for item in investigation.coverage if item.covers_symptom)
-    facts.append(("Covered by", covering or "no log of this case shows that it covers the moment"))
+    if investigation.coverage:  # without a symptom there is no moment
+        facts.append(("Covered by", covering or "no log of this case shows that it covers the moment"))
     if cause:
         facts.append(("Would fit", f"{cause.title} ({cause.code}, {cause.certainty.value})"))
     if not undecided or not investigation.gaps:

@@ -34,6 +34,12 @@ _SEEN = 2.0
 """A bar is at least so high where there is anything."""
 
 
+_LABEL = 32
+"""Width of the label of one status with the space that it needs."""
+_STATUSES = 4
+"""Statuses that one label names."""
+
+
 @dataclass(frozen=True)
 class _Column:
     """The requests of some steps together."""
@@ -88,15 +94,20 @@ def _columns(pulse: Pulse) -> list[_Column]:
 
 
 def _bands(standouts: Sequence[Standout], scale: Scale, top: int, zone: str | None) -> Iterator[str]:
-    """The stretches that stand out, with their status."""
+    """The stretches that stand out, with their status; labels that would lie on each other are written as one, the gravest first."""
+    labels: dict[float, list[str]] = {}
     for one in standouts:
         left, right = scale.x(one.window.start), scale.x(one.window.end)
         width = max(3.0, round(right - left, 1))
         says = f"{one.status} to {one.failed:,} of {one.requests:,} requests, {shown_span(one.window.start, one.window.end, zone)}"
-        yield (
-            f'<rect class="window" x="{left}" y="{top}" width="{width}" height="{_LANE - 8}"><title>{for_html(says)}</title></rect>'
-            f'<text class="status" x="{round(min(left + width / 2, WIDTH - RIGHT - 14), 1)}" y="{top + 11}">{one.status}</text>'
-        )
+        yield (f'<rect class="window" x="{left}" y="{top}" width="{width}" height="{_LANE - 8}"><title>{for_html(says)}</title></rect>')
+        middle = round(min(left + width / 2, WIDTH - RIGHT - 14), 1)
+        near = next((x for x, said in labels.items() if abs(x - middle) < _LABEL * (len(said) + 1) / 2), middle)
+        said = labels.setdefault(near, [])
+        said += [str(one.status)] if str(one.status) not in said else []
+    for middle, said in labels.items():
+        shown = ", ".join(said[:_STATUSES]) + (" …" if len(said) > _STATUSES else "")
+        yield f'<text class="status" x="{middle}" y="{top + 11}">{shown}</text>'
 
 
 def _lane(pulse: Pulse, scale: Scale, top: int, zone: str | None) -> Iterator[str]:

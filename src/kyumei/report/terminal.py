@@ -11,7 +11,7 @@ from functools import singledispatch
 from typing import TYPE_CHECKING
 
 from rich import box
-from rich.cells import chop_cells
+from rich.cells import cell_len, chop_cells
 from rich.console import Console
 from rich.padding import Padding
 from rich.panel import Panel
@@ -36,6 +36,10 @@ _COMMAND_LINES = 3
 """A command of up to as many lines is shown in the first screenful; a longer one only by its first line."""
 _COLUMN = 20
 """A column that is not the last is never squeezed below this, or below its longest cell."""
+_GAP = 3
+"""Cells between two columns."""
+_LAST = 10
+"""Cells that the last column has at least."""
 _STYLE = {
     Tone.PROVEN: "bold magenta",
     Tone.LIKELY: "bold yellow",
@@ -199,11 +203,18 @@ def _draw_steps(block: Steps, console: Console) -> None:
 
 @_draw_block.register(Grid)
 def _draw_grid(block: Grid, console: Console) -> None:
+    longest = [
+        max((cell_len(line) for row in block.rows for line in row[place].split("\n")), default=0) for place in range(len(block.columns))
+    ]
+    least = [min(max(cells, len(name)), _COLUMN) for cells, name in zip(longest, block.columns, strict=True)]
+    if sum(least[:-1]) + _GAP * (len(least) - 1) + min(least[-1], _LAST) > console.width:
+        # So narrow a terminal would lose the last columns: each row is told line by line.
+        for row in block.rows:
+            console.print(_facts(tuple(zip(block.columns, row, strict=True))), "")
+        return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold", expand=False)
-    for number, column in enumerate(block.columns):
-        last = number == len(block.columns) - 1
-        longest = max((len(line) for row in block.rows for line in row[number].split("\n")), default=0)
-        table.add_column(_text(column), overflow="fold", min_width=None if last else min(max(longest, len(column)), _COLUMN))
+    for place, column in enumerate(block.columns):
+        table.add_column(_text(column), overflow="fold", min_width=None if place == len(block.columns) - 1 else least[place])
     for number, row in enumerate(block.rows):
         style = _STYLE[block.tone(number)]
         cells = [_text(cell, style if place < len(row) - 1 else "", lines=True) for place, cell in enumerate(row)]

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from kyumei.contracts import Failure, Opinion, Rule, View
 from kyumei.edge.blanks import filled
-from kyumei.edge.gateway_evidence import Weighed, failed_lines, function_lines, weigh
+from kyumei.edge.gateway_evidence import Weighed, failed_lines, function_lines, kind_of_run, weigh
 from kyumei.edge.gateway_responses import BY_KIND, RESPONSES, UNTOLD, Response, kind_of_text, kind_of_type
 from kyumei.edge.gateway_setting import function_of
 from kyumei.edge.gateway_steps import Steps, function_name, steps_of
@@ -102,6 +102,8 @@ def _parts(view: View, failure: Failure) -> tuple[list[Part], list[Row], list[Ro
         kind, by_shape = _kind(row, own, sure=failure.hop != "unknown")
         if kind == "MALFORMED" and failed_lines(function_lines(view, row)):
             kind = "FUNCTION_ERROR"
+        if kind is None and failure.hop != "waf":
+            kind = kind_of_run(view, row)
         if kind is None:
             untold.append(row)
         else:
@@ -366,7 +368,7 @@ RULE = Rule(
     name="api_gateway_answered",
     codes=_codes(RESPONSES),
     needs=(),
-    helps=(ACCESS, EXECUTION, "waf", "lambda_log", "app_log", "json_lines", "resource_snapshot"),
+    helps=(ACCESS, EXECUTION, "waf", "lambda_log", "app_log", "json_lines", "cloudtrail", "resource_snapshot"),
     rivals=("application_answered", "waf_rule_blocked"),
     examine=examine,
 )

@@ -11,6 +11,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from kyumei.contracts import Failure, Opinion, Rule, View
+from kyumei.edge.application_errors import coinciding, is_grave, named, passed_on, said
 from kyumei.edge.probe import probe
 from kyumei.layouts.casts import quoted
 from kyumei.model.finding import Certainty, Check, Evidence, Finding, Gap, Remedy, RuledOut
@@ -25,7 +26,6 @@ RELAYS = {
     "apigateway": "API Gateway handed on its integration's status",
     "nginx": "nginx relayed it",
 }
-BESIDE_SECONDS = 2
 FAILING = 400
 SERVER_ERRORS = 500
 HEADERS_TOO_LARGE = 431
@@ -51,7 +51,9 @@ FRONTS = {
 RELAYED_BY_EDGE = "EDGE-086"
 
 
-def _answerer(failure: Failure) -> str:
+def _answerer(failure: Failure, *, told: bool = False) -> str:
+    if told and failure.hop == "target" and failure.table not in FRONTS:
+        return "the application behind the load balancer"
     return FRONTS.get(failure.table, ANSWERERS["target"]) if failure.hop == "target" else ANSWERERS[failure.hop]
 
 
@@ -74,8 +76,10 @@ def examine(view: View) -> Opinion:
             continue
         if not _handed_on(failure):
             continue
-        beside = _beside(view, failure)
-        findings.append(_finding(view, failure, beside))
+        beside = [*named(view, failure, _status(failure), _method(failure)), *passed_on(failure)]
+        broken = (_status(failure) or 0) >= SERVER_ERRORS and not any(map(is_grave, beside))
+        with_it = coinciding(view, failure) if broken else []
+        findings.append(_finding(view, failure, beside, with_it))
         if passed := failure.sightings.get("waf"):
             ruled_out.append(RuledOut("EDGE-022", "AWS WAF let these very requests pass", view.cite(passed, 1)))
         if "nginx" in failure.sightings and not failure.inner_errors and view.covers("nginx_access"):
@@ -84,7 +88,7 @@ def examine(view: View) -> Opinion:
                     "EDGE-137", "nginx handed the request on; its error log has no refusal of it", view.cite(failure.sightings["nginx"], 1)
                 )
             )
-        if not beside:
+        if not beside and not with_it:
             gaps.append(
                 Gap(
                     "the target's own logs of these requests" if failure.hop == "target" else "the application's own log of these requests",
@@ -105,51 +109,43 @@ def _handed_on(failure: Failure) -> bool:
     return not any(status is not None and status >= FAILING for status in (row.get("status"), *sent))
 
 
-def _beside(view: View, failure: Failure) -> list[dict[str, Any]]:
-    """What the application wrote about the request within seconds: lines that name its path or its id."""
-    found: list[dict[str, Any]] = []
-    for row in failure.rows[:5]:
-        marks = [mark for mark in (row.get("path"), row.get("trace_id"), row.get("request_id")) if mark and len(mark) > 1]
-        for table in ("app_log", "json_lines"):
-            kind = "coalesce(server, '') = ''" if table == "app_log" else "status IS NULL OR level IN ('WARNING', 'ERROR', 'CRITICAL')"
-            found += view.rows(
-                f'SELECT _artifact, _line, time, level, message FROM "{table}" WHERE ({kind}) AND abs(epoch(time - '
-                f"?::TIMESTAMP)) <= {BESIDE_SECONDS} "
-                "AND len(list_filter(?::VARCHAR[], lambda mark: contains(coalesce(message, ''), mark))) > 0 ORDER BY time LIMIT 5",
-                row["time"],
-                marks,
-            )
-    return list({(one["_artifact"], one["_line"]): one for one in found}.values())
+def _method(failure: Failure) -> str | None:
+    """The method, of whichever record of these requests tells it: a line of an application's own log often does not."""
+    rows = (failure.rows[0], *(row for seen in failure.sightings.values() for row in seen[:1]))
+    return next((str(row["method"]) for row in rows if row.get("method")), None)
 
 
-def _finding(view: View, failure: Failure, beside: list[dict[str, Any]]) -> Finding:
-    first = failure.rows[0]
-    status, request = _status(failure), f"{first['method'] or '?'} {first['path'] or '?'}"
-    reason = REASONS.get(status or 0, "") if failure.hop == "app" else ""
+def _finding(view: View, failure: Failure, beside: list[dict[str, Any]], with_it: list[dict[str, Any]]) -> Finding:
+    first, method, who = failure.rows[0], _method(failure), _answerer(failure, told=bool(with_it))
+    status, request = _status(failure), " ".join(filter(None, (method, str(first["path"] or "?"))))
+    reason = _reason(failure, status, [*beside, *with_it])
     confirmed = len(failure.sightings) > 1 or bool(beside)
     where = f"path = {quoted(first['path'] or '')}"
     chain = [
         Evidence(
-            f"{_answerer(failure)[0].upper()}{_answerer(failure)[1:]} answered {status} to {request}: {failure.why}",
+            f"{who[0].upper()}{who[1:]} answered {status} to {request}: {failure.why}",
             view.cite(failure.rows),
             f'SELECT * FROM "{failure.table}" WHERE {where} ORDER BY time',
             failure.total,
         )
     ]
     if beside:
-        first_line = str(beside[0]["message"]).splitlines()[0][:200]
-        chain.append(Evidence(f"It wrote at the same moment about the same request: {first_line}", view.cite(beside), total=len(beside)))
+        says = f"It wrote at the same moment about the same request: {said(beside[0])}"
+        chain.append(Evidence(says, view.cite(beside), total=len(beside)))
+    if with_it:
+        says = f"Nearly each of these requests ended within seconds of such an error in the application's log: {said(with_it[0])}"
+        chain.append(Evidence(says, view.cite(with_it), total=len(with_it)))
     for hop, says in RELAYS.items():
         if (seen := failure.sightings.get(hop)) and hop != _hop_of(failure):
             chain.append(Evidence(f"{says} (joined by {failure.joined_by})", view.cite(seen), total=len(seen)))
     return Finding(
         code=_code(failure),
         rule=RULE.name,
-        title=f"{_answerer(failure)} answered {status} to {request}" + (f": {reason}" if reason else ""),
+        title=f"{who} answered {status} to {request}" + (f": {reason}" if reason else ""),
         certainty=Certainty.PROVEN if confirmed and failure.sure and failure.hop == "app" else Certainty.LIKELY,
         chain=tuple(chain),
-        subject={"status": str(status), "method": str(first["method"]), "path": str(first["path"])},
-        remedy=(_remedy(status, request, beside),),
+        subject={"status": str(status)} | ({"method": method} if method else {}) | {"path": str(first["path"])},
+        remedy=(_remedy(status, request, [*beside, *with_it]),),
         check=(
             Check(
                 "The same request by the same user gets its page.",
@@ -160,9 +156,18 @@ def _finding(view: View, failure: Failure, beside: list[dict[str, Any]]) -> Find
         explains=failure.total,
         message=f"Your request for {first['path']} reached {'our application' if failure.hop == 'app' else 'our servers'}, and "
         f"was answered {status} there. We are checking why it did.",
-        layer=failure.hop,
+        layer="app" if with_it else failure.hop,
         failures=(failure.key,) if failure.key else (),
     )
+
+
+def _reason(failure: Failure, status: int | None, lines: list[dict[str, Any]]) -> str:
+    """Why, in words: the application's own error where it logged one, else what such a status means."""
+    usual = REASONS.get(status or 0, "") if failure.hop == "app" else ""
+    told = next((line for line in lines if is_grave(line) or line.get("level") == "WARNING"), None)
+    if told is None:
+        return usual
+    return f"{usual} ({said(told)})" if usual else f"it logged “{said(told)}”"
 
 
 def _status(failure: Failure) -> int | None:

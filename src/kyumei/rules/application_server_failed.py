@@ -42,6 +42,10 @@ CLOSED = re.compile(
     r"prematurely closed|Connection reset by peer|AH00898|AH01102|Connection refused|No such file|no live upstreams|AH00957|AH01114"
 )
 """What the web server writes when the process that it asked is gone."""
+OF_ONE = frozenset({Kind.OUT_OF_MEMORY, Kind.TIMED_OUT, Kind.CRASHED, Kind.KILLED})
+"""What befalls one process at a time, and several for the same reason."""
+NAMED = 3
+"""Processes that a title names."""
 NAMES = {"server": "the application server", "app": "the application"}
 
 
@@ -137,13 +141,13 @@ def _finding(view: View, told: _Asked, cause: Cause, found: Fit) -> Finding:
     first = found.events[0]
     kernel = cause.kind is Kind.KILLED and speaks_of_kernel(view, told.start, told.end)
     cause = FOREIGN_KILL if kernel else cause
-    failure, what = told.failure, _what(first)
+    failure = told.failure
     explains = failure.total if len(found.asks) == len(told.asks) else len(found.asks)
     status = failure.rows[0]["status"]
     return Finding(
         code=cause.code,
         rule=RULE.name,
-        title=f"{cause.title.replace('{what}', what)}: {_of(explains, failure.total)} answered {status} fell to it",
+        title=f"{_titled(cause, found.events)}: {_of(explains, failure.total)} answered {status} fell to it",
         certainty=_certainty(view, told, cause, found),
         chain=tuple(_chain(view, told, cause, found)),
         subject=_subject(first, failure),
@@ -160,6 +164,21 @@ def _finding(view: View, told: _Asked, cause: Cause, found: Fit) -> Finding:
 
 def _of(count: int, total: int) -> str:
     return f"all {total} requests" if count == total and total > 1 else "the request" if total == 1 else f"{count} of {total} requests"
+
+
+def _who(failure: Failure) -> str:
+    """Who has the failing requests: where it is not known who answered them, whose log it is."""
+    return failure.table.partition("_")[0] if failure.hop in {"unknown", "target"} else failure.hop
+
+
+def _titled(cause: Cause, events: Sequence[Event]) -> str:
+    """What happened, and to which processes or service."""
+    died = list(dict.fromkeys((event.where, event.pid) for event in events if event.pid and not event.unit and cause.kind in OF_ONE))
+    if len(died) < 2:  # noqa: PLR2004 - more than one
+        return cause.title.replace("{what}", _what(events[0]))
+    more = f" and {len(died) - NAMED} more" if len(died) > NAMED else ""
+    several = f"{len(died)} processes ({', '.join(str(pid) for _, pid in died[:NAMED])}{more})"
+    return cause.title.replace(" was ", " were ").replace(" its ", " their ").replace("{what}", several)
 
 
 def _what(event: Event) -> str:
@@ -271,7 +290,7 @@ def _chain(view: View, told: _Asked, cause: Cause, found: Fit) -> list[Evidence]
     row = found.asks[0].row
     chain = [
         Evidence(
-            f"{failure.hop} has the failing requests: {row.get('method') or '?'} {row.get('path') or '?'} answered {row['status']}, the "
+            f"{_who(failure)} has the failing requests: {row.get('method') or '?'} {row.get('path') or '?'} answered {row['status']}, the "
             f"first of them done at {min(one.ended for one in found.asks):%Y-%m-%d %H:%M:%S} UTC",
             view.cite([one.row for one in found.asks]),
             f'SELECT * FROM "{failure.table}" WHERE status = {row["status"]} AND path = {quoted(str(row.get("path") or ""))} ORDER BY time',
@@ -282,7 +301,7 @@ def _chain(view: View, told: _Asked, cause: Cause, found: Fit) -> list[Evidence]
         line = failure.inner_errors[0]
         chain.append(
             Evidence(
-                f"{failure.hop}'s error log says: {text_of(line)[:200]}",
+                f"{_who(failure)}'s error log says: {text_of(line)[:200]}",
                 view.cite(failure.inner_errors),
                 total=len(failure.inner_errors),
             )

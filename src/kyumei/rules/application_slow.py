@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from kyumei.contracts import Failure, Opinion, Rule, View
+from kyumei.edge.database_lines import fits, hosts_of, statements
 from kyumei.edge.probe import probe
 from kyumei.edge.time_spent import FAILED, HALF, LEAST_SECONDS, MOST, lasted, spent, whole
 from kyumei.edge.waits import PREFILTER, Wait, seconds_in, wait_of
@@ -19,7 +20,7 @@ from kyumei.layouts.casts import quoted
 from kyumei.model.finding import Certainty, Check, Evidence, Finding, Gap, Remedy
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 Row = dict[str, Any]
 CODE = "EDGE-041"
@@ -42,6 +43,8 @@ class _Waited:
     wait: Wait
     row: Row
     sure: bool
+    client: str = ""
+    """The application's host, where the line is the database's own."""
 
 
 def examine(view: View) -> Opinion:
@@ -108,7 +111,19 @@ def _waited(view: View, failure: Failure, measure: _Measure) -> _Waited | None:
             wait, took = wait_of(row["said"]), seconds_in(row["said"])
             if wait is not None and (took is None or took >= measure.seconds * HALF):
                 found.append(_Waited(wait, row, took is not None or (len(path) > 1 and path in row["said"])))
-    return max(found, key=lambda one: one.sure, default=None)
+    best = max(found, key=lambda one: one.sure, default=None)
+    return best if best is not None and best.sure else _in_database(view, failure, seen) or best
+
+
+def _in_database(view: View, failure: Failure, seen: Mapping[str, Any]) -> _Waited | None:
+    """The statement in the database's own log, from the host that was at work on the slow request, that fits it in time and length."""
+    hosts = {host for rows in failure.sightings.values() for row in rows for host in hosts_of(row)}
+    told = [one for one in statements(view, hosts, seen["started"], seen["time"] + timedelta(seconds=1)) if one.seconds is not None]
+    fitting = [one for one in told if fits(one, seen["started"], seen["time"])]
+    if not fitting:
+        return None
+    best = max(fitting, key=lambda one: one.seconds or 0.0)
+    return _Waited(best.wait, dict(best.row) | {"said": best.said}, sure=True, client=best.client)
 
 
 def _finding(view: View, failure: Failure, total: float, measures: Sequence[_Measure], waited: _Waited | None) -> Finding:
@@ -123,7 +138,8 @@ def _finding(view: View, failure: Failure, total: float, measures: Sequence[_Mea
     ]
     if waited is not None:
         line = str(waited.row["said"]).splitlines()[0][:200]
-        chain.append(Evidence(f"It wrote in that time: {line}", view.cite([waited.row], 1), total=1))
+        who = f"The database's own log has in that time, from the same host ({waited.client})" if waited.client else "It wrote in that time"
+        chain.append(Evidence(f"{who}: {line}", view.cite([waited.row], 1), total=1))
     remedy = Remedy("Find what the application does in that time (a trace, a profile, the database's slow queries) and make it faster.")
     return Finding(
         code=CODE,
@@ -151,7 +167,7 @@ RULE = Rule(
     name="application_slow",
     codes=(CODE,),
     needs=(),
-    helps=("alb_access", "clb_access", "nginx_access", "app_log", "json_lines"),
+    helps=("alb_access", "clb_access", "nginx_access", "app_log", "json_lines", "postgres_log", "mysql_slow"),
     rivals=("client_slow", "slow_behind"),
     examine=examine,
 )

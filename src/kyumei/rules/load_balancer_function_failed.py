@@ -2,12 +2,14 @@
 
 What an operator must know: rows of Lambda targets never name a target or its status, so that a failure which the function returned itself
 looks like one of the balancer's (EDGE-008); only ``error_reason`` tells them apart. It is proven when LambdaUserError or
-LambdaInternalError moves in the same minutes, or the function's own log shows the failure. Follows "Lambda functions as targets" of the
+LambdaInternalError moves in the same minutes, the function's own log shows the failure (of this request by its trace id, or of its second
+where no other function can be meant), or CloudTrail has the call that brought it about. Follows "Lambda functions as targets" of the
 Elastic Load Balancing user guide.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +19,10 @@ from kyumei.edge.balancer_answer import Part, Stage, parts
 from kyumei.edge.balancer_finding import Judged, finding, moved
 from kyumei.edge.balancer_function import ANSWERED, OTHER, SIGNS, UNRUN, sign_of
 from kyumei.edge.balancer_setting import group_document, group_of
+from kyumei.edge.function_changes import changed_function, target_function
 from kyumei.model.finding import Certainty, Evidence, Gap, RuledOut
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from kyumei.model.finding import Finding
 
 NEAR = timedelta(seconds=2)
@@ -60,8 +61,10 @@ def _parts(view: View) -> list[Part]:
 def _judge(view: View, part: Part) -> Judged:
     row, reason = part.row, str(part.row["error_reason"])
     sign = sign_of(reason)
-    reports = _lines(view, part, function_log.is_report)
-    if sign.code in UNRUN and len(reports) > _served(view, part):
+    target = target_function(view, part.row)
+    told = _lines(view, part, target)
+    reports = [line for line in told.lines if function_log.is_report(line)]
+    if sign.code in UNRUN and told.settled and len(reports) > _served(view, part):
         why = "the function's log shows more runs in these seconds than the load balancer had answers of it"
         return Judged(None, ruled_out=(RuledOut(sign.code, why, view.cite(reports, 1)),), gaps=(_log_gap(reason),))
     if reason == "LambdaRequestTooLarge" and (row.get("received_bytes") or LIMIT_BYTES) < LIMIT_BYTES // 2:
@@ -69,12 +72,18 @@ def _judge(view: View, part: Part) -> Judged:
         return Judged(None, ruled_out=(RuledOut(sign.code, why, view.cite(part.rows, 1)),), gaps=(_log_gap(reason),))
     metric, _ = moved(view, part, sign.metrics)
     evidence = [metric] if metric else []
-    told = _lines(view, part, function_log.failed) if sign.code == "EDGE-064" else reports if reason in RAN else []
-    if told:
-        first = str(told[0]["message"]).splitlines()[0][:200]
-        evidence.append(Evidence(f"The function's own log says in the same seconds: {first}", view.cite(told), total=len(told)))
-    sure = Certainty.PROVEN if evidence else Certainty.POSSIBLE if sign is OTHER else Certainty.LIKELY
-    return Judged(sign, sure, tuple(evidence), gaps=() if evidence else (_log_gap(reason),))
+    own = [line for line in told.lines if function_log.failed(line)] if sign.code == "EDGE-064" else reports if reason in RAN else []
+    proven = bool(metric) or (bool(own) and told.settled)
+    if own:
+        first = str(own[0]["message"]).splitlines()[0][:200]
+        whose = "The function's own log" if told.settled else "A function's log, though it is not told which one's,"
+        joined = "of the same request (by its trace id)" if told.traced else "in the same seconds"
+        evidence.append(Evidence(f"{whose} says {joined}: {first}", view.cite(own), total=len(own)))
+    by_change, settles = changed_function(view, part, sign.code, target)
+    evidence += [by_change] if by_change else []
+    proven = proven or settles
+    sure = Certainty.PROVEN if proven else Certainty.POSSIBLE if sign is OTHER else Certainty.LIKELY
+    return Judged(sign, sure, tuple(evidence), gaps=() if proven else (_log_gap(reason),), more={"function": target} if target else {})
 
 
 def _returned(view: View, part: Part) -> Judged:
@@ -99,15 +108,28 @@ def _returned(view: View, part: Part) -> Judged:
     return Judged(ANSWERED, sure, tuple(evidence), (innocent,), (gap,))
 
 
-def _lines(view: View, part: Part, wanted: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]]:
-    """Lines of the function's log in the seconds of the failing requests."""
+@dataclass(frozen=True)
+class _Told:
+    """Lines of the function's log; ``traced`` if they are of these very requests, ``settled`` if they are surely of this function."""
+
+    lines: tuple[dict[str, Any], ...]
+    traced: bool
+    settled: bool
+
+
+def _lines(view: View, part: Part, target: str) -> _Told:
+    """Lines of the function's log: of the failing requests by their trace ids, else those of their seconds."""
+    rows = part.rows[:10]
+    start, end = min(row["started"] or row["time"] for row in rows) - NEAR, max(row["time"] for row in rows) + NEAR
+    traces = sorted({str(row["trace_id"]) for row in rows if row.get("trace_id")})
+    if traced := function_log.of_traces(view, traces, start, end):
+        return _Told(tuple(traced), traced=True, settled=True)
     found = [
-        line
-        for row in part.rows[:10]
-        for line in function_log.between(view, (row["started"] or row["time"]) - NEAR, row["time"] + NEAR, most=100)
-        if wanted(line)
+        line for row in rows for line in function_log.between(view, (row["started"] or row["time"]) - NEAR, row["time"] + NEAR, most=100)
     ]
-    return list({(one["_artifact"], one["_line"]): one for one in found}.values())
+    each = list({(one["_artifact"], one["_line"]): one for one in found}.values())
+    own, settled = function_log.of_function(each, target, function_log.functions(view) if each else {})
+    return _Told(tuple(own), traced=False, settled=settled)
 
 
 def _served(view: View, part: Part) -> int:
@@ -138,7 +160,7 @@ RULE = Rule(
     name="load_balancer_function_failed",
     codes=tuple(sorted(sign.code for sign in SIGNS)),
     needs=("alb_access",),
-    helps=("lambda_log", "app_log", "json_lines", "resource_snapshot"),
+    helps=("lambda_log", "app_log", "json_lines", "cloudtrail", "resource_snapshot"),
     rivals=("load_balancer_target_failed",),
     examine=examine,
 )

@@ -2,7 +2,8 @@
 
 What an operator must know: the balancer made the 502, 503 or 504 itself, after a listener rule had sent the request to a target group. Its
 row tells by its processing times and by the wall time how far it got; that alone is a pattern, not a proof. It is proven when a metric, the
-targets' health, or a log of the target shows the same failure for the same target and second. Which inner cause ended a process or made
+targets' health, a log of the target, the packets of its connections or the stop of its task show the same failure for the same target and
+second. Which inner cause ended a process or made
 it slow is for the rules of the layers further in. Follows "Troubleshoot your Application Load Balancers" of the Elastic Load Balancing user
 guide.
 """
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from kyumei.contracts import Opinion, Rule, View
 from kyumei.edge.balancer_answer import Stage, parts
+from kyumei.edge.balancer_confirm import confirmed
 from kyumei.edge.balancer_finding import finding
 from kyumei.edge.balancer_setting import group_document, group_of, idle_timeout
 from kyumei.edge.balancer_target import PATTERNS, SIGNS, classify
@@ -40,7 +42,7 @@ def examine(view: View) -> Opinion:
         group = group_document(view, group_of(view, part.row))
         if group and group[0].get("TargetType") == "lambda":
             continue
-        judged = judge(view, part, kinds(part.row))
+        judged = confirmed(view, part, kinds(part.row), judge(view, part, kinds(part.row)))
         if judged.sign is not None:
             answered = part.row.get("target_status")
             pattern = PATTERNS.get((kinds(part.row), part.row["status"]), NO_PATTERN) if answered is None else NOT_PASSED_ON
@@ -70,7 +72,10 @@ RULE = Rule(
     name="load_balancer_target_failed",
     codes=(NO_PATTERN, NOT_PASSED_ON, *(f"EDGE-{number:03}" for number in range(12, 17)), *(sign.code for sign in SIGNS)),
     needs=("alb_access",),
-    helps=("nginx_access", "apache_access", "app_log", "json_lines", "syslog", "alb_health_check", "resource_snapshot"),
+    helps=(
+        *("nginx_access", "apache_access", "app_log", "json_lines", "syslog", "alb_health_check", "resource_snapshot"),
+        *("vpc_flow", "ecs_event", "cloudtrail"),
+    ),
     rivals=("application_answered", "target_unhealthy", "load_balancer_function_failed"),
     examine=examine,
 )

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from kyumei.contracts import Failure, Opinion, Rule, View
+from kyumei.edge.database_lines import fits, hosts_of, statements
 from kyumei.edge.probe import probe
 from kyumei.edge.server_errors import signature_of_line, text_of
 from kyumei.edge.victims import Ask, asked
@@ -62,6 +63,7 @@ def examine(view: View) -> Opinion:
         asks = [asked(failure.table, row) for row in failure.rows[:LOOKED_AT]]
         late, fast = _late(view, failure, asks)
         waits = _waits(view, asks, late)
+        waits += _in_database(view, failure, [ask for ask in asks if all(one.ask is not ask or not one.named for one in waits)], late)
         late += _left_waiting(view, failure, [ask for ask in asks if all(one.ask is not ask for one in (*late, *fast))])
         if fast and not late:
             took = (fast[0].line["time"] - fast[0].ask.started).total_seconds()
@@ -196,6 +198,27 @@ class _Waited:
     line: Row
     sure: bool
     named: bool
+    client: str = ""
+    """The application's host, where the line is the database's own."""
+
+
+def _in_database(view: View, failure: Failure, asks: Sequence[Ask], late: Sequence[_Late]) -> list[_Waited]:
+    """What the database's own log says of the hosts that were at work on the requests, in their time and of a length that fits."""
+    inside = {host for seen in failure.sightings.get("alb", ()) for host in hosts_of(seen)}
+    ends = {id(one.ask): one.line["time"] for one in late}
+    found = []
+    for ask in asks:
+        done = ends.get(id(ask))
+        fitting = [
+            one
+            for one in statements(view, hosts_of(ask.row) or inside, ask.started, done or ask.ended + LATEST)
+            # Where nothing says when the application was done, its statement may have gone on after the answer was given up.
+            if fits(one, ask.started, done or (max(ask.ended, one.ended) if one.began else ask.ended))
+        ]
+        if fitting:
+            best = max(fitting, key=lambda one: one.seconds or 0.0)
+            found.append(_Waited(ask, best.wait, dict(best.row) | {"said": best.said}, sure=False, named=True, client=best.client))
+    return found
 
 
 def _waits(view: View, asks: Sequence[Ask], late: Sequence[_Late]) -> list[_Waited]:
@@ -338,6 +361,9 @@ def _chain(view: View, failure: Failure, asks: Sequence[Ask], late: Sequence[_La
         best = max(waits, key=lambda one: (one.sure, one.named))
         joined = "about this request" if best.sure else "about its path" if best.named else "at that time, though not of which request"
         says = f"It wrote {joined}, at {best.line['time']:%H:%M:%S} UTC: {best.line['said'].splitlines()[0][:200]}"
+        if best.client:
+            told = f"in that time and from the same host ({best.client}), at {best.line['time']:%H:%M:%S} UTC"
+            says = f"The database's own log has {told}: {best.line['said'].splitlines()[0][:200]}"
         chain.append(Evidence(says, view.cite([each.line for each in waits]), total=len(waits)))
     return chain
 
@@ -346,7 +372,7 @@ RULE = Rule(
     name="slow_behind",
     codes=("EDGE-041", "EDGE-089", "EDGE-119"),
     needs=(),
-    helps=("app_log", "json_lines", "alb_access", "nginx_access", "nginx_error"),
+    helps=("app_log", "json_lines", "alb_access", "nginx_access", "nginx_error", "postgres_log", "mysql_slow"),
     rivals=("application_server_failed", "upstream_failed"),
     examine=examine,
 )

@@ -3,8 +3,8 @@
 What an operator must know: a stored ``describe-target-health`` does not say when it was taken, and an unhealthy target alone makes no
 request fail while others are healthy (with none, the balancer uses all of them). So the state counts only for the group, and where
 possible the target, of the failing requests, only when it fits their status, and is proven only when a second record of the same minutes
-agrees: the balancer's health check log, the metric, or the target's silence. Follows "Health checks for your target groups" of the
-Elastic Load Balancing user guide.
+agrees: the balancer's health check log, the metric, the packets of its connections, or the target's silence. Follows "Health checks for
+your target groups" of the Elastic Load Balancing user guide.
 """
 
 from __future__ import annotations
@@ -16,13 +16,17 @@ from kyumei.contracts import Opinion, Rule, View
 from kyumei.edge.balancer_answer import Part, Stage, parts
 from kyumei.edge.balancer_finding import TITLES, Judged, finding, moved
 from kyumei.edge.balancer_health import Checks, TargetState, checks, group_health
+from kyumei.edge.balancer_packets import DROPPED, packets
 from kyumei.edge.balancer_unhealthy import BY_REASON, UNHEALTH, Unhealth
+from kyumei.edge.connections import Fate
 from kyumei.model.finding import Certainty, Evidence, Gap, RuledOut
 
 if TYPE_CHECKING:
     from kyumei.model.finding import Citation, Finding
 
 HEALTHY = "healthy"
+PACKETS = {"EDGE-078": DROPPED, "EDGE-079": frozenset({Fate.REFUSED})}
+"""What the flow log must have of connections to the target for it to agree with a state."""
 
 
 def examine(view: View) -> Opinion:
@@ -77,8 +81,10 @@ def _unhealthy(view: View, part: Part, row: Unhealth, states: list[TargetState],
         evidence.append(Evidence(says, view.cite(failed), total=len(failed)))
     metric, _ = moved(view, part, ("UnHealthyHostCount",)) if row.sign.layer == "target" else (None, False)
     evidence += [metric] if metric else []
+    seen_packets = packets(view, part.rows, PACKETS[row.sign.code]) if row.sign.code in PACKETS else None
+    evidence += [seen_packets.evidence(view)] if seen_packets else []
     silent = any(hop in TITLES for hop in part.failure.silent)
-    second = bool(metric) or (bool(states) and bool(failed)) or (row.direct and silent)
+    second = bool(metric) or (bool(states) and bool(failed)) or (row.direct and silent) or bool(seen_packets and seen_packets.most)
     sure = Certainty.PROVEN if second and row.direct else Certainty.LIKELY if row.direct or second or failed else Certainty.POSSIBLE
     return Judged(row.sign, sure, tuple(evidence), gaps=() if second else (_gap(),), more={"state": named})
 
@@ -95,7 +101,7 @@ RULE = Rule(
     name="target_unhealthy",
     codes=tuple(row.sign.code for row in UNHEALTH),
     needs=("alb_access",),
-    helps=("alb_health_check", "resource_snapshot", "nginx_access", "app_log"),
+    helps=("alb_health_check", "resource_snapshot", "vpc_flow", "nginx_access", "app_log"),
     rivals=("load_balancer_target_failed",),
     examine=examine,
 )

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 WINDOW_SECONDS = 300
 """The window of a rule that states none."""
+SPREAD = 3
+"""From so many different requests on it is no single one of them that is asked for too often."""
 FAR_BELOW = 0.5
 """A count below this share of the limit speaks against the limit as the cause."""
 ROOM = 1.5
@@ -151,16 +153,19 @@ def remedies(view: View, block: Block) -> tuple[Remedy, ...]:
             "forge that header: do so only where the proxy sets it."
         )
         found.append(Remedy(says, change_rules(place, edited)))
+    passing = []
     if pairs:
         listed = ", ".join(f"{method} {path}" for method, path in pairs)
         edited = [excepting(rule, requests_match(pairs))] if rule else ["<the rule with NOT these requests in ScopeDownStatement>"]
         text = proof(view, block, Exemption(these_requests(pairs), wide=True))
-        found.append(Remedy(f"Neither count nor stop {listed} (ScopeDownStatement).", change_rules(place, edited), text))
+        passing = [Remedy(f"Neither count nor stop {listed} (ScopeDownStatement).", change_rules(place, edited), text)]
     needed = max(round(most * ROOM), (limit or 0) + 1, 10)
     edited = [rate(rule, limit=needed)] if rule else ["<the rule with the new Limit>"]
     proven = f"The busiest window of this client in the log had {most} requests; the limit is {limit or 'not told'}, the new one {needed}."
-    found.append(Remedy(f"Raise the limit to {needed}, if so many requests of one key are normal.", change_rules(place, edited), proven))
-    return (*found, *count_only(block))
+    raised = Remedy(f"Raise the limit to {needed}, if so many requests of one key are normal.", change_rules(place, edited), proven)
+    # Where the whole site was refused, to take its pages out one by one would leave the rule with nothing to guard.
+    ways = [raised, *passing] if len(pairs) >= SPREAD else [*passing, raised]
+    return (*found, *ways, *count_only(block))
 
 
 CAUSE = Cause("waf_rate_limited", "EDGE-097", "rate", title, message, remedies, evidence, certainty)

@@ -10,7 +10,9 @@ from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from kyumei.store.compact import SHARE
 from kyumei.store.keys import told_by
+from kyumei.store.memory import memory
 from kyumei.store.parse import create_records, create_tables, parse_format, parse_rest
 from kyumei.store.part import as_looked_at, heads
 from kyumei.store.pick import look_at, read_parts, spare_small, text_size
@@ -19,8 +21,6 @@ from kyumei.store.walk import quoted_path
 
 MANY_LINES = 8
 """How many times longer than others records of several lines take to parse: each line may begin one, in many ways."""
-DOCUMENTS = 16 * 1024 * 1024
-"""Bytes of documents of one format that are parsed together, while the next ones are opened."""
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from kyumei.model.artifact import Artifact
     from kyumei.model.window import Window
+    from kyumei.store.asked import Asked
     from kyumei.store.identify import Identity
     from kyumei.store.part import Part
     from kyumei.store.pick import Looked
@@ -40,11 +41,13 @@ def build(  # noqa: PLR0913 - what a case depends on
     con: duckdb.DuckDBPyConnection,
     artifacts: Sequence[Artifact],
     settings: Settings,
-    window: Window | None,
+    only: Window | Asked | None,
     offsets: Callable[[Identity], tuple[timedelta, ...]],
     looked: Looked | None = None,
 ) -> list[Part]:
     """Fill the tables of a case; one Part for each file or archive member. ``looked`` is what a look at all files told, if there was one.
+
+    Of large files only the records around a window are read, or those that a question asks for.
 
     All files are looked at before the first is read: a zone met in one is a hint for all others.
     """
@@ -57,7 +60,7 @@ def build(  # noqa: PLR0913 - what a case depends on
     parts = [part for _, own in looked for part in own]
     spare_small(parts)
     hints = tuple(sorted({offset for part in parts for offset in offsets(part.identity)}))
-    reading = _Reading(looked, window, hints)
+    reading = _Reading(looked, only, hints)
     side_by_side(con, [partial(reading.read, number) for number in reading.order])
     side_by_side(con, [partial(parse_format, name=name, own=own) for name, own in reading.unparsed().items()])
     parse_rest(con, parts)
@@ -74,9 +77,9 @@ def _cost(part: Part) -> int:
 class _Reading:
     """What was looked at, and how many files of each format are still to be read before it can be parsed."""
 
-    def __init__(self, looked: Looked, window: Window | None, hints: tuple[timedelta, ...]) -> None:
+    def __init__(self, looked: Looked, only: Window | Asked | None, hints: tuple[timedelta, ...]) -> None:
         self._looked = looked
-        self._window = window
+        self._only = only
         self._hints = hints
         self._lock = Lock()
         self._parsed: set[int] = set()
@@ -100,7 +103,7 @@ class _Reading:
         artifact, parts = self._looked[number]
         names = [part.format for part in parts if part.format is not None]  # of a document it is known only once it is read
         if any(part.wanted for part in parts):
-            read_parts(con, artifact, parts, self._window, self._hints)
+            read_parts(con, artifact, parts, self._only, self._hints)
         with self._lock:
             self._waiting.subtract(names)
             ready = [name for name in dict.fromkeys(names) if not self._waiting[name]]
@@ -116,7 +119,7 @@ class _Reading:
         for part in parts:
             self._documents.setdefault(str(part.format), []).append(part)
         for name, waiting in self._documents.items():
-            if sum(text_size(one.artifact) for one in waiting) >= DOCUMENTS:
+            if sum(text_size(one.artifact) for one in waiting) >= memory() // SHARE:
                 self._parsed.update(one.artifact.number for one in waiting)
                 return self._documents.pop(name)
         return []

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from kyumei.model.artifact import Artifact
+    from kyumei.store.asked import Asked
     from kyumei.store.identify import Identity
     from kyumei.store.part import Part
     from kyumei.store.pick import Looked
@@ -120,10 +121,12 @@ def open_case(  # noqa: PLR0913 - each is a choice of the caller
     prepare: Callable[[duckdb.DuckDBPyConnection], None] = lambda _: None,
     cache: Path | None = None,
     looked: Looked | None = None,
+    asked: Asked | None = None,
 ) -> Case:
     """Open the case at ``root``. ``settle`` sets the clocks of logs that keep no zone and is called before the case is cached.
 
     ``prepare`` then adds what every question of the case needs, to be cached with it. ``looked`` is what a survey knows of the files.
+    Where only what is ``asked`` matters, and the whole was not read before, a large case may be searched for it.
 
     ``key`` names what else the rows depend on. Up to a quarter of the memory that may be used, the rows of that much text are built in
     memory, and written to the cache while they are asked. Raises PathError when there is nothing to read.
@@ -131,25 +134,29 @@ def open_case(  # noqa: PLR0913 - each is a choice of the caller
     artifacts = walk(root)
     settings = read_settings(root)
     size = _text_size(artifacts)
-    loaded = None if window is None or size <= WHOLE else _rounded(window)
+    only: Window | Asked | None = None if window is None or size <= WHOLE else _rounded(window)
     folder = cache_folder(cache)
-    kept = folder / f"{_fingerprint(root, artifacts, settings, loaded, key)}.duckdb" if folder else None
+    kept = folder / f"{_fingerprint(root, artifacts, settings, only, key)}.duckdb" if folder else None
     if kept and (con := _reopened(kept)):
-        return Case(root, con, settings, loaded is None)
-    if loaded is not None:
-        artifacts = [artifact for artifact in artifacts if needed(artifact.name, loaded)]
-    if kept is None or loaded is not None or size <= memory() // 4:
+        return Case(root, con, settings, only is None)
+    if window is None and asked is not None and size > WHOLE:
+        looked = looked or look_at(artifacts, settings)
+        only = asked if asked.pays([part for _, parts in looked for part in parts]) else None
+        kept = None if only else kept  # what one question asks for is seldom asked for again
+    if isinstance(only, Window):
+        artifacts = [artifact for artifact in artifacts if needed(artifact.name, only)]
+    if kept is None or only is not None or size <= memory() // 4:
         con = connect(None)
-        parts = build(con, artifacts, settings, loaded, offsets, looked)
+        parts = build(con, artifacts, settings, only, offsets, looked)
         settle(con, settings)
-        if loaded is not None:
-            _drop_outside(con, parts, loaded)
+        if isinstance(only, Window):
+            _drop_outside(con, parts, only)
         prepare(con)
-        return Case(root, con, settings, loaded is None, _keeping(con, kept, small=size <= WHOLE or loaded is not None) if kept else None)
+        return Case(root, con, settings, only is None, _keeping(con, kept, small=size <= WHOLE or only is not None) if kept else None)
     name = _unused_name(kept.parent)
     try:
         con = connect(name)
-        build(con, artifacts, settings, loaded, offsets, looked)
+        build(con, artifacts, settings, only, offsets, looked)
         settle(con, settings)
         prepare(con)
         con.close()
@@ -157,7 +164,7 @@ def open_case(  # noqa: PLR0913 - each is a choice of the caller
     finally:
         _remove(name)
     _forget_oldest(kept.parent)
-    return Case(root, connect(kept, read_only=True), settings, loaded is None)
+    return Case(root, connect(kept, read_only=True), settings, only is None)
 
 
 def _text_size(artifacts: Sequence[Artifact]) -> int:
@@ -257,7 +264,7 @@ def _drop_outside(con: duckdb.DuckDBPyConnection, parts: Sequence[Part], window:
             con.execute(f"DELETE FROM \"{name}\" WHERE {own} AND time NOT BETWEEN '{start}' AND '{end}'")
 
 
-def _fingerprint(root: Path, artifacts: Sequence[Artifact], settings: Settings, window: Window | None, key: str) -> str:
+def _fingerprint(root: Path, artifacts: Sequence[Artifact], settings: Settings, window: Window | Asked | None, key: str) -> str:
     """A name for the database that changes with anything its rows depend on."""
     digest = hashlib.sha256(
         f"{__version__}|{_code_age()}|{duckdb.__version__}|{root.resolve()}|{window}|{settings}|{key}".encode("utf-8", "surrogateescape")

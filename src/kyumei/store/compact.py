@@ -1,42 +1,139 @@
-"""Cuts the compact ``{"Records":[{…},{…}]}`` of CloudTrail into its records without decoding them first: several times faster than JSON is.
+"""Reads the compact ``{"Records":[{…},{…}]}`` of CloudTrail without decoding it: the database cuts it into records and parses them at once.
 
 All records of a file begin with the same key, so one ends and the next begins at ``},{"eventVersion":``. In a string that cannot stand, for
-its quotes would be escaped; in a list inside of a record it might. So every piece must have as many opening brackets as closing ones, and
-the key no more than once; a piece that has not is decoded. One that is no JSON then sends the whole text to the reader that decodes
-everything, as do objects with nothing between them.
+its quotes would be escaped; in a list inside of a record it might. But where all that lies in between is a JSON object by itself, these are
+the records: a document that has anything else is read once more, by the reader that decodes everything.
 """
 
 from __future__ import annotations
 
-import json
+from typing import TYPE_CHECKING
 
-_START = '{"Records":['
-_FIRST = '{"eventVersion":'
-_CARRIERS = ('"kinesis"', '"Sns"', '"aws:sqs"')
+import duckdb
+
+from kyumei.layouts.casts import quoted
+from kyumei.store.bulk_files import NOT_PLAIN
+from kyumei.store.memory import memory
+from kyumei.store.stage import ids
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from kyumei.contracts import Format
+    from kyumei.store.part import Part
+
+_KEY = '{"eventVersion":'
+_START, _BETWEEN, _END = f'{{"Records":[{_KEY}'.encode(), f"}},{_KEY}".encode(), b"}]}"
+_CARRIERS = (b'"kinesis"', b'"Sns"', b'"aws:sqs"')
 """What stands in an item that carries a record instead of being one; all items of a document are alike in this."""
+_TAIL = 64
+"""Bytes at the end of a document in which blanks are passed over."""
+PIECE = 4 * 1024 * 1024
+"""Bytes of records after which a document is cut."""
+SHARE = 64
+"""What part of the memory that may be used documents hold that are parsed together, while the next ones are opened."""
+WORTH_IT = 6 * 1024 * 1024
+"""Bytes of records from which that pays: planning the statement takes as long as parsing three megabytes."""
+SAMPLED = 400
+"""Records that tell the bulk reader which shapes there are."""
 
 
-def compact_records(text: str) -> list[str] | None:
-    """The records of a compact document of nothing else; null where that is not certain."""
-    end = len(text.rstrip(" \r\n"))
-    if not text.startswith(_START + _FIRST) or not text.endswith("]}", 0, end) or "\n" in text[:end] or "}{" in text:
-        return None
-    pieces = text[len(_START) : end - 2].split("}," + _FIRST)
-    last = len(pieces) - 1
-    records = [f"{_FIRST if number else ''}{piece}{'}' if number < last else ''}" for number, piece in enumerate(pieces)]
-    if any(mark in records[0] for mark in _CARRIERS) or not all(_is_sure(record) or _is_object(record) for record in records):
-        return None
-    return records
+def compact_pieces(document: bytes) -> tuple[bytes, ...]:
+    """A compact document on one line in pieces of whole records, if it is sound; none where it is not of that kind.
+
+    Each piece is without the key that its first record begins with, and without the bracket that its last one ends with.
+    """
+    tail = document[-_TAIL:]
+    end = len(document) - len(tail) + len(tail.rstrip(b" \r\n"))
+    if not (document.startswith(_START) and document.endswith(_END, 0, end)) or document.find(b"\n", 0, end) >= 0:
+        return ()
+    end -= len(_END)
+    pieces: list[bytes] = []
+    at = len(_START)
+    while at <= end:
+        cut = document.find(_BETWEEN, at + PIECE, end)
+        cut = cut if cut >= 0 else end
+        pieces.append(document[at:cut])
+        at = cut + len(_BETWEEN)
+    first = pieces[0].partition(_BETWEEN)[0]
+    return () if any(mark in first for mark in _CARRIERS) else tuple(pieces)
 
 
-def _is_sure(record: str) -> bool:
-    """Whether the brackets of a record come in pairs, and its first key stands in it once."""
-    count = record.count
-    return count("{") == count("}") and count("[") == count("]") and count(_FIRST[1:]) == 1 and record.endswith("}")
+def joined(pieces: Sequence[bytes]) -> bytes:
+    """The document that was cut."""
+    return _START + _BETWEEN.join(pieces) + _END
 
 
-def _is_object(record: str) -> bool:
-    try:
-        return isinstance(json.loads(record), dict)
-    except (ValueError, RecursionError):
-        return False
+def sample(pieces: Sequence[bytes], records: int) -> Iterator[str]:
+    """Some records from all over the pieces, at most about so many."""
+    apart = sum(map(len, pieces)) // records
+    for piece in pieces:
+        at = 0
+        while at >= 0:
+            end = piece.find(_BETWEEN, at)
+            record = piece[at : end if end >= 0 else len(piece)]
+            yield f"{_KEY}{record.decode('utf-8', 'backslashreplace')}}}"
+            following = piece.find(_BETWEEN, max(end, at + apart)) if end >= 0 else -1
+            at = following + len(_BETWEEN) if following >= 0 else -1
+
+
+def parse_compact(con: duckdb.DuckDBPyConnection, leaf: Format, parts: Sequence[Part]) -> list[Part]:
+    """Parse the compact documents among the parts into rows of a format; answers those that turn out to be no such documents.
+
+    Records that the bulk reader does not claim go into ``_lines``; all of them where there are few.
+    """
+    parts = [part for part in parts if part.compact]
+    if not parts:
+        return []
+    is_bulk = sum(len(piece) for part in parts for piece in part.compact) >= WORTH_IT
+    broken: set[int] = set()
+    for batch in _batches(parts):
+        numbers, pieces = map(list, zip(*batch, strict=True))
+        try:
+            con.execute(_rows(leaf, pieces) if is_bulk else _LINES, {"artifacts": numbers, "pieces": pieces})
+        except duckdb.Error:  # not UTF-8
+            broken.update(numbers)
+    left = f'FROM "{leaf.name}" WHERE _artifact IN {ids(parts)} AND _naive = {NOT_PLAIN}'
+    con.execute(f"INSERT INTO _lines SELECT _artifact, _line, _text, NULL, _span {left}")
+    con.execute(f"DELETE {left}")
+    unsound = f"SELECT DISTINCT _artifact FROM _lines WHERE _artifact IN {ids(parts)} AND NOT json_valid(text)"
+    broken.update(number for (number,) in con.execute(unsound).fetchall())
+    again = [part for part in parts if part.artifact.number in broken]
+    for table in (leaf.name, "_lines") if again else ():
+        con.execute(f'DELETE FROM "{table}" WHERE _artifact IN {ids(again)}')
+    for part in parts:
+        part.compact = part.compact if part in again else ()
+    return again
+
+
+def _batches(parts: Sequence[Part]) -> Iterator[list[tuple[int, bytes]]]:
+    """Pieces with the numbers of their files, as many as are parsed by one statement."""
+    batch: list[tuple[int, bytes]] = []
+    size = 0
+    for number, piece in ((part.artifact.number, piece) for part in parts for piece in part.compact):
+        batch.append((number, piece))
+        size += len(piece)
+        if size >= memory() // SHARE:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+_RECORDS = (
+    f"(SELECT _artifact, {quoted(_KEY)} || unnest(string_split(decode(piece), {quoted(_BETWEEN.decode())})) || '}}' AS text "
+    "FROM (SELECT unnest($artifacts) AS _artifact, unnest($pieces) AS piece))"
+)
+"""The records of pieces, as two lists are told."""
+_LINES = f"INSERT INTO _lines SELECT _artifact, 1, text, NULL, 1 FROM {_RECORDS}"
+
+
+def _rows(leaf: Format, pieces: Sequence[bytes]) -> str:
+    """The statement that parses the records of pieces into the format's table.
+
+    The bulk reader hands on the number of the line as it is, so that in its place the text can pass through; the line is the first one.
+    """
+    parsed = leaf.layout.bulk(f"(SELECT _artifact, text AS _line, text FROM {_RECORDS})", list(sample(pieces, SAMPLED)))
+    columns = ", ".join(f'"{column.name}"' for column in leaf.table.columns)
+    naive = f"CASE WHEN _ok THEN _naive ELSE {NOT_PLAIN} END"
+    return f'INSERT INTO "{leaf.name}" SELECT _artifact, 1, 1, NULL, {naive}, _extra, _line, {columns} FROM ({parsed})'

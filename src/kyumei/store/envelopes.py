@@ -7,11 +7,13 @@ the groups of a bill) it is put together: the item's own part, and what the answ
 Follows the "Response" of GetMetricData, GetMetricStatistics and DescribeAlarmHistory (CloudWatch), GetQueryResults (CloudTrail),
 BatchGetTraces, GetTraceSummaries and GetServiceGraph (X-Ray), GetCostAndUsage (Cost Explorer), GetResourceMetrics and
 DescribeDimensionKeys (Performance Insights), DescribeStackEvents (CloudFormation), GetExecutionHistory (Step Functions), DescribeTasks and
-DescribeServices (ECS), BatchGetDeployments (CodeDeploy), and of the log envelopes that ``unwrap`` names.
+DescribeServices (ECS), BatchGetDeployments (CodeDeploy), DescribeScalingActivities (Auto Scaling and Application Auto Scaling),
+ReceiveMessage (SQS), and of the log envelopes that ``unwrap`` names.
 """
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -193,6 +195,29 @@ def _lake_rows(text: str, offsets: Sequence[int], _answer: Mapping[str, Any]) ->
         yield (_put_together(*cells) if cells else text[at:end]), at, end
 
 
+def _queued(text: str, offsets: Sequence[int], _answer: Mapping[str, Any]) -> Iterator[Piece]:
+    """What the messages of a queue say: the record in the body, or those that S3 or SNS put into it; any other body as it is."""
+    for at in offsets:
+        whole, begin, end = _whole(text, at)
+        body = _opened(text, at).get("Body", (None, at))[0]
+        for said in _said(body) if isinstance(body, str) else (whole,):
+            yield said, begin, end
+
+
+def _said(body: str) -> Iterator[str]:
+    """The records in the text of a message."""
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        value = None
+    if isinstance(value, dict) and is_notification(value):
+        yield from _said(value["Message"])
+    elif isinstance(value, dict) and isinstance(value.get("Records"), list) and value.keys() == {"Records"}:
+        yield from (to_json(record) or "" for record in value["Records"])
+    else:
+        yield body
+
+
 _PAGES = "NextToken nextToken"
 ENVELOPES: tuple[Envelope, ...] = (
     # Logs and events
@@ -208,6 +233,8 @@ ENVELOPES: tuple[Envelope, ...] = (
     ),
     Envelope(("StackEvents",), _words(_PAGES)),
     Envelope(("AlarmHistoryItems",), _words(_PAGES)),
+    Envelope(("Activities", "ScalingActivities"), _words(_PAGES), sign=_words("ActivityId")),
+    Envelope(("Messages",), frozenset(), sign=_words("Body MessageId"), unroll=_queued),
     Envelope(("Findings",), _words(_PAGES)),
     # Traces
     Envelope(("Traces",), _words(f"UnprocessedTraceIds {_PAGES}"), unroll=_segments),
@@ -247,11 +274,14 @@ def envelope_of(lists: Mapping[str, Any], beside: Collection[str]) -> Envelope |
         return None
     others = set(beside) - _ASIDE
     for envelope in ENVELOPES:
-        if not lists.keys() <= set(envelope.lists) or not (envelope.beside is None or others <= envelope.beside):
+        own = [first for key, first in lists.items() if key in envelope.lists]
+        # A word such as Messages is the list of one envelope, and stands beside that of another.
+        around = others | (lists.keys() - set(envelope.lists))
+        if not own or not (around <= envelope.beside if envelope.beside is not None else around == others):
             continue
         if envelope.needs and not envelope.needs & others:
             continue
-        firsts = [first for first in lists.values() if first is not None]
+        firsts = [first for first in own if first is not None]
         if all(isinstance(first, dict) and envelope.sign <= first.keys() for first in firsts) or not envelope.sign:
             return envelope
     return None

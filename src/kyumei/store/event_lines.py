@@ -3,20 +3,23 @@
 An export and the tail put a time before each event and nothing before its further lines. The CSV has milliseconds and a message, quoted
 where it holds a comma, a quote or a line end; that of Logs Insights, with the columns @timestamp and @message, the time in UTC.
 
-A container runtime of Kubernetes writes time, stream and ``F`` or, where it cut a long line, ``P`` before each piece.
+A container runtime of Kubernetes writes time, stream and ``F`` or, where it cut a long line, ``P`` before each piece. ``kubectl logs`` puts
+a time of nine digits, the pod or both before a line, stern pod and container, ``docker compose logs`` the service and a bar, Fluentd time
+and tag before JSON, the AWS CLI in its text form the columns of an event before and behind the message.
 
-Follows "Exporting log data to Amazon S3" in the CloudWatch Logs User Guide, "logs tail" in the AWS CLI Command Reference and "CRI logging"
-of Kubernetes.
+Follows "Exporting log data to Amazon S3" in the CloudWatch Logs User Guide, "logs tail" and "filter-log-events" in the AWS CLI Command
+Reference, "CRI logging" of Kubernetes, "kubectl logs", "docker compose logs" and Fluentd's "out_file".
 """
 
 from __future__ import annotations
 
 import re
+from calendar import isleap
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
-from kyumei.layouts.casts import parse_iso
+from kyumei.layouts.casts import parse_iso, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +32,19 @@ _CONTAINER = re.compile(
     r" (stdout|stderr) ([FP])(?:\Z| (.*))",
     re.ASCII | re.DOTALL,
 )
+_NAMED = re.compile(
+    r"(?:\[pod/[a-z0-9.-]{1,253}/[a-z0-9.-]{1,63}\] |[a-z0-9][A-Za-z0-9_.-]{0,127} +\| "
+    r"|[a-z0-9][a-z0-9.-]{0,251}-[a-z0-9]{1,10} [a-z0-9][a-z0-9-]{0,62} )(.*)",
+    re.ASCII | re.DOTALL,
+)
+"""A line of kubectl with the pod, of docker compose with the service, of stern with pod and container."""
+_KUBECTL = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{9}Z)(?:\Z| (.*))", re.ASCII | re.DOTALL)
+_FLUENTD = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]([0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?) ?(Z|[+-][0-9]{2}:?[0-9]{2})\t[^\t{]{1,200}\t(\{.*)",
+    re.ASCII | re.DOTALL,
+)
+_COLUMNS = re.compile(r"EVENTS\t(?:[0-9]{20,80}\t)?[0-9]{13}\t(.*)\t([0-9]{13})", re.ASCII | re.DOTALL)
+_OF_STREAM = re.compile(r"EVENTS\t[0-9]{20,80}\t[0-9]{13}\t([^\t]{1,512})\t", re.ASCII)
 _CSV_HEADER = re.compile(r'\ufeff?"?@?timestamp"?,"?@?message"?\r?\n', re.ASCII)
 _CSV_TIME = re.compile(r'"?([0-9]{13}|[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3})"?,', re.ASCII)
 _QUOTED_END = re.compile(r'"(?!")')
@@ -83,31 +99,55 @@ class Place:
 
 
 def strip_export_time(line: str) -> tuple[int, str] | None:
-    """The time (milliseconds since 1970) and the message of a line of an S3 export, of ``aws logs tail`` or of a container runtime.
+    """The time (milliseconds since 1970) and the message of a line that something put its time before, or around it.
 
     Null for any other line.
 
     The short form of the tail has no zone, and is UTC; many a program begins its lines so, too: who asks must know that it is a tail.
     """
-    found = _CONTAINER.fullmatch(line)
-    if found:
-        moment = milliseconds(found[1])
-        return None if moment is None else (moment, found[4] or "")
-    found = _EXPORT.fullmatch(line)
-    if found:
-        moment = milliseconds(found[1])
-        return None if moment is None else (moment, found[2])
-    found = _TAIL.fullmatch(line)
-    if found:
-        moment = milliseconds(found[1])
-        return None if moment is None else (moment, found[3])
-    found = _SHORT_TAIL.fullmatch(line)
-    moment = milliseconds(found[1]) if found else None
-    return None if found is None or moment is None else (moment, found[2])
+    if found := _COLUMNS.fullmatch(line):
+        streamed = _OF_STREAM.match(line)
+        return int(found[2]), line[streamed.end() : found.end(1)] if streamed else found[1]
+    if found := _CONTAINER.fullmatch(line):
+        return _timed(found[1], found[4])
+    if found := _TAIL.fullmatch(line):
+        return _timed(found[1], found[3])
+    if found := _FLUENTD.fullmatch(line):
+        return _timed(f"{found[1]}T{found[2]}{found[3]}", found[4])
+    found = _EXPORT.fullmatch(line) or _KUBECTL.fullmatch(line) or _SHORT_TAIL.fullmatch(line)
+    return _timed(found[1], found[2]) if found else None
+
+
+def in_year_of(time: datetime, sent: datetime) -> dict[str, Any]:
+    """A time without a year in that of when it was sent, or the year before or after, whichever is nearest; its zone stays unknown."""
+    years = [year for year in (sent.year - 1, sent.year, sent.year + 1) if MINYEAR <= year <= MAXYEAR]
+    tried = [time.replace(year=year) for year in years if (time.month, time.day) != (2, 29) or isleap(year)]
+    return {"time": min(tried, key=lambda one: abs(one - sent)), "_naive": 1} if tried else {}
+
+
+def strip_name(line: str) -> tuple[int | None, str] | None:
+    """The time, where one is told, and the message of a line that kubectl, stern or docker compose put a name before; null for others."""
+    found = _NAMED.fullmatch(line)
+    if not found:
+        return None
+    told = _KUBECTL.fullmatch(found[1])
+    return (_timed(told[1], told[2]) if told else None) or (None, found[1])
+
+
+def _timed(raw: str, text: str | None) -> tuple[int, str] | None:
+    """A time in milliseconds and the text behind it; null where the time is none."""
+    moment = milliseconds(raw)
+    return None if moment is None else (moment, text or "")
+
+
+STRIPPED = {"export": strip_export_time, "prefixed": strip_name}
+"""By the shape of a file, what takes off what stands before its lines."""
 
 
 def stream_of(line: str) -> str | None:
-    """The log stream that a line of ``aws logs tail`` names; null for any other line."""
+    """The log stream that a line of ``aws logs tail`` or of the CLI's text form names; null for any other line."""
+    if named := _OF_STREAM.match(line):
+        return named[1]
     found = None if _CONTAINER.fullmatch(line) else _TAIL.fullmatch(line)
     return found[2] if found else None
 
@@ -127,6 +167,71 @@ def milliseconds(raw: str) -> int | None:
 def is_console_csv(text: str) -> bool:
     """Whether the text begins as the CSV that the console saves does."""
     return _CSV_HEADER.match(text) is not None
+
+
+_NAMES = re.compile(r'\ufeff?("?@?[A-Za-z_.]{1,60}"?(?:,"?@?[A-Za-z_.]{1,60}"?){1,30})\r?\n', re.ASCII)
+_JOURNAL = re.compile(r"\ufeff?__CURSOR=[^\n]{1,512}\n(?:__|_|[A-Z])")
+_CELL = re.compile(r'"((?:[^"]++|"")*+)"(?=,|\r?\n|\Z)|([^",\r\n][^,\r\n]*|)(?=,|\r?\n|\Z)')
+
+
+def is_event_text(text: str) -> bool:
+    """Whether the text begins as a CSV of the console or of Logs Insights does, or as what ``journalctl -o export`` prints."""
+    return is_console_csv(text) or bool(_columns(text)) or _JOURNAL.match(text) is not None
+
+
+def text_events(text: str) -> Iterator[Record | Broken]:
+    """The events in such a text."""
+    if is_console_csv(text):
+        return csv_events(text)
+    return _journal_entries(text) if _JOURNAL.match(text) else _insights_rows(text)
+
+
+def _columns(text: str) -> list[str]:
+    """The columns of a CSV of Logs Insights that holds times and messages; none for any other text."""
+    found = _NAMES.match(text)
+    names = [name.strip('"') for name in found[1].split(",")] if found else []
+    return names if {"@timestamp", "@message"} <= set(names) else []
+
+
+def _insights_rows(text: str) -> Iterator[Record | Broken]:
+    """The rows of a CSV of Logs Insights with further columns, of which the log group and stream are kept."""
+    names, place = _columns(text), Place(text)
+    header = _NAMES.match(text)
+    at = header.end() if header else 0
+    while at < len(text):
+        start, cells = at, []
+        while cell := _CELL.match(text, at):
+            cells.append(cell[2] if cell[1] is None else cell[1].replace('""', '"'))
+            at = cell.end() + 1
+            if text[cell.end() : at] != ",":
+                break
+        if not cells or (text[at - 1 : at] not in {"\n", "\r", ""}):
+            end = text.find("\n", at)
+            at = len(text) if end < 0 else end + 1
+        at += text[at - 1 : at + 1] == "\r\n"
+        row = dict(zip(names, cells, strict=False))
+        piece, _, span = broken_text(text, start, at, "")
+        if len(cells) == len(names):
+            group = row.get("@log", "").partition(":")[2]
+            time_ms = milliseconds(row["@timestamp"] + "Z")
+            yield Record(place.at(start), without_line_end(row["@message"]), time_ms, row.get("@logStream", ""), group, "csv", span)
+        elif piece.strip():
+            yield Broken(place.at(start), piece, "not a value for each column", span)
+
+
+def _journal_entries(text: str) -> Iterator[Record]:
+    """The entries of the journal's export, each as the JSON that ``journalctl -o json`` prints of it."""
+    place, at = Place(text), 0
+    while at < len(text):
+        end = text.find("\n\n", at)
+        end = len(text) if end < 0 else end
+        entry = text[at:end].strip("\ufeff\n")
+        fields = dict(line.split("=", 1) for line in entry.split("\n") if "=" in line)
+        if fields:
+            yield Record(place.at(at), to_json(fields) or "", origin="journal", span=entry.count("\n") + 1)
+        elif entry:
+            yield Record(place.at(at), entry, origin="journal", span=entry.count("\n") + 1)
+        at = end + 2
 
 
 def csv_events(text: str) -> Iterator[Record | Broken]:

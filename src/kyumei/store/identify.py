@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kyumei import discover
-from kyumei.formats.resource_snapshot import LOG_OPERATIONS, operation_of
+from kyumei.formats.resource_snapshot import LOG_OPERATIONS, operation_of, place_in
 from kyumei.layouts.casts import offset_of
 from kyumei.store.envelopes import wraps
-from kyumei.store.event_lines import is_console_csv
+from kyumei.store.event_lines import STRIPPED, is_event_text
 from kyumei.store.lines import decode
-from kyumei.store.unwrap import strip_export_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -30,6 +29,19 @@ OFFSET_WITHIN = 400
 """Characters of a line in which its time, or that of a line inside it, stands."""
 _OFFSET = re.compile(r"[0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]{1,9})? ?([+-][0-9]{2}:?[0-9]{2})\b", re.ASCII)
 _SNAPSHOT = re.compile(r"(?:^|/)aws/(?:[^/]+/){1,3}[a-z0-9-]+(?:\.[^/]*)?\.json(?:\.gz|\.zst)?$")
+_LED = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z \S|"
+    r"[a-z0-9][a-z0-9.-]{0,200}-[a-z0-9]{6,10}-[a-z0-9]{5} [a-z0-9][a-z0-9-]{0,62} ",
+    re.ASCII,
+)
+"""The time of an export, or the pod and the container that stern puts before a line."""
+_TOLERANT = frozenset({"app_log", "nginx_access", "apache_access"})
+"""Formats whose lines begin with words of any sort."""
+_DECODER = json.JSONDecoder()
+_NEXT_OBJECT = re.compile(r",?\s*\{")
+_COMMA_FIRST = re.compile(r"\s*,\s*\{")
+_LONGEST_WORD = len("-Infinity")
+"""Characters of the longest word of JSON that may be cut off."""
 _CONTROL = 0.3
 _SOME_CONTROL = 0.02
 _INVALID = 0.3
@@ -41,6 +53,7 @@ class Identity:
     """What a part of a file is.
 
     ``shape`` is ``lines`` (one record a line, or several lines a record), ``export`` (lines with CloudWatch's time before each event),
+    ``prefixed`` (lines with a name before each, by kubectl, stern or docker compose),
     ``document`` (JSON that is not one object a line, CSV of the console), ``snapshot`` (an AWS answer that describes resources),
     ``binary`` or ``empty``. ``formats`` are those that claimed sampled records, the most frequent first; ``offsets`` are zones seen in
     the sample.
@@ -61,19 +74,33 @@ def identify(name: str, head: bytes, others: tuple[bytes, ...], settings: Settin
     text = decode(head.removeprefix(b"\xef\xbb\xbf"))
     if _SNAPSHOT.search(name) and text.lstrip()[:1] in {"{", "["}:
         return Identity("document" if operation_of(name) in LOG_OPERATIONS else "snapshot", (), _offsets([text], 200_000))
-    if told is None and (is_console_csv(text) or _is_document(text)):
+    if told is None and place_in(text):
+        return Identity("snapshot", (), _offsets([text], 200_000))
+    if told is None and (is_event_text(text) or _is_document(text)):
         return Identity("document", (), _offsets([text], 200_000))
     lines = _sample(text, others)
     offsets = _offsets(lines, OFFSET_WITHIN)
     if told is not None:
         return Identity("lines", (told,), offsets)
     claims = _claims(lines, name)
-    stripped = [found[1] for line in lines if (found := strip_export_time(line))]
-    if len(stripped) * 2 > len(lines):
-        inner = _claims(stripped, name)
-        if sum(inner.values()) > sum(claims.values()):
-            return Identity("export", _ordered(inner), offsets)
+    for shape, strip in STRIPPED.items():
+        pairs = [(line, found[1]) for line in lines if (found := strip(line))]
+        if inner := _inside(lines, pairs, name):
+            return Identity(shape, _ordered(inner), offsets)
     return Identity("lines", _ordered(claims), offsets)
+
+
+def _inside(lines: list[str], pairs: list[tuple[str, str]], name: str) -> Counter[str]:
+    """What is claimed of lines without what stands before them; nothing where it is more with that. ``pairs`` are those that have it."""
+    # An event of many lines, such as a slow statement or a stack, has the time before the first of them only.
+    if not pairs or (len(pairs) * 2 < len(lines) and pairs[0][0] != lines[0]):
+        return Counter()
+    inner = _claims([text for _, text in pairs], name)
+    outer = _claims([line for line, _ in pairs], name)
+    known, read = sum(inner.values()), sum(outer.values())
+    # With what stands before it a line of another format may still be read, as one that means less.
+    tied = known == read > 0 and outer.keys() <= _TOLERANT and all(_LED.match(line) for line, _ in pairs)
+    return inner if known > read or tied else Counter()
 
 
 def _offsets(texts: Iterable[str], within: int) -> frozenset[timedelta]:
@@ -125,21 +152,36 @@ def _is_document(text: str) -> bool:
     start = text.lstrip()
     if start[:1] not in {"{", "["}:
         return False
-    first = start.split("\n", 1)[0].strip()
+    first, _, below = start.partition("\n")
     try:
-        value = json.loads(first)
+        value, end = _DECODER.raw_decode(first)
     except (ValueError, RecursionError):
         return _opens_json(start)
-    if isinstance(value, list):
+    if rest := first[end:].strip():
+        # Objects with a comma or nothing between them: the inside of an array, or what Firehose glues together.
+        return _NEXT_OBJECT.match(rest) is not None or (rest == "," and _NEXT_OBJECT.match("," + below) is not None) or _opens_json(start)
+    if isinstance(value, list) or _COMMA_FIRST.match(below):
         return True
     return isinstance(value, dict) and wraps(value)
 
 
 def _opens_json(start: str) -> bool:
-    """Whether a text whose first line is no JSON value opens one over several lines, or glues objects together."""
+    """Whether a text whose first line is no JSON value opens one over several lines."""
     if start.startswith("["):
         return re.match(r'\[\s*[\[{"\]]', start) is not None and re.match(r"\[[0-9A-Z]", start) is None
-    return re.match(r'\{\s*("(?:[^"\\]|\\.){0,200}"\s*:|\})', start) is not None and not _line_of_objects(start)
+    opens = re.match(r'\{\s*("(?:[^"\\]|\\.){0,200}"\s*:|\})', start) is not None
+    return opens and (_goes_on(start) or not _line_of_objects(start))
+
+
+def _goes_on(start: str) -> bool:
+    """Whether the value that the text begins with is sound to where it ends, on a later line, or to where the text is cut off."""
+    try:
+        _DECODER.raw_decode(start)
+    except json.JSONDecodeError as error:
+        return error.pos >= len(start) - _LONGEST_WORD or error.msg.startswith("Unterminated string")
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _line_of_objects(start: str) -> bool:

@@ -16,10 +16,13 @@ from kyumei.contracts import Refused
 from kyumei.formats.resource_snapshot import STATE_AND_ROWS, operation_of, snapshot_rows
 from kyumei.layouts.casts import quoted
 from kyumei.model.table import LINEAGE, Kind
+from kyumei.store.compact import joined, parse_compact
+from kyumei.store.event_lines import in_year_of
 from kyumei.store.filled import filled
-from kyumei.store.lines import BLANKS
+from kyumei.store.lines import BLANKS, decode
 from kyumei.store.part import heads
 from kyumei.store.stage import BLANK, ids, insert_tuples, refuse_long, stage, take_headers
+from kyumei.store.take import open_document
 from kyumei.store.unwrap import Broken, records
 
 if TYPE_CHECKING:
@@ -40,6 +43,8 @@ SHORTEST_INNER = 15
 """Characters that a message needs to hold a time and a text."""
 ENVELOPE_TIME = "make_timestamp(s.envelope_ms * 1000)"
 """When CloudWatch Logs had the event: the time of a record that states none."""
+YEARLESS = 2
+"""``_naive`` of a record that writes no year."""
 OUTER_FORMATS = {
     "syslog": "true",
     "json_lines": "status IS NULL AND path IS NULL AND (level IS NULL OR regexp_matches(message, '^\\[?[0-9]'))",
@@ -48,7 +53,12 @@ OUTER_FORMATS = {
 
 Docker and the journal pass on lines of any program.
 """
-INNER_FORMATS = ("app_log", "nginx_access", "nginx_error", "apache_access", "apache_error", "json_lines")
+INNER_FORMATS = (
+    *("nginx_access", "nginx_error", "apache_access", "apache_error"),
+    *("postgres_log", "mysql_error", "mysql_slow", "mysql_general", "app_log", "json_lines"),
+)
+POSTGRES_PART = "CASE WHEN program = 'postgres' THEN regexp_replace(message, '^\\[[0-9]+(?:-[0-9]+)?\\] ', '') ELSE message END"
+"""The message without the number of the line and of its part, which PostgreSQL puts before each that it hands to syslog."""
 
 STREAMS = "CREATE TABLE streams (_artifact INTEGER, _line BIGINT, log_group VARCHAR, stream VARCHAR, digest VARCHAR, envelope_ms BIGINT)"
 """Which events are of which log group and stream of CloudWatch Logs; see ``part.Streamed``."""
@@ -79,6 +89,10 @@ def create_records(con: duckdb.DuckDBPyConnection) -> None:
 def parse_format(con: duckdb.DuckDBPyConnection, name: str, own: Sequence[Part]) -> None:
     """Parse the lines of parts of one format that were picked; they stay in ``_lines``, which is not looked at again."""
     leaf = discover.formats()[name]
+    for part in parse_compact(con, leaf, own):
+        text, part.compact = decode(joined(part.compact)), ()
+        open_document(con, part, text)
+        part.format = name
     refuse_long(con, own)
     take_headers(con, leaf, own)
     _take_single_lines(con, own)
@@ -183,6 +197,8 @@ def _keep_bulk(con: duckdb.DuckDBPyConnection, leaf: Format, via: str | None, se
     con.execute("DELETE FROM _bulk WHERE _ok IS DISTINCT FROM true")
     if via is not None:
         _refuse_unclaimed(con, leaf)
+    else:  # the year of an envelope is given by the exact reader
+        con.execute(f"DELETE FROM _bulk USING _staged s WHERE s.rowid = _bulk._line AND _naive = {YEARLESS} AND s.envelope_ms IS NOT NULL")
     columns = ", ".join(f'b."{column.name}"' for column in leaf.table.columns)
     own = f"{quoted(via)}, b._naive, b._extra, NULL" if via else "NULL, b._naive, b._extra, s.text"
     if via is None and "time" in leaf.table:
@@ -236,6 +252,8 @@ class _Outcome:
         name, row = found
         if sent is not None and row.get("time") is None:
             row = {**row, "time": datetime(1970, 1, 1) + timedelta(milliseconds=sent), "_naive": 0}  # noqa: DTZ001 - rows hold naive UTC
+        elif sent is not None and row["_naive"] == YEARLESS and isinstance(row["time"], datetime):
+            row = {**row, **in_year_of(row["time"], datetime(1970, 1, 1) + timedelta(milliseconds=sent))}  # noqa: DTZ001 - as above
         self.rows.setdefault(name, []).append({**row, "_artifact": artifact, "_line": line, "_span": span, "_text": text})
         return True
 
@@ -343,7 +361,7 @@ def _parse_inner(con: duckdb.DuckDBPyConnection, outer: str) -> None:
         return
     con.execute(
         "CREATE OR REPLACE TEMP TABLE _staged AS "
-        "SELECT _artifact, _line, rtrim(message, chr(10)) AS text, _span, coalesce(program, '') AS program "
+        f"SELECT _artifact, _line, rtrim({POSTGRES_PART}, chr(10)) AS text, _span, coalesce(program, '') AS program "
         f'FROM "{outer}" WHERE length(message) > {SHORTEST_INNER} AND {OUTER_FORMATS[outer]} AND _via IS NULL'
     )
     if _count(con, "_staged") < BULK_ROWS * len(INNER_FORMATS):

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from kyumei import discover
 from kyumei.errors import ConfigError
+from kyumei.model.window import Window
+from kyumei.store.asked import Asked
 from kyumei.store.bulk_files import PACKED, is_for_bulk, read_bulk
 from kyumei.store.flow_orders import format_of_order, order_of, orders_told
 from kyumei.store.identify import SAMPLE_LINES, Identity, identify
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
 
     from kyumei.contracts import Layout
     from kyumei.model.artifact import Artifact
-    from kyumei.model.window import Window
     from kyumei.store.flow_orders import Order
     from kyumei.store.settings import Settings
     from kyumei.store.unpack import Unpacked
@@ -182,7 +183,7 @@ def is_far(part: Part, window: Window) -> bool:
 
 
 def read_parts(
-    con: duckdb.DuckDBPyConnection, artifact: Artifact, parts: Sequence[Part], window: Window | None, hints: tuple[timedelta, ...]
+    con: duckdb.DuckDBPyConnection, artifact: Artifact, parts: Sequence[Part], only: Window | Asked | None, hints: tuple[timedelta, ...]
 ) -> None:
     """Bring the lines of one artifact's parts into ``_lines``."""
     waiting = {part.artifact.member: part for part in parts}
@@ -192,12 +193,12 @@ def read_parts(
         if part is None:
             trouble = stream.trouble or trouble
         elif part.wanted:
-            _pick(con, part, stream, window, hints)
+            _pick(con, part, stream, only, hints)
     for part in waiting.values():
         part.trouble = part.trouble or trouble
 
 
-def _pick(con: duckdb.DuckDBPyConnection, part: Part, stream: Unpacked, window: Window | None, hints: tuple[timedelta, ...]) -> None:
+def _pick(con: duckdb.DuckDBPyConnection, part: Part, stream: Unpacked, only: Window | Asked | None, hints: tuple[timedelta, ...]) -> None:
     """Bring the lines of one part into ``_lines``; ``hints`` are zones that a clock without one may keep."""
     shape = part.identity.shape
     chunks = stream.chunks(STEP)
@@ -205,9 +206,9 @@ def _pick(con: duckdb.DuckDBPyConnection, part: Part, stream: Unpacked, window: 
         with ONE_DOCUMENT:
             take_document(con, part, chunks)
     else:
-        prefixes = () if part.small else _prefixes(part, window, hints)
+        prefixes = () if part.small else _prefixes(part, only, hints)
         part.whole = not prefixes
-        if prefixes and window is not None and is_far(part, window):
+        if prefixes and isinstance(only, Window) and is_far(part, only):
             part.passed_over = True
             return
         if shape == "lines" and (prefixes or (heads(part) and not has_guests(part))):
@@ -231,13 +232,15 @@ def _pieces(artifact: Artifact) -> tuple[bytes, ...]:
         return ()
 
 
-def _prefixes(part: Part, window: Window | None, offsets: tuple[timedelta, ...]) -> tuple[str, ...]:
-    """Substrings that a line of the window holds, over all formats of the part; empty means that every line is taken."""
-    if window is None or part.format is None:
+def _prefixes(part: Part, only: Window | Asked | None, offsets: tuple[timedelta, ...]) -> tuple[str, ...]:
+    """Substrings that a line of the window, or one that is asked for, holds, over all formats; empty means that every line is taken."""
+    if isinstance(only, Asked):
+        return only.needles(part)
+    if only is None or part.format is None:
         return ()
     found: dict[str, None] = dict.fromkeys(discover.formats()[part.format].headers)
     for layout in layouts(part):
-        stamps = layout.stamps(window, offsets)
+        stamps = layout.stamps(only, offsets)
         if not stamps:
             return ()
         found.update(dict.fromkeys(stamps))

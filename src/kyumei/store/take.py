@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -15,13 +16,14 @@ from typing import TYPE_CHECKING
 from stringzilla import count
 
 from kyumei import discover
-from kyumei.store.event_lines import piece_of, stream_of
+from kyumei.store.compact import compact_pieces, sample
+from kyumei.store.event_lines import STRIPPED, piece_of, stream_of
 from kyumei.store.flow_orders import order_of
 from kyumei.store.identify import ranked
 from kyumei.store.lines import BLANKS, batches, decode
 from kyumei.store.part import Streamed, begins, heads, lead
 from kyumei.store.sieve import Kept, sift
-from kyumei.store.unwrap import Broken, records, strip_export_time
+from kyumei.store.unwrap import Broken, group_of, records
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -131,15 +133,16 @@ def exactly(part: Part, chunks: Iterable[bytes], prefixes: tuple[str, ...]) -> I
     taking, led = False, False
     pieces = Pieces()
     wanted = [prefix.split("\n") for prefix in prefixes]
+    strip = STRIPPED.get(part.identity.shape, lambda _: None)
     for batch in batches(chunks):
         part.long.update(batch.long)
         for number, line in enumerate(batch.lines, start=batch.first):
             text, time_ms = line, None
-            if part.identity.shape == "export" and (stripped := strip_export_time(line)):
+            if stripped := strip(line):
                 time_ms, text = stripped
                 _note_stream(part, number, None, stream_of(line))
             if prefixes:
-                if opens is None or (opens(text) and not led) or time_ms is not None:
+                if opens is None or (opens(text) and not led) or (time_ms is not None and part.identity.shape == "export"):
                     taking = any(all(part_of in line for part_of in one) for one in wanted)
                 led = above(text) is not None
                 if not taking and number not in batch.long:
@@ -222,11 +225,23 @@ def _sound(text: str) -> str:
 
 
 def take_document(con: duckdb.DuckDBPyConnection, part: Part, chunks: Iterable[bytes]) -> None:
-    """Unwrap a JSON document into its records; a snapshot is kept whole for its own reader."""
-    text = _whole(part, chunks)
+    """Unwrap a JSON document into its records; a snapshot is kept whole for its own reader, a compact document for the database."""
+    document = _whole(part, chunks)
     if part.identity.shape == "snapshot":
-        part.document = text
+        part.document = decode(document)
         return
+    name = part.artifact.name
+    pieces = () if group_of(name) else compact_pieces(document)
+    if pieces and (claimed := _claimed(sample(pieces, SAMPLED_PIECES), name)):
+        part.format, part.others, part.compact = claimed[0], claimed[1:], pieces
+    else:
+        text = decode(document)
+        del document
+        open_document(con, part, text)
+
+
+def open_document(con: duckdb.DuckDBPyConnection, part: Part, text: str) -> None:
+    """Bring the records of a JSON document into ``_lines``."""
     numbers: list[int] = []
     texts: list[str] = []
     times: list[int | None] = []
@@ -287,6 +302,8 @@ def _note_places(
 
 EVERY_RECORD, EVERY, SAMPLED_RECORDS = 100, 10, 1000
 """So many records of a document are all asked what they are, one in so many of those behind them, none further on."""
+SAMPLED_PIECES = 40
+"""Records from all over a compact document that are asked what they are: they are much alike."""
 
 
 def claim_record(text: str, name: str, group: str, likely: str = "") -> str | None:
@@ -300,8 +317,19 @@ def claim_record(text: str, name: str, group: str, likely: str = "") -> str | No
     )
 
 
-def _whole(part: Part, chunks: Iterable[bytes]) -> str:
-    """All text of a document, up to MAX_DOCUMENT bytes."""
+def _claimed(texts: Iterable[str], name: str) -> tuple[str, ...]:
+    """The formats that claim the records of a file, the most frequent first."""
+    claims: Counter[str] = Counter()
+    likely = ""
+    for text in texts:
+        if found := claim_record(text, name, "", likely):
+            claims[found] += 1
+            likely = found
+    return ranked(claims)
+
+
+def _whole(part: Part, chunks: Iterable[bytes]) -> bytes:
+    """A document, up to MAX_DOCUMENT bytes."""
     pieces: list[bytes] = []
     size = 0
     for chunk in chunks:
@@ -310,4 +338,4 @@ def _whole(part: Part, chunks: Iterable[bytes]) -> str:
         if size > MAX_DOCUMENT:
             part.trouble = f"only the first {MAX_DOCUMENT} bytes of the JSON document were read"
             break
-    return b"".join(pieces).removeprefix(b"\xef\xbb\xbf").decode("utf-8", "backslashreplace")
+    return b"".join(pieces).removeprefix(b"\xef\xbb\xbf")

@@ -23,17 +23,16 @@ from urllib.parse import unquote
 from kyumei.formats.resource_snapshot import LOG_OPERATIONS
 from kyumei.layouts.casts import to_json
 from kyumei.layouts.json_places import value_at
-from kyumei.store.compact import compact_records
 from kyumei.store.envelopes import LISTS, Envelope, envelope_of, is_daemon_header, is_notification
 from kyumei.store.event_lines import (
     Broken,
     Place,
     Record,
     broken_text,
-    csv_events,
-    is_console_csv,
+    is_event_text,
     milliseconds,
     strip_export_time,
+    text_events,
     without_line_end,
 )
 
@@ -82,11 +81,8 @@ class _Object:
 
 def records(text: str, name: str = "") -> Iterator[Record | Broken]:
     """The records in the text of a file called ``name``, whose qualifier may tell the log group."""
-    if is_console_csv(text):
-        return csv_events(text)
-    compact = compact_records(text)
-    if compact is not None:
-        return (Record(1, record, group=group_of(name), origin="Records") for record in compact)
+    if is_event_text(text):
+        return text_events(text)
     return _documents(text, Record(1, "", group=group_of(name)), 0)
 
 

@@ -1,0 +1,157 @@
+"""What makes requests that did not fail doubtful all the same: a time without any, and a time in which most took far longer.
+
+Neither has a status that could stand out. Both are told only where they are plain: a log without lines where there would have been dozens,
+between two times of steady traffic; and answers ten times as slow as is usual, for a good part of the requests.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+from math import ceil, log
+from typing import TYPE_CHECKING
+
+from kyumei.correlate.hops import TITLES
+from kyumei.correlate.sightings import ANSWERING, position, relation
+from kyumei.diagnose.spikes import Spike, spikes
+from kyumei.model.finding import Gap
+from kyumei.store.filled import filled
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kyumei.store.case import Case
+
+SHORTEST, LONGEST = 5, 180
+"""Minutes of a silence; what is longer is a night, a weekend, or a log of another day."""
+AROUND = 30
+"""Minutes before and after it by which the usual traffic is known."""
+STEADY = 27
+"""So many of these minutes must have requests: what comes in bursts is silent often."""
+EXPECTED = 60
+"""Requests that must be missing."""
+DAY = 1440
+HALF = 0.5
+"""Less than one of which is usual is rounded to none."""
+TOOK = {
+    "alb_access": "target_seconds",
+    "clb_access": "target_seconds",
+    "cloudfront_access": "request_seconds",
+    "api_gateway_access": "request_seconds",
+    "nginx_access": "request_seconds",
+    "apache_access": "request_seconds",
+    "app_log": "request_seconds",
+    "json_lines": "request_seconds",
+}
+"""How long the answer took, of the logs that tell it."""
+SLOW_SECONDS, SLOW_TIMES = 1.0, 10.0
+"""Slow is an answer that took at least so long, and so many times as long as the middle one of all."""
+FEWEST, PART, TIMES, SURPRISE, CONTRAST = 10, 0.3, 5.0, 18.0, 10.0
+"""Slow answers that a stretch has at least, their part of its requests, how many times as frequent as usual, and how surprising."""
+STEPS = 1440
+SEVERAL_DAYS = 26 * 60
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """What casts doubt, in one clause, and what would settle it."""
+
+    clause: str
+    gap: Gap
+
+
+def doubts(case: Case) -> list[Doubt]:
+    """The first silence of the requests in ``pulse``, and where most answers were slow, from what was read of the logs."""
+    return [*_silence(case), *_slowness(case)]
+
+
+def about(expected: float) -> str:
+    """How many are usual."""
+    return f"about {expected:,.0f}" if expected >= HALF else "next to none"
+
+
+def _silence(case: Case) -> list[Doubt]:
+    """The first time in which no log has a request."""
+    counts = dict(case.con.execute("SELECT epoch(minute)::BIGINT // 60, sum(n)::BIGINT FROM pulse GROUP BY 1 ORDER BY 1").fetchall())
+    first, last = min(counts, default=0), max(counts, default=0)
+    for before, after in pairwise(sorted(counts)):
+        missing = after - before - 1
+        if not SHORTEST <= missing <= LONGEST or before - first < AROUND or last - after < AROUND:
+            continue
+        sides = [[counts.get(minute, 0) for minute in range(side, side + AROUND)] for side in (before - AROUND + 1, after)]
+        expected = min(map(sum, sides)) / AROUND * missing
+        steady = all(sum(1 for count in side if count) >= STEADY for side in sides)
+        if steady and expected >= EXPECTED and not _is_habit(counts, before + 1, after):
+            start, end = (datetime(1970, 1, 1) + timedelta(minutes=minute) for minute in (before + 1, after))  # noqa: DTZ001 - UTC
+            gap = Gap(
+                "account of the time without requests",
+                "whether nothing could reach the site then, or lines of that time are missing",
+                "look whether a file of that time was not copied; if none was lost, ask what stands in front of what is logged here: "
+                f'kyumei investigate PATH --symptom "cannot connect at {start:%Y-%m-%d %H:%M} UTC"',
+            )
+            told = f"no log has a request from {start:%Y-%m-%d %H:%M} to {end:%H:%M} UTC, where {about(expected)} would be usual"
+            return [Doubt(told, gap)]
+    return []
+
+
+def _is_habit(counts: Mapping[int, int], start: int, end: int) -> bool:
+    """Whether on another day of the log there was nothing at that time, either."""
+    first, last = min(counts), max(counts)
+    days = range(-((start - first) // DAY), (last - end) // DAY + 1)
+    return any(not any(counts.get(minute + day * DAY) for minute in range(start, end)) for day in days if day)
+
+
+def _slowness(case: Case) -> list[Doubt]:
+    """The most surprising time in which many answers were slow, by the outermost log that tells."""
+    held = [name for name in filled(case.con) if name in TOOK]
+    for name in sorted(held, key=lambda name: position(ANSWERING[name].hop.strip("'"))):
+        took = TOOK[name]
+        usual = case.value(f"SELECT median({took}) FROM {relation(name)} WHERE status IS NOT NULL AND {took} >= 0 AND {took} < 86400")
+        if usual is None:
+            continue
+        slow = max(SLOW_SECONDS, SLOW_TIMES * float(usual))
+        found = _stretch(case, name, slow)
+        if found is not None:
+            return [found]
+    return []
+
+
+def _stretch(case: Case, name: str, slow: float) -> Doubt | None:
+    """Where most answers of one log took longer than so many seconds."""
+    rows = case.con.execute(
+        f"SELECT epoch(time)::BIGINT // 60 AS minute, count(*), count(*) FILTER ({TOOK[name]} >= {slow}) FROM {relation(name)} "
+        f"WHERE status IS NOT NULL AND {TOOK[name]} >= 0 AND time IS NOT NULL GROUP BY 1 ORDER BY 1"
+    ).fetchall()
+    if not rows:
+        return None
+    first, minutes = rows[0][0], rows[-1][0] - rows[0][0] + 1
+    width = ceil(minutes / STEPS)
+    requests, late = ([0] * ceil(minutes / width) for _ in range(2))
+    for minute, count, counted in rows:
+        requests[(minute - first) // width] += count
+        late[(minute - first) // width] += counted
+    origin = datetime(1970, 1, 1) + timedelta(minutes=first)  # noqa: DTZ001 - UTC
+    hours = [(origin + timedelta(minutes=width * step)).hour for step in range(len(requests))] if minutes >= SEVERAL_DAYS else None
+    best = next((one for one in spikes(late, requests, hours) if _is_plain(one, len(requests))), None)
+    if best is None:
+        return None
+    start, end = (origin + timedelta(minutes=width * step) for step in (best.start, best.end))
+    hop = ANSWERING[name].hop.strip("'")
+    told = (
+        f"{TITLES.get(hop, 'the application')} took {slow:.1f} s or longer for {best.events:,} of {best.chances:,} requests from "
+        f"{start:%Y-%m-%d %H:%M} to {end:{'%H:%M' if end.date() == start.date() else '%Y-%m-%d %H:%M'}} UTC, "
+        f"where {about(best.expected)} would be usual"
+    )
+    gap = Gap(
+        "account of the slow answers",
+        "what the requests waited for",
+        f'ask about their moment: kyumei investigate PATH --symptom "slow at {start:%Y-%m-%d %H:%M} UTC"',
+    )
+    return Doubt(told, gap)
+
+
+def _is_plain(one: Spike, places: int) -> bool:
+    """Whether a stretch is too surprising to be chance, and slow for a good part of its requests."""
+    enough = one.events >= max(FEWEST, TIMES * one.expected) and one.events >= PART * one.chances
+    return enough and one.score >= SURPRISE + log(places) and one.contrast >= CONTRAST

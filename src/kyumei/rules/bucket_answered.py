@@ -1,0 +1,143 @@
+"""The S3 bucket behind CloudFront refused or failed the request, and CloudFront handed that on (EDGE-086).
+
+CloudFront's row says Error and not whose; the bucket's own server access log has the same object at the same moment with the same status.
+With Origin Access Control the requester is ``svc:cloudfront.amazonaws.com``, with an Origin Access Identity a canonical id. A 403 for an
+object that is not there is what S3 answers a caller without ``s3:ListBucket``. Follows "Amazon S3 server access log format", "Troubleshoot
+access denied (403 Forbidden) errors in Amazon S3" and "Restrict access to an Amazon S3 origin".
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote
+
+from kyumei.contracts import Failure, Opinion, Rule, View
+from kyumei.edge.probe import probe
+from kyumei.model.finding import Certainty, Check, Evidence, Finding, Gap, Remedy, RuledOut
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+Row = dict[str, Any]
+TABLE = "cloudfront_access"
+NEAR = timedelta(seconds=2)
+"""Both logs keep whole seconds."""
+LOOKED_AT = 20
+MOSTLY = 0.5
+"""Share of the requests for which the bucket must have a record like them: what CloudFront keeps for seconds, it does not ask again."""
+DENIED = "AccessDenied"
+
+
+def examine(view: View) -> Opinion:
+    """One finding for each group of failing requests that a bucket answered."""
+    findings: list[Finding] = []
+    ruled_out: list[RuledOut] = []
+    gaps: list[Gap] = []
+    for failure in view.failures:
+        if failure.table != TABLE or failure.hop not in {"unknown", "target"}:
+            continue
+        rows = failure.rows[:LOOKED_AT]
+        each = [answers(view, row) for row in rows]
+        found = [one for own in each for one in own]
+        if not found or sum(map(bool, each)) < MOSTLY * len(rows):
+            continue
+        findings.append(_finding(view, failure, found))
+        ruled_out.append(RuledOut("EDGE-022", "the request got as far as the bucket: no web ACL in front stopped it", view.cite(found, 1)))
+        if found[0]["error_code"] == DENIED:
+            gaps.append(_denied_gap(found[0]))
+    return Opinion(tuple(findings), tuple(ruled_out), tuple(gaps))
+
+
+def answers(view: View, row: Mapping[str, Any]) -> list[Row]:
+    """The bucket's records of one request: of its object, in its seconds, by CloudFront, with its status."""
+    if not row.get("path") or row.get("status") is None:
+        return []
+    key = unquote(str(row["path"])).lstrip("/")
+    found = view.rows(
+        "SELECT * FROM s3_access WHERE status = ? AND coalesce(method = ?, true) AND time BETWEEN ?::TIMESTAMP AND ?::TIMESTAMP "
+        "AND (requester = 'svc:cloudfront.amazonaws.com' OR contains(coalesce(requester, ''), 'CloudFront Origin Access Identity') "
+        "OR user_agent = 'Amazon CloudFront') ORDER BY time, _artifact, _line LIMIT 500",
+        row["status"],
+        row["method"],
+        row["time"] - timedelta(seconds=min(float(row.get("request_seconds") or 0), 3600.0)) - NEAR,
+        row["time"] + NEAR,
+    )
+    return [one for one in found if is_key(key, unquote(unquote(str(one["object_key"] or ""))))]
+
+
+def is_key(path: str, key: str) -> bool:
+    """Whether an object is what a path asks for: an origin path may stand in front of it, and the root may have a default object."""
+    return key == path or bool(path and key.endswith(f"/{path}")) or (not path and key.count("/") == 0)
+
+
+def _finding(view: View, failure: Failure, found: Sequence[Row]) -> Finding:
+    first, row = found[0], failure.rows[0]
+    code = f" ({first['error_code']})" if first["error_code"] else ""
+    title = f"the S3 bucket {first['bucket']} behind CloudFront answered {first['status']}{code} to {row['method']} {row['path']}"
+    says = (
+        f"CloudFront's own row for {row['method']} {row['path']}: status {row['status']}, result {row['edge_result_type']}, which does not "
+        "tell whose answer it is"
+    )
+    chain = (
+        Evidence(says, view.cite(failure.rows), total=failure.total),
+        Evidence(
+            f"The bucket's server access log has the same objects in the same seconds, asked by CloudFront "
+            f"({first['requester'] or 'unsigned'}): {first['operation']} {first['object_key']}, status {first['status']}{code}",
+            view.cite(found),
+            total=len(found),
+        ),
+    )
+    return Finding(
+        code="EDGE-086",
+        rule=RULE.name,
+        title=title,
+        certainty=Certainty.PROVEN,
+        chain=chain,
+        subject={"bucket": str(first["bucket"]), "status": str(first["status"]), "method": str(row["method"]), "path": str(row["path"])}
+        | ({"error": str(first["error_code"])} if first["error_code"] else {}),
+        remedy=_remedies(view, row, first),
+        check=(Check("The same request gets the object.", probe(row["path"])),),
+        explains=failure.total,
+        message=f"Your request for {row['path']} reached our storage, which did not hand out the file. We are mending that.",
+        layer="target",
+        failures=(failure.key,) if failure.key else (),
+    )
+
+
+def _remedies(view: View, row: Mapping[str, Any], record: Row) -> tuple[Remedy, ...]:
+    bucket, key = str(record["bucket"]), unquote(unquote(str(record["object_key"] or "")))
+    head = f"aws s3api head-object --bucket {bucket} --key {quote(key, safe='/-_.~')}"
+    if record["error_code"] != DENIED:
+        return (Remedy("Put the object where CloudFront asks for it, or mend the path of the origin.", (head,)),)
+    served = view.rows(
+        "SELECT * FROM s3_access WHERE bucket = ? AND status < 400 AND requester IS NOT DISTINCT FROM ? LIMIT 1",
+        bucket,
+        record["requester"],
+    )
+    missing = Remedy(
+        "See whether the object is there under this very key: to a caller without s3:ListBucket S3 answers 403 for one that is missing.",
+        (head,),
+        "CloudFront got other objects of this bucket, so the bucket's policy lets it in." if served else "",
+    )
+    policy = Remedy(
+        f"If it is there: let the bucket's policy allow cloudfront.amazonaws.com s3:GetObject on it with aws:SourceArn of distribution "
+        f"{row.get('distribution') or '<ID>'}, and its KMS key kms:Decrypt.",
+        (f"aws s3api get-bucket-policy --bucket {bucket} --query Policy --output text",),
+    )
+    return (missing, policy) if served else (policy, missing)
+
+
+def _denied_gap(record: Row) -> Gap:
+    where = f"aws s3api head-object --bucket {record['bucket']} --key <KEY>; aws s3api get-bucket-policy --bucket {record['bucket']}"
+    return Gap("the object's state and the bucket's policy", "whether the object is missing, or the policy or its key forbids it", where)
+
+
+RULE = Rule(
+    name="bucket_answered",
+    codes=("EDGE-086",),
+    needs=("cloudfront_access", "s3_access"),
+    helps=("waf", "resource_snapshot"),
+    rivals=("cloudfront_answered", "application_answered", "waf_rule_blocked"),
+    examine=examine,
+)

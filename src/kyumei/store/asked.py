@@ -1,0 +1,131 @@
+"""What a question in SQL asks of the text of records: so that those which cannot count are passed over without being parsed.
+
+Only where it changes no answer: the question reads one table, once, and compares a column with texts or whole numbers, and the table's
+layouts tell what stands in a record that has such a value (``contracts.SearchedLayout``). Everything else is read whole, as always.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+from stringzilla import count
+
+from kyumei import discover
+from kyumei.contracts import SearchedLayout
+from kyumei.layouts.holding import any_of
+from kyumei.model.table import Kind
+from kyumei.store.part import layouts
+from kyumei.store.unpack import members
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from kyumei.contracts import Layout
+    from kyumei.store.part import Part
+
+SEEN = 256 * 1024
+"""Bytes at the start of a file that tell how many records a search would find."""
+SELDOM = 20
+"""A search pays where at most one line in so many is found."""
+_READ = frozenset({"BASE_TABLE", "TABLE_FUNCTION", "SUBQUERY", "SHOW_REF", "PIVOT"})
+"""What a question may read, as DuckDB names it."""
+_OTHERWISE = ("schema_name", "catalog_name", "column_name_alias", "sample", "at_clause")
+"""What makes a table of the question another than the whole one of that name, or its columns others."""
+_LITERALS = {Kind.TEXT: "STRING", Kind.INTEGER: "INTEGER"}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Values that a column of a table must have, one of them, in every row that counts; each condition for itself."""
+
+    table: str
+    conditions: tuple[tuple[str, tuple[str | int, ...]], ...]
+
+    def needles(self, part: Part) -> tuple[str, ...]:
+        """Substrings of which every line of the part that counts, and every header line, holds one; none where that cannot be told."""
+        leaf = discover.formats()[self.table]
+        own: tuple[Layout, ...] = (leaf.layout, *(layouts(part) if part.format == self.table else ()), *part.above)
+        found = [self._found(own, column, values) for column, values in self.conditions]
+        longest = max((one for one in found if one), key=lambda texts: min(map(len, texts)), default=())
+        return (*longest, *leaf.headers) if longest else ()
+
+    def _found(self, own: Sequence[Layout], column: str, values: tuple[str | int, ...]) -> tuple[str, ...]:
+        return any_of(layout.holding(column, value) if isinstance(layout, SearchedLayout) else () for layout in own for value in values)
+
+    def pays(self, parts: Sequence[Part]) -> bool:
+        """Whether a search passes over most lines of the files that hold the table, by their first bytes."""
+        lines = found = 0
+        for part in parts:
+            if part.format != self.table or part.identity.shape != "lines":
+                continue
+            needles = [needle.encode() for needle in self.needles(part)]
+            if not needles:
+                return False
+            head = next((chunk for _, _, stream in members(part.artifact) for chunk in stream.chunks(SEEN)), b"")
+            lines += count(head, b"\n")
+            found += sum(count(head, needle) for needle in needles)
+        return lines > 0 and found * SELDOM <= lines
+
+
+def asked_of(sql: str) -> Asked | None:
+    """What the question asks of one table; null where it asks of none, of several, or nothing that a search could find."""
+    with duckdb.connect() as con:
+        row = con.execute("SELECT json_serialize_sql(?)", [sql]).fetchone()
+    tree = json.loads(row[0]) if row else {}
+    statements = tree.get("statements") or []
+    if tree.get("error") or len(statements) != 1:
+        return None
+    node = statements[0]["node"]
+    read = [one for one in _nodes(node) if str(one.get("type")) in _READ]
+    if node.get("type") != "SELECT_NODE" or len(read) != 1 or read[0] is not node.get("from_table"):
+        return None
+    table = read[0]
+    name = str(table.get("table_name")).lower()
+    leaf = discover.formats().get(name)
+    if table["type"] != "BASE_TABLE" or any(table.get(key) for key in _OTHERWISE) or leaf is None:
+        return None
+    kinds = {column.name: column.kind for column in leaf.table.columns}
+    conditions = tuple(found for one in _ands(node.get("where_clause") or {}) if (found := _condition(one, kinds)))
+    return Asked(name, conditions) if conditions else None
+
+
+def _nodes(value: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - any JSON value
+    """All objects in a tree."""
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, dict):
+            yield one
+            waiting += one.values()
+        elif isinstance(one, list):
+            waiting += one
+
+
+def _ands(clause: dict[str, Any]) -> list[dict[str, Any]]:
+    """The conditions that all must hold."""
+    if clause.get("type") == "CONJUNCTION_AND":
+        return [inner for child in clause["children"] for inner in _ands(child)]
+    return [clause]
+
+
+def _condition(clause: dict[str, Any], kinds: dict[str, Kind]) -> tuple[str, tuple[str | int, ...]] | None:
+    """A column and the values of which it must have one: ``column = value`` either way round, or ``column IN (values)``."""
+    if clause.get("type") == "COMPARE_EQUAL":
+        sides = [clause["left"], clause["right"]]
+    elif clause.get("type") == "COMPARE_IN":
+        sides = clause["children"]
+    else:
+        return None
+    names = [side for side in sides if side.get("class") == "COLUMN_REF"]
+    values = [side.get("literal") or {} for side in sides if side.get("class") == "CONSTANT"]
+    if len(names) != 1 or len(names) + len(values) != len(sides) or not values:
+        return None
+    column = str(names[0]["column_names"][-1]).lower()
+    wanted = _LITERALS.get(kinds.get(column, Kind.JSON))
+    if wanted is None or any(value.get("kind") != wanted for value in values):
+        return None
+    texts = [str(value["text"]) for value in values]
+    return column, tuple(int(text) for text in texts) if wanted == "INTEGER" else tuple(texts)

@@ -1,0 +1,73 @@
+"""The rule ``bucket_answered``: a bucket behind CloudFront that refused its request, and records of the bucket that are somebody else's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+import pytest
+
+from kyumei.contracts import Failure
+from kyumei.model.finding import Certainty
+from kyumei.rules.bucket_answered import RULE, is_key
+from tests.rules.memory import TablesView
+
+NOON = datetime(2026, 3, 10, 10, 15, 2)  # noqa: DTZ001 - tables hold UTC without a zone
+EDGE = {"time": NOON, "method": "GET", "path": "/assets/logo.png", "status": 403, "request_seconds": 0.1, "edge_result_type": "Error"}
+S3 = {
+    "time": NOON,
+    "bucket": "site-assets-example",
+    "requester": "svc:cloudfront.amazonaws.com",
+    "operation": "REST.GET.OBJECT",
+    "object_key": "assets/logo.png",
+    "method": "GET",
+    "path": "/assets/logo.png",
+    "status": 403,
+    "error_code": "AccessDenied",
+}
+
+
+@dataclass
+class EdgeView(TablesView):
+    """A view over CloudFront's log and the bucket's."""
+
+    tables: ClassVar[tuple[str, ...]] = ("cloudfront_access", "s3_access")
+
+
+@pytest.mark.parametrize(
+    ("record", "found"),
+    [
+        ({}, [Certainty.PROVEN]),
+        ({"requester": None, "user_agent": "Amazon CloudFront"}, [Certainty.PROVEN]),
+        ({"object_key": "site/assets/logo.png"}, [Certainty.PROVEN]),  # with the origin's path in front
+        ({"requester": "arn:aws:iam::123456789012:user/example", "user_agent": "aws-cli/2.15.0"}, []),
+        ({"object_key": "old-assets/logo.png"}, []),
+        ({"status": 200, "error_code": None}, []),
+        ({"time": NOON - timedelta(seconds=30)}, []),
+    ],
+)
+def test_the_bucket_is_named_only_for_its_own_answer_to_cloudfront(record: dict[str, Any], found: list[Certainty]) -> None:
+    """EDGE-086: the same object, status and second, asked by CloudFront itself."""
+    view = EdgeView()
+    row = view.store("cloudfront_access", EDGE)
+    view.store("s3_access", S3 | record)
+    view.failures = (Failure(hop="unknown", table="cloudfront_access", total=1, rows=(row,), sightings={"cloudfront": (row,)}, key="f1"),)
+    opinion = RULE.examine(view)
+    assert [one.certainty for one in opinion.findings] == found
+    assert all(one.rule == "bucket_answered" and "site-assets-example" in one.title for one in opinion.findings)
+
+
+@pytest.mark.parametrize(
+    ("path", "key", "same"),
+    [
+        ("img/a.png", "img/a.png", True),
+        ("img/a.png", "v2/img/a.png", True),
+        ("a.png", "ba.png", False),
+        ("", "index.html", True),
+        ("", "docs/index.html", False),
+    ],
+)
+def test_a_key_is_the_path_with_what_the_origin_puts_before_it(path: str, key: str, same: bool) -> None:  # noqa: FBT001 - a table of cases
+    """The root has a default object of no known name."""
+    assert is_key(path, key) is same

@@ -1,0 +1,77 @@
+"""Requests that are well and doubtful all the same: a time without any, and a time in which most were slow."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kyumei.api import investigate
+from kyumei.model.finding import Investigation, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+NOW = datetime(2025, 3, 20, tzinfo=UTC)
+START = datetime(2025, 3, 11, tzinfo=UTC)
+
+
+def _usual(minute: int) -> float:
+    return 0.02 + minute % 7 / 20
+
+
+def _answer(tmp_path: Path, *, minutes: int, asked: Callable[[int], int], seconds: Callable[[int], float] = _usual) -> Investigation:
+    """The answer for a log with so many requests in each minute, each of which took so long."""
+    lines = []
+    for minute in range(minutes):
+        for number in range(asked(minute)):
+            moment = START + timedelta(minutes=minute, seconds=5 * number)
+            client = f"203.0.113.{(minute * 7 + number) % 250}"
+            lines.append(
+                f'{client} - - [{moment:%d/%b/%Y:%H:%M:%S} +0000] "GET /orders HTTP/1.1" 200 512 "-" "Mozilla/5.0 Chrome/132.0" '
+                f"rt={seconds(minute):.3f}"
+            )
+    folder = tmp_path / "case"
+    folder.mkdir()
+    (folder / "access.log").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return investigate(folder, None, now=NOW, cache=tmp_path / "cache")
+
+
+def test_a_silence_in_steady_traffic_is_no_health(tmp_path: Path) -> None:
+    """Nothing failed, for nothing came; or a file is missing."""
+    answer = _answer(tmp_path, minutes=240, asked=lambda minute: 0 if 100 <= minute < 140 else 12)
+    assert answer.verdict is Verdict.CANNOT_TELL
+    assert "no log has a request from 2025-03-11 01:40 to 02:20 UTC, where about 480 would be usual" in answer.sentence
+    assert "cannot connect at 2025-03-11 01:40 UTC" in answer.gaps[0].how
+
+
+@pytest.mark.parametrize(
+    ("minutes", "asked"),
+    [
+        (240, lambda minute: 12 if minute % 10 == 0 else 0),
+        (240, lambda minute: 1 if minute % 3 else 0),
+        (700, lambda minute: 0 if 100 <= minute < 500 else 12),
+        (2 * 1440, lambda minute: 0 if 200 <= minute % 1440 < 240 else 3),
+        (130, lambda minute: 0 if 100 <= minute < 125 else 12),
+    ],
+    ids=["bursts", "little traffic", "closed for hours", "each night", "next to the end"],
+)
+def test_a_silence_that_is_usual_or_too_short_to_tell(tmp_path: Path, minutes: int, asked: Callable[[int], int]) -> None:
+    """These logs are healthy."""
+    assert _answer(tmp_path, minutes=minutes, asked=asked).verdict is Verdict.HEALTHY
+
+
+def test_answers_that_took_ten_times_as_long_are_no_health(tmp_path: Path) -> None:
+    """All were well, and nobody waits so long."""
+    answer = _answer(tmp_path, minutes=240, asked=lambda _: 12, seconds=lambda minute: 9.0 if 100 <= minute < 140 else _usual(minute))
+    assert answer.verdict is Verdict.CANNOT_TELL
+    assert "for 480 of 480 requests from 2025-03-11 01:40 to 02:20 UTC, where next to none would be usual" in answer.sentence
+    assert "slow at 2025-03-11 01:40 UTC" in answer.gaps[0].how
+
+
+@pytest.mark.parametrize("seconds", [lambda minute: 9.0 if minute % 9 == 0 else 0.1, lambda _: 9.0, lambda minute: 0.1 + minute / 1000])
+def test_slow_answers_that_are_usual_or_quick_enough(tmp_path: Path, seconds: Callable[[int], float]) -> None:
+    """Some all the time, all of them all the time, and answers that became a little slower."""
+    assert _answer(tmp_path, minutes=240, asked=lambda _: 12, seconds=seconds).verdict is Verdict.HEALTHY
