@@ -12,8 +12,8 @@ import pytest
 
 from kyumei import discover
 from kyumei.contracts import Failure, Opinion
-from kyumei.edge.gateway_responses import BY_KIND, RESPONSES, TEXTS, Response, kind_of_text
-from kyumei.edge.gateway_setting import fits
+from kyumei.edge.gateway.responses import BY_KIND, RESPONSES, TEXTS, Response, kind_of_text
+from kyumei.edge.gateway.setting import fits
 from kyumei.model.finding import Citation, Finding
 from kyumei.rules import api_gateway_answered
 from tests.rules.memory import TablesView, around

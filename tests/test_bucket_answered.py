@@ -38,9 +38,9 @@ class EdgeView(TablesView):
 @pytest.mark.parametrize(
     ("record", "found"),
     [
-        ({}, [Certainty.PROVEN]),
-        ({"requester": None, "user_agent": "Amazon CloudFront"}, [Certainty.PROVEN]),
-        ({"object_key": "site/assets/logo.png"}, [Certainty.PROVEN]),  # with the origin's path in front
+        ({}, [Certainty.LIKELY]),
+        ({"requester": None, "user_agent": "Amazon CloudFront"}, [Certainty.LIKELY]),
+        ({"object_key": "site/assets/logo.png"}, [Certainty.LIKELY]),  # with the origin's path in front
         ({"requester": "arn:aws:iam::123456789012:user/example", "user_agent": "aws-cli/2.15.0"}, []),
         ({"object_key": "old-assets/logo.png"}, []),
         ({"status": 200, "error_code": None}, []),
@@ -56,6 +56,46 @@ def test_the_bucket_is_named_only_for_its_own_answer_to_cloudfront(record: dict[
     opinion = RULE.examine(view)
     assert [one.certainty for one in opinion.findings] == found
     assert all(one.rule == "bucket_answered" and "site-assets-example" in one.title for one in opinion.findings)
+
+
+OTHERS = [f"/assets/{number}.png" for number in range(3)]
+
+
+@pytest.mark.parametrize(
+    ("fetched", "buckets", "found"),
+    [
+        (OTHERS, {"site-assets-example": OTHERS}, [Certainty.PROVEN]),
+        (OTHERS, {}, []),
+        (OTHERS, {"another-site-example": OTHERS}, []),
+        (["/api/1", "/api/2", "/api/3"], {}, [Certainty.LIKELY]),  # another behavior, with another origin
+    ],
+)
+def test_whose_bucket_it_is_shows_in_what_else_cloudfront_fetched(
+    fetched: list[str], buckets: dict[str, list[str]], found: list[Certainty]
+) -> None:
+    """Two sites may be asked for the same path in the same second; only one of their buckets has the other objects, too."""
+    view = EdgeView()
+    row = view.store("cloudfront_access", EDGE)
+    view.store("s3_access", S3)
+    well = {"status": 200, "error_code": None}
+    for number, path in enumerate(fetched):
+        time = NOON - timedelta(minutes=number + 1)
+        view.store("cloudfront_access", EDGE | {"time": time, "path": path, "status": 200, "edge_result_type": "Miss"})
+        for bucket, objects in buckets.items():
+            if path in objects:
+                view.store("s3_access", S3 | well | {"time": time, "bucket": bucket, "path": path, "object_key": path[1:]})
+    view.failures = (Failure(hop="unknown", table="cloudfront_access", total=1, rows=(row,), sightings={"cloudfront": (row,)}, key="f1"),)
+    assert [one.certainty for one in RULE.examine(view).findings] == found
+
+
+def test_two_buckets_with_the_object_in_that_second_are_none() -> None:
+    """Nothing tells which site's it was."""
+    view = EdgeView()
+    row = view.store("cloudfront_access", EDGE)
+    view.store("s3_access", S3)
+    view.store("s3_access", S3 | {"bucket": "another-site-example"})
+    view.failures = (Failure(hop="unknown", table="cloudfront_access", total=1, rows=(row,), sightings={"cloudfront": (row,)}, key="f1"),)
+    assert RULE.examine(view).findings == ()
 
 
 @pytest.mark.parametrize(

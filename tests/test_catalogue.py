@@ -117,7 +117,8 @@ def answerable(module: str) -> set[str]:
         found |= set(_codes(tree))
         for node in ast.walk(tree):
             if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("kyumei.edge"):
-                inner = [f"{node.module}.{one.name}" for one in node.names] if node.module == "kyumei.edge" else [node.module]
+                is_room = hasattr(import_module(node.module), "__path__")
+                inner = [f"{node.module}.{one.name}" for one in node.names] if is_room else [node.module]
                 waiting += [one for one in inner if one != "kyumei.edge.catalogue"]
     return found
 

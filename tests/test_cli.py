@@ -99,6 +99,16 @@ def test_the_exit_code_says_whether_a_cause_was_found(
     assert capsys.readouterr() == (to_text(answer), "")
 
 
+def test_the_symptom_may_stand_behind_the_folder(api: Callable[[Investigation], FakeApi], capsys: pytest.CaptureFixture[str]) -> None:
+    """As one types it in a hurry; but not twice."""
+    fake = api(HEALTHY)
+    assert main(["investigate", "logs", "403 at 14:32 UTC"]) == 0
+    assert fake.asked["symptom"] == "403 at 14:32 UTC"
+    capsys.readouterr()
+    assert main(["investigate", "logs", "403", "--symptom", "502"]) == 2
+    assert "told twice" in capsys.readouterr().err
+
+
 def test_the_demo_ends_with_zero(api: Callable[[Investigation], FakeApi], capsys: pytest.CaptureFixture[str]) -> None:
     """A cause is found, and all is well: it is only an example. What it runs is said, so that one can run the like."""
     fake = api(RICH)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kyumei.contracts import Failure
-from kyumei.edge.client_certificates import REFUSALS, UNMAPPED
+from kyumei.edge.balancer.client_certificates import REFUSALS, UNMAPPED
 from kyumei.model.finding import Certainty
 from kyumei.model.symptom import Symptom, Trouble
 from tests.rules.edge_memory import CLIENT, NOON, EdgeView, after, ask, codes, metric

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kyumei import discover
-from kyumei.edge.cloudfront_results import OUTCOMES, Family, outcome_of
+from kyumei.edge.cloudfront.results import OUTCOMES, Family, outcome_of
 from tests.rules.cloudfront_memory import (
     DISTRIBUTION,
     NOW,

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from kyumei.edge import balancer_function, balancer_login
-from kyumei.edge.balancer_answer import Stage, stage
+from kyumei.edge.balancer import function as balancer_function
+from kyumei.edge.balancer import login as balancer_login
+from kyumei.edge.balancer.answer import Stage, stage
 from tests.rules.balancer_memory import (
     ELB,
     GROUP,
@@ -32,6 +33,11 @@ FUNCTION: dict[str, Any] = NEVER_SENT | {"actions": "forward", "status": "502"}
 REFUSED: dict[str, Any] = NEVER_SENT | {"actions": "-", "priority": "-", "group": "-"}
 RULE_ARN = f"arn:aws:elasticloadbalancing:eu-west-1:123456789012:listener-rule/{ELB}/0123456789abcdef/fedcba9876543210"
 LAMBDA = {"TargetGroupArn": GROUP, "TargetType": "lambda"}
+REGISTERED = {
+    "describe-target-health": [
+        {"Target": {"Id": "arn:aws:lambda:eu-west-1:123456789012:function:orders"}, "TargetHealth": {"State": "healthy"}}
+    ]
+}
 GRPC = {"TargetGroupArn": GROUP, "TargetType": "ip", "ProtocolVersion": "GRPC"}
 
 
@@ -74,20 +80,27 @@ def test_a_reason_of_a_function_names_its_cause(reason: str) -> None:
 
 @pytest.mark.parametrize(("reason", "found"), [("LambdaAccessDenied", []), ("LambdaInvalidResponse", [("EDGE-063", "proven")])])
 def test_a_run_in_the_functions_log_excludes_that_it_never_ran(reason: str, found: list[tuple[str, str]]) -> None:
-    """A REPORT line kills what keeps a function from running, and confirms what it returned; not where others ran in these seconds."""
+    """A REPORT line kills what keeps a function from running, and confirms what it returned.
+
+    Not where others ran in these seconds, nor where nothing says which function the balancer called.
+    """
     view = MemoryView()
+    view.answers = REGISTERED
     view.add("app_log", {"time": NAIVE, "message": "REPORT RequestId: 11111111-2222-3333-4444-555555555555 Duration: 12.1 ms"})
     view.failed(row(view, **FUNCTION, reason=reason))
     assert findings(view) == found
     served(view, 2, group=GROUP, target="-", target_status="-")
     if not found:
         assert findings(view) == [("EDGE-062", "likely")]
+    view.answers = {}
+    assert all(sure == "likely" for _, sure in findings(view))
 
 
 def test_an_error_in_the_functions_log_confirms_that_it_failed() -> None:
-    """EDGE-064 with the function's own time-out beside it, and not ten minutes later."""
-    for after, sure in ((0.5, "proven"), (600, "likely")):
+    """EDGE-064 with the function's own time-out beside it, and not ten minutes later, nor where nobody says that it is that function's."""
+    for after, answers, sure in ((0.5, REGISTERED, "proven"), (600, REGISTERED, "likely"), (0.5, {}, "likely")):
         view = MemoryView()
+        view.answers = answers
         view.add(
             "app_log", {"time": NAIVE + timedelta(seconds=after), "message": "2025-07-09T03:14:20Z 1 Task timed out after 3.00 seconds"}
         )

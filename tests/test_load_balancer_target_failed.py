@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kyumei.edge.balancer_target import Kind, classify
+from kyumei.edge.balancer.target import Kind, classify
 from tests.rules.balancer_memory import (
     ELB,
     GROUP,

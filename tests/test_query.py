@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from datetime import UTC, datetime
+from threading import Event
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from kyumei import api
 from kyumei.cli.main import main
 from kyumei.errors import QueryError
+from kyumei.store import case
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -107,6 +109,8 @@ def test_no_rows_is_an_answer(folder: Path, capsys: pytest.CaptureFixture[str]) 
     "sql",
     [
         "SELECT * FROM read_csv('{secret}')",
+        "SELECT * FROM read_blob('{folder}/../cache/*/*')",
+        "SELECT * FROM glob('{folder}/../cache/*')",
         "SELECT * FROM '{secret}'",
         "SELECT * FROM read_text('{secret}')",
         "SELECT * FROM glob('{folder}/*')",
@@ -151,6 +155,18 @@ def test_what_is_no_question_about_the_case_is_refused_in_one_line(folder: Path,
     assert "hunter2" not in err
     assert sorted(folder.rglob("*")) == before
     assert ask(folder, "SELECT count(*) AS n FROM nginx_access WHERE status = 200", "--json", capsys=capsys)[1] == '[\n{"n": 2}\n]\n'
+
+
+def test_an_answer_does_not_wait_for_the_cache(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is written meanwhile, although the database is shut by then; and whole, once the case is closed."""
+    go_on = Event()
+    forget = case._forget_oldest  # noqa: SLF001 - the last thing that the thread does
+    monkeypatch.setattr(case, "_forget_oldest", lambda found: go_on.wait(60) and forget(found))
+    cache = folder.parent / "cache"
+    with api.query(folder, "SELECT count(*) FROM nginx_access", cache=cache) as answer:
+        assert list(answer.rows) == [(3,)]
+        go_on.set()
+    assert [path.suffix for path in cache.iterdir()] == [".duckdb"]
 
 
 def test_options_that_do_not_go_together_are_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kyumei.edge.process_events import Event, Kind, own_kills, read
+from kyumei.edge.server.process_events import Event, Kind, own_kills, read
 from kyumei.edge.victims import asked, explains, fit
 from kyumei.model.finding import Certainty, Citation
 from tests.rules.server_memory import AT, NOON, ServerView, after, ask, failing

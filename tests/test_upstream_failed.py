@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kyumei.edge.server_errors import SIGNATURES, STRAINS, file_of, signature_of, signature_of_line, upstream_of
+from kyumei.edge.server.errors import SIGNATURES, STRAINS, file_of, signature_of, signature_of_line, upstream_of
 from kyumei.edge.signature import Family
 from kyumei.model.finding import Certainty
 from tests.rules.server_memory import AT, ServerView, after, ask, failing

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kyumei.edge.attack_signs import looks_intended, signs
-from kyumei.edge.inspected import from_waf
-from kyumei.edge.judge import evaluate
-from kyumei.edge.waf_commands import accept_tokens_of, change_addresses, change_rules, repeat_request
-from kyumei.edge.waf_exception import counting, excepting, inspecting_oversize, overriding, path_match, rate, requests_match
-from kyumei.edge.waf_sql import among, literal, same
-from kyumei.edge.web_acl import place_of
+from kyumei.edge.waf.attack_signs import looks_intended, signs
+from kyumei.edge.waf.commands import accept_tokens_of, change_addresses, change_rules, repeat_request
+from kyumei.edge.waf.exception import counting, excepting, inspecting_oversize, overriding, path_match, rate, requests_match
+from kyumei.edge.waf.inspected import from_waf
+from kyumei.edge.waf.judge import evaluate
+from kyumei.edge.waf.sql import among, literal, same
+from kyumei.edge.waf.web_acl import place_of
 
 if TYPE_CHECKING:
     from pathlib import Path

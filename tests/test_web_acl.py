@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from kyumei.edge.attack_signs import signs
-from kyumei.edge.inspected import Request, from_balancer, from_waf, inspected, transformed
-from kyumei.edge.judge import evaluate, in_ranges
-from kyumei.edge.statement import describe_statement, search_text
-from kyumei.edge.waf_exception import overriding
-from kyumei.edge.web_acl import WebAcl, action_of, kind, oversized, place_of
+from kyumei.edge.waf.attack_signs import signs
+from kyumei.edge.waf.exception import overriding
+from kyumei.edge.waf.inspected import Request, from_balancer, from_waf, inspected, transformed
+from kyumei.edge.waf.judge import evaluate, in_ranges
+from kyumei.edge.waf.statement import describe_statement, search_text
+from kyumei.edge.waf.web_acl import WebAcl, action_of, kind, oversized, place_of
 from kyumei.model.finding import Citation
 from tests.rules.web_acl_samples import (
     ACL,

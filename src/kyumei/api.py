@@ -29,7 +29,7 @@ from kyumei.store.case import Case, is_large, open_case, open_for_survey
 from kyumei.store.settings import read_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     import duckdb
 
@@ -79,7 +79,8 @@ def _answer(root: Path, symptom: Symptom, top: int, cache: Path | None) -> Inves
 
 def _opened(root: Path, symptom: Symptom, top: int, cache: Path | None, looked: Looked | None = None) -> Investigation:
     """The answer from what lies around the symptom's window, or from all of a small case."""
-    case = _open(root, symptom.window, symptom.moment, symptom.zone, cache, looked)
+    # The modules of the rules are loaded while the database works.
+    case = _open(root, symptom.window, symptom.moment, symptom.zone, cache, looked, meanwhile=discover.rules)
     try:
         _refuse_empty(case, root)
         return _investigate(case, symptom, top)
@@ -167,8 +168,9 @@ def _open(  # noqa: PLR0913 - what a case depends on
     cache: Path | None,
     looked: Looked | None = None,
     asked: Asked | None = None,
+    meanwhile: Callable[[], object] = lambda: None,
 ) -> Case:
-    """Open a case; of a large one only what lies around the window is read."""
+    """Open a case; of a large one only what lies around the window is read, or what is asked for. ``meanwhile`` is done on the way."""
     reference = moment or (window.middle if window else None)
 
     def offsets(identity: Identity) -> tuple[timedelta, ...]:
@@ -180,7 +182,7 @@ def _open(  # noqa: PLR0913 - what a case depends on
 
     def settle(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
         with ThreadPoolExecutor(1) as pool:
-            pool.submit(discover.rules)  # their modules are loaded while the database works
+            pool.submit(meanwhile)
             clocks.settle(con, settings, reference)
 
     year = reference.astimezone(UTC).year if reference else None

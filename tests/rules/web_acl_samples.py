@@ -7,7 +7,7 @@ import json
 import re
 from typing import Any
 
-from kyumei.edge.judge import Lookups
+from kyumei.edge.waf.judge import Lookups
 
 OFFICE = "arn:aws:wafv2:ap-northeast-1:123456789012:regional/ipset/office/11111111-2222-3333-4444-555555555555"
 ACL = "arn:aws:wafv2:ap-northeast-1:123456789012:regional/webacl/shop-prod/66666666-7777-8888-9999-000000000000"

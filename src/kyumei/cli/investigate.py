@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from kyumei.model.finding import Investigation
 
 EPILOG = (
-    "\b\nExamples:\n  kyumei investigate ./logs --symptom '403 on GET /app/admin at 2025-02-06 14:32 JST'\n"
+    "\b\nExamples:\n  kyumei investigate ./logs '403 on GET /app/admin at 2025-02-06 14:32 JST'\n"
     "  kyumei investigate ./logs --status 403 --path /app/admin --at '2025-02-06 14:32' --zone Asia/Tokyo --html report.html\n\n"
     "\b\nExit codes: 0 nothing wrong found, or it cannot be told; 1 a cause was found; 2 wrong input; 3 unreachable"
 )
@@ -27,9 +27,10 @@ Now = Annotated[str | None, typer.Option("--now", metavar="TIME", help="The pres
 
 def investigate(  # noqa: PLR0913 - one parameter an option
     path: Folder,
-    symptom: Annotated[
-        str | None, typer.Option("--symptom", metavar="TEXT", help="What somebody saw, in their own words, with when.")
+    said: Annotated[
+        str | None, typer.Argument(metavar="TEXT", show_default=False, help="What somebody saw, in their own words, with when.")
     ] = None,
+    symptom: Annotated[str | None, typer.Option("--symptom", metavar="TEXT", help="The same, as an option.")] = None,
     status: Annotated[str | None, typer.Option("--status", metavar="CODE", help="The HTTP status: 403, or 5xx.")] = None,
     method: Annotated[str | None, typer.Option("--method", metavar="METHOD", help="The HTTP method.")] = None,
     url_path: Annotated[str | None, typer.Option("--path", metavar="PATH", help="The path of the URL.")] = None,
@@ -53,6 +54,9 @@ def investigate(  # noqa: PLR0913 - one parameter an option
 
     Reads the logs and the stored AWS answers of a folder; changes nothing in it.
     """
+    if said is not None and symptom is not None:
+        message = "the symptom is told twice"
+        raise InputError(message, "leave out --symptom, or the text behind the folder")
     outputs = plan(as_json=as_json, as_markdown=as_markdown, html=html, output=output)
     present = moment(now)
     told = {
@@ -70,7 +74,7 @@ def investigate(  # noqa: PLR0913 - one parameter an option
     with progress(f"reading {path}"):
         investigation = api.investigate(
             path,
-            symptom,
+            symptom if said is None else said,
             now=present,
             options={name: value for name, value in told.items() if value is not None},
             cache=cache,

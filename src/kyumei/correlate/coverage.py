@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from kyumei import discover
+from kyumei.correlate.sightings import NODE_WROTE
 from kyumei.layouts.casts import quoted
 from kyumei.model.artifact import Coverage
 from kyumei.store.filled import filled
@@ -34,9 +35,12 @@ _PASSED_ON = " UNION ALL ".join(
     f"SELECT (_artifact, _line) FROM {name} WHERE _via = 'json_lines'" for name in ("nginx_access", "nginx_error", "app_log")
 )
 
+DEPLOYER = "_artifact IN (SELECT artifact FROM artifacts WHERE regexp_matches(name, '(^|/)(eb-[a-z-]+|cfn-[a-z-]+)\\.log'))"
+"""SQL: whether a file is what Elastic Beanstalk's platform or CloudFormation's helpers write of a deployment, and no application's log."""
 HOPS_OF = {
     # A line that a host log passes on (gunicorn's start and stop, say) is no access log, and not the application's own log either.
     # An error log does not record requests: its silence says nothing about one.
+    "nginx_access": f"CASE WHEN {NODE_WROTE} THEN 'server' ELSE 'nginx' END",
     "nginx_error": "'nginx_error'",
     "apache_error": "'apache_error'",
     "api_gateway_execution": "'api_gateway_execution'",
@@ -44,7 +48,7 @@ HOPS_OF = {
     "alb_connection": "'alb_connection'",
     "alb_health_check": "'alb_health_check'",
     "app_log": "CASE WHEN coalesce(server, '') <> '' THEN CASE WHEN status IS NOT NULL THEN 'server' END "
-    "WHEN coalesce(_via, 'json_lines') = 'json_lines' THEN 'app' END",
+    f"WHEN coalesce(_via, 'json_lines') = 'json_lines' AND NOT {DEPLOYER} THEN 'app' END",
     # What a container wrote is not Docker's own: the line counts for who wrote what is inside.
     "json_lines": f"CASE WHEN (_artifact, _line) IN ({_PASSED_ON}) THEN NULL WHEN program = 'nginx' THEN 'nginx' ELSE 'app' END",
 }

@@ -15,7 +15,7 @@ from kyumei.correlate.addresses import address, addresses, is_private
 from kyumei.correlate.claimed import of_client
 from kyumei.correlate.relays import one_behind_another
 from kyumei.correlate.sightings import TIES, position
-from kyumei.correlate.stated import condition, is_client, is_path, matches, slower_than_usual
+from kyumei.correlate.stated import condition, going_round, is_client, is_path, matches, slower_than_usual
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -126,6 +126,8 @@ def exchanges(case: Case, symptom: Symptom, window: Window) -> tuple[list[Exchan
     wanted = [row for row in wanted if matches(symptom, row)]
     if symptom.by_time:
         wanted = slower_than_usual(case, wanted)
+    if symptom.in_circles:
+        wanted = going_round(case, wanted)
     if symptom.path:
         wanted = [row for row in wanted if is_path(symptom.path, row)] or wanted
     if not wanted:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from kyumei.correlate.sightings import FILTERED, position
-from kyumei.edge.server_errors import signature_of_line
+from kyumei.edge.server.errors import signature_of_line
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence

@@ -88,6 +88,17 @@ def _without_stage(stage: str, condition: str) -> str:
     return f"CASE WHEN {condition} AND starts_with(path, '/' || {stage} || '/') THEN substr(path, length({stage}) + 2) ELSE path END"
 
 
+_NAMED_NGINX = "_artifact IN (SELECT artifact FROM artifacts WHERE contains(lower(name), 'nginx'))"
+NODE_WROTE = (
+    "(_artifact IN (SELECT _artifact FROM nginx_access WHERE starts_with(client_ip, '::ffff:') AND upstream_status IS NULL "
+    "AND upstream_addr IS NULL AND request_seconds IS NULL) AND NOT EXISTS (SELECT 1 FROM nginx_error) "
+    f"AND NOT {_NAMED_NGINX})"
+)
+"""SQL: whether a file of lines in the combined shape is an application's own (morgan's), and no web server's.
+
+Node listens on IPv6 and writes an IPv4 client as ``::ffff:192.0.2.1``; nginx does so only where it is told to take both on one socket.
+Where a file's name or an error log shows that there is an nginx, the lines stay its own.
+"""
 FILTERED = "WAF_FILTERED"
 """How API Gateway calls the answer to a request that WAF stopped."""
 _DRAWN = (
@@ -186,9 +197,9 @@ ANSWERING = {
     "apache_access": Answering("'apache'", "status", "NULL::BOOLEAN", ended=_lasting("request_seconds")),
     # Upstream status `-` or absent in a log that writes it: nginx answered; a number: relayed; a log without it does not say.
     "nginx_access": Answering(
-        "'nginx'",
+        f"CASE WHEN {NODE_WROTE} THEN 'server' ELSE 'nginx' END",
         "status",
-        _asked("upstream_status"),
+        f"CASE WHEN {NODE_WROTE} THEN true ELSE {_asked('upstream_status')} END",
         _BEGAN,
     ),
     "app_log": Answering("CASE WHEN coalesce(server, '') <> '' THEN 'server' ELSE 'app' END", "status", "true"),
@@ -255,6 +266,8 @@ def create(con: duckdb.DuckDBPyConnection, *, keep: bool = False) -> None:
             con.execute(f"CREATE OR REPLACE {'' if keep else 'TEMP '}VIEW {relation(name)} AS {answering.source}")
     tables = [name for name in ANSWERING if name in held] or list(ANSWERING)[:1]
     selects = " UNION ALL ".join(f"({_select(name, ANSWERING[name])})" for name in tables)
+    if not con.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'artifacts'").fetchone():
+        selects = selects.replace(_NAMED_NGINX, "false")  # Tables alone, without the list of files that a case has.
     if records > AT_HAND:
         con.execute(f"CREATE OR REPLACE TEMP VIEW sightings AS {selects}")
         return

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from kyumei.correlate.addresses import address, addresses, is_private
+from kyumei.edge.circles import REDIRECTING, circles
 from kyumei.model.symptom import FAILED, Trouble
 
 if TYPE_CHECKING:
@@ -38,11 +39,28 @@ def matches(symptom: Symptom, row: Row) -> bool:
         return False
     if symptom.path and (row["path"] is None or _alike(row["path"]) != _alike(symptom.path)):
         return False
+    if symptom.path_word and not _has_word(symptom.path_word, row["path"]):
+        return False
     if symptom.host and row["host"] and row["host"].lower() != symptom.host.lower():
         return False
     if symptom.client and not is_client(symptom.client, row):
         return False
     return failed(symptom, row)
+
+
+def _has_word(word: str, path: str | None) -> bool:
+    """Whether a part of a path is the word, be it one or many of the thing, with or without a file's ending."""
+    return any(names(word, part) for part in (path or "").split("/"))
+
+
+def names(word: str, part: str) -> bool:
+    """Whether a word, in small letters, is a part of a path.
+
+    >>> [names("orders", part) for part in ("orders", "order", "Orders.php", "orders-old", "reorders")]
+    [True, True, True, False, False]
+    """
+    bare = part.partition(".")[0].lower()
+    return bool(bare) and bare.removesuffix("s") == word.removesuffix("s")
 
 
 def failed(symptom: Symptom, row: Row) -> bool:
@@ -53,6 +71,8 @@ def failed(symptom: Symptom, row: Row) -> bool:
         return (stated and _lasted(row) >= _least(symptom)) or (symptom.kind is Trouble.TIMED_OUT and status in GIVEN_UP)
     if symptom.before_request:
         return symptom.kind is Trouble.NOT_CONNECTED and status in CUT_OFF
+    if symptom.in_circles:
+        return status in REDIRECTING if symptom.status is None else status == symptom.status
     if symptom.status is not None:
         # CloudFront's 000 is kept as no status at all: the viewer got none.
         return bool(status == symptom.status or (symptom.status == 0 and status is None and row["hop"] == "cloudfront"))
@@ -117,6 +137,8 @@ def condition(symptom: Symptom) -> tuple[str, list[object]]:
         parameters += [symptom.status] if symptom.status is not None else []
     elif symptom.before_request:
         parts.append(f"status IN ({', '.join(map(str, sorted(CUT_OFF)))})" if symptom.kind is Trouble.NOT_CONNECTED else "false")
+    elif symptom.in_circles and symptom.status is None:
+        parts.append(f"status IN ({', '.join(map(str, sorted(REDIRECTING)))})")
     elif symptom.status is not None:
         parts.append("(status = ? OR (status IS NULL AND hop = 'cloudfront'))" if symptom.status == 0 else "status = ?")
         parameters.append(symptom.status)
@@ -125,6 +147,9 @@ def condition(symptom: Symptom) -> tuple[str, list[object]]:
         parameters.append(symptom.status_class)
     else:
         parts.append("(status >= 400 OR (hop = 'waf' AND own))")
+    if symptom.path_word:
+        parts.append("contains(lower(path), ?)")
+        parameters.append(symptom.path_word.removesuffix("s"))
     if symptom.path and symptom.path.isascii() and "%" not in symptom.path:
         parts.append("(lower(rtrim(path, '/')) = ? OR contains(path, '%'))")
         parameters.append(_bare(symptom.path).rstrip("/").lower())
@@ -146,3 +171,18 @@ def slower_than_usual(case: Case, rows: Sequence[Row]) -> list[Row]:
         if row["status"] in GIVEN_UP or _lasted(row) >= min(LONG_SECONDS, max(SLOW_SECONDS, often * SLOWER)):
             found.append(row)
     return found
+
+
+def going_round(case: Case, rows: Sequence[Row]) -> list[Row]:
+    """Those of the records that are a step of a client that redirects lead round in a circle."""
+    if not rows:
+        return []
+    start, end = min(row["started"] for row in rows), max(row["time"] for row in rows)
+    clients = sorted({row["client_ip"] or "" for row in rows})
+    of_them = case.rows(
+        "SELECT * FROM sightings WHERE time >= ? AND started <= ? AND hop <> 'waf' "
+        "AND list_contains(?::VARCHAR[], coalesce(client_ip, ''))",
+        [start, end, clients],
+    )
+    steps = {(row["table_name"], row["_artifact"], row["_line"], row["time"]) for circle in circles(of_them) for row in circle}
+    return [row for row in rows if (row["table_name"], row["_artifact"], row["_line"], row["time"]) in steps]

@@ -22,6 +22,8 @@ from kyumei.diagnose.failures import find, is_browser
 from kyumei.diagnose.gaps import WHICH, before_request, deciding, elsewhere, further_out, status_seen, unlogged, which_of
 from kyumei.diagnose.impact import impact
 from kyumei.diagnose.lookalikes import look_alikes, nearest, otherwise
+from kyumei.diagnose.sockets import closed_alike, how_it_closed, speaks_of_sockets
+from kyumei.diagnose.spoken_places import with_place
 from kyumei.diagnose.standouts import count_requests, pulses, standouts
 from kyumei.diagnose.unprompted import as_symptom, nothing, said_then, says_nothing, told
 from kyumei.diagnose.verdict import sentence
@@ -78,6 +80,7 @@ def _answer(case: Case, symptom: Symptom) -> Investigation:
     """The answer for one symptom."""
     symptom = without_stage(case, symptom)
     window = symptom.window or _whole(case)
+    symptom = with_place(case, symptom, window)
     logs = coverage(case, window)
     covering: dict[str, bool] = {}
     reasons: dict[str, str] = {}
@@ -94,6 +97,9 @@ def _answer(case: Case, symptom: Symptom) -> Investigation:
     findings, ruled_out, gaps = _opinions(case, symptom, seen)
     verdict = _verdict(findings, seen, case, symptom)
     unlike = "" if failures else otherwise(case, symptom, window)
+    sockets = speaks_of_sockets(symptom) and not failures
+    if verdict is Verdict.HEALTHY and sockets:
+        verdict, gaps = Verdict.CANNOT_TELL, [how_it_closed(), *gaps]
     if verdict is Verdict.HEALTHY and unlike:
         verdict, gaps = Verdict.CANNOT_TELL, [*gaps, status_seen()]
     if verdict is Verdict.CANNOT_TELL:
@@ -105,6 +111,7 @@ def _answer(case: Case, symptom: Symptom) -> Investigation:
         gaps = _merged([*gaps, *lost, *logs_missing])
     ruled_out = [*ruled_out, *look_alikes(case, symptom, window, failures)]
     main = failures[0] if failures else None
+    timers = closed_alike(case, window) if sockets else []
     heard = said_then(case, window) if symptom.window and not failures and not findings and verdict is Verdict.CANNOT_TELL else ()
     files = case.rows(
         "SELECT a.name, count(*) AS n FROM unread u JOIN artifacts a ON a.artifact = u._artifact GROUP BY 1 ORDER BY 2 DESC, 1"
@@ -121,7 +128,7 @@ def _answer(case: Case, symptom: Symptom) -> Investigation:
         unread_lines=sum(row["n"] for row in files),
         unread_files=tuple((row["name"], row["n"]) for row in files),
         timeline=timeline(case, window, failures),
-        notes=(*heard, *_notes(case, symptom, seen, findings)),
+        notes=(*timers, *heard, *_notes(case, symptom, seen, findings)),
         case=case.root.name,
     )
     said, message = sentence(answer, main, "" if main else unlike or nearest(case, symptom, window))

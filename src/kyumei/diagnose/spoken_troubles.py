@@ -48,7 +48,21 @@ _ENDED = r"(?:reset|refused|closed|aborted|dropped|cut|broken|lost|failed|failur
 _NOT_COMING = r"返って(?:こない|きません|来ない|来ません)"
 _ANSWER = r"(?:応答|反応|レスポンス|返事)(?:が|は|も)?"
 
+_AROUND = (
+    r"(?:in (?:a |an )?(?:(?:infinite |endless )?loop|circles?)|endlessly|forever|infinitely|repeatedly|again and again|over and over)"
+)
+
 _WORDS: tuple[tuple[Trouble, tuple[str, ...]], ...] = (
+    (
+        Trouble.REDIRECT_LOOP,
+        (
+            r"ERR_TOO_MANY_REDIRECTS|\bTooManyRedirects\b|\b(?:too|so) many (?:HTTP )?(?:redirects|redirections)\b",
+            r"\bredirected (?:you |me |us |them )?(?:too many|several|many) times\b|\b(?:exceeded|stopped after) \d{1,3} redirects\b",
+            r"\b(?:infinite |endless |permanent )?(?:redirect(?:s|ion|ing)?|log-?in|sign-?in|auth(?:entication)?)(?: |-)loops?\b",
+            rf"\b(?:is |are |was |were |keeps? |gets? |being )*redirect(?:s|ed|ing|ions?)?(?: me| us| to itself| back)? {_AROUND}\b",
+            r"\bkeeps? (?:on )?redirecting\b|\b(?:isn'?t|not) redirecting properly\b|\bmaximum \(?\d{0,3}\)? ?redirects\b",
+        ),
+    ),
     (
         Trouble.TLS,
         (
@@ -98,6 +112,17 @@ _WORDS: tuple[tuple[Trouble, tuple[str, ...]], ...] = (
 )
 _WORDS_JAPANESE: tuple[tuple[Trouble, tuple[str, ...]], ...] = (
     (
+        Trouble.REDIRECT_LOOP,
+        (
+            r"(?:無限)?リダイレクト(?:の)?ループ|無限リダイレクト|ログイン(?:の)?ループ",
+            (
+                r"リダイレクト(?:の回数|回数)?(?:が|を|は)?"
+                r"(?:何度も|何回も|ずっと|無限に)?(?:繰り返|くり返|多すぎ|多過ぎ|ループ|止まら|終わら|続)(?:[し続けされてるたいまぎ]{0,8})"
+            ),
+            r"(?:何度も|何回も|繰り返し|無限に)リダイレクト(?:[しされてるたいま]{0,6})|正しくリダイレクト(?:されない|されません)",
+        ),
+    ),
+    (
         Trouble.TLS,
         (
             r"(?:クライアント|サーバー?|SSL|TLS)?(?:証明書|ハンドシェイク)(?:の)?(?:エラー|失敗|期限切れ|検証)?",
@@ -133,7 +158,7 @@ _TROUBLES = (
     *((trouble, _compiled("|".join(words))) for trouble, words in _WORDS),
     *((trouble, re.compile("|".join(words))) for trouble, words in _WORDS_JAPANESE),
 )
-_RANK = (Trouble.TLS, Trouble.NOT_CONNECTED, Trouble.TIMED_OUT, Trouble.SLOW)
+_RANK = (Trouble.REDIRECT_LOOP, Trouble.TLS, Trouble.NOT_CONNECTED, Trouble.TIMED_OUT, Trouble.SLOW)
 """Of several troubles the one that says most: a handshake that timed out is a matter of TLS."""
 
 

@@ -19,6 +19,7 @@ KINDS = {
     Trouble.TIMED_OUT: "time-out",
     Trouble.NOT_CONNECTED: "failed connection",
     Trouble.TLS: "failed TLS handshake",
+    Trouble.REDIRECT_LOOP: "redirect loop",
 }
 
 
@@ -26,7 +27,8 @@ def what_was_seen(symptom: Symptom) -> str:
     """The symptom in a few words: ``the 403 on GET /app/admin``."""
     kind = KINDS[symptom.kind] if symptom.kind else "failure"
     status = f"{symptom.status:03d}" if symptom.status is not None else f"{symptom.status_class}xx" if symptom.status_class else kind
-    target = " ".join(filter(None, (symptom.method, symptom.path)))
+    place = symptom.path or (f"paths with '{symptom.path_word}'" if symptom.path_word else None)
+    target = " ".join(filter(None, (symptom.method, place)))
     return f"the {status}{f' on {target}' if target else ''}"
 
 

@@ -63,7 +63,8 @@ class CaseView:
         key = (service, operation)
         if key not in self._snapshots:
             rows = self.case.rows(
-                "SELECT _artifact, _line, document FROM resource_snapshot WHERE service = ? AND operation = ? ORDER BY _artifact, _line",
+                "SELECT _artifact, _line, document FROM resource_snapshot WHERE service = ? AND operation = ? AND document IS NOT NULL "
+                "ORDER BY _artifact, _line",
                 key,
             )
             documents = [json.loads(row["document"]) for row in rows]

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from kyumei.edge.statement import as_list, as_map
-from kyumei.edge.waf_sql import literal
+from kyumei.edge.waf.sql import literal
+from kyumei.edge.waf.statement import as_list, as_map
 from kyumei.model.finding import Evidence
 
 if TYPE_CHECKING:
@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 MOST = 5000
 """Calls of one sort that are looked at."""
 RECENT = timedelta(hours=1)
-"""How long before the failing requests a first one like them still belongs to the same trouble."""
+"""How long before a failing request another one like it still belongs to the same trouble."""
+A_DAY = timedelta(days=1)
+HABIT = 3
+"""So many troubles of the kind within a day may be accidents; more are how it always is."""
 SLACK = timedelta(seconds=60)
 """How long before the last good request a change may have been made that takes its time to work everywhere."""
 AFTER = timedelta(seconds=5)
@@ -35,6 +38,21 @@ AFTER = timedelta(seconds=5)
 SHOWN = 160
 """Characters of what was asked for that a sentence holds."""
 _ARN = re.compile(r"arn:[a-z-]+:[a-z0-9-]+:([a-z0-9-]*):([0-9]*):", re.ASCII)
+UNDOING: dict[str, frozenset[str]] = {
+    "RevokeSecurityGroupIngress": frozenset({"AuthorizeSecurityGroupIngress"}),
+    "RevokeSecurityGroupEgress": frozenset({"AuthorizeSecurityGroupEgress"}),
+    "CreateNetworkAclEntry": frozenset({"DeleteNetworkAclEntry", "ReplaceNetworkAclEntry"}),
+    "DeleteNetworkAclEntry": frozenset({"CreateNetworkAclEntry"}),
+    "DeregisterTargets": frozenset({"RegisterTargets"}),
+    "StopInstances": frozenset({"StartInstances"}),
+    "RemovePermission": frozenset({"AddPermission"}),
+    "PutFunctionConcurrency": frozenset({"DeleteFunctionConcurrency", "PutFunctionConcurrency"}),
+    "DeleteFunction": frozenset({"CreateFunction"}),
+    "DeleteAlias": frozenset({"CreateAlias"}),
+}
+"""By a call that takes something away: the later ones on the same resource that give it back."""
+_GIVEN_BACK = frozenset({"cidrIp", "cidrIpv6", "groupId", "prefixListId", "fromPort", "toPort", "ipProtocol", "ruleNumber", "egress"})
+"""Parameters that must be the same in both; what is told only by the id of a rule may be anything that was given back."""
 _VERSION = "20[0-9]{2}_?[0-9]{2}_?[0-9]{2}(v[0-9]+)?$"
 """What Lambda, CloudFront and others append to a call's name: the version of their API."""
 
@@ -80,21 +98,65 @@ class Turn:
 
 
 def turn(view: View, table: str, well: str, failing: str, moment: datetime) -> Turn | None:
-    """The turn from well to failing before a moment (naive UTC); null where the log does not have both sides of it.
+    """The turn from well to failing before a moment (naive UTC); null where the log does not have both sides of it, or has it every day.
 
-    ``well`` and ``failing`` are conditions on the table. Failures that lie further than RECENT before the moment belong to another trouble.
+    ``well`` and ``failing`` are conditions on the table. Failures that RECENT parts from the next ones belong to another trouble; where
+    there were several such troubles within a day, the last one is nothing that a change must have brought about.
     """
     begun = "coalesce(started, time)" if table == "alb_access" else "time"
-    since = f"{failing} AND time > {literal(moment - RECENT)}"
-    first = view.rows(f'SELECT min({begun}) AS time FROM "{table}" WHERE {since}')[0]["time"]
-    if first is None:
+    starts = view.rows(
+        f'WITH failing AS (SELECT {begun} AS moment FROM "{table}" WHERE {failing} AND time > {literal(moment - A_DAY)} '
+        f"AND time <= {literal(moment + RECENT)}), "
+        "apart AS (SELECT moment, lag(moment) OVER (ORDER BY moment) AS earlier FROM failing) "
+        f"SELECT moment FROM apart WHERE (earlier IS NULL OR moment - earlier > INTERVAL {RECENT.seconds} SECOND) "
+        f"AND moment <= {literal(moment)} ORDER BY moment DESC LIMIT {HABIT + 1}"
+    )
+    if not starts or len(starts) > HABIT:
         return None
+    first = starts[0]["moment"]
     last = view.rows(f'SELECT max(time) AS time FROM "{table}" WHERE {well} AND time < {literal(first)}')[0]["time"]
     return None if last is None else Turn(last, first)
 
 
 def changes(view: View, calls: Collection[str], resource: Resource, start: datetime, end: datetime) -> list[Change]:
-    """The calls of these names between two times (naive UTC) that changed the resource, each event once, the latest first."""
+    """The calls of these names between two times (naive UTC) that changed the resource, each event once, the latest first.
+
+    Left out is what was undone in that time.
+    """
+    undoing = {one for call in calls for one in UNDOING.get(call, ())}
+    found = _called(view, {*calls, *undoing}, resource, start, end)
+    return [one for one in found if one.call in calls and not any(_undoes(later, one) for later in found if later.time <= end - AFTER)]
+
+
+def _undoes(later: Change, one: Change) -> bool:
+    """Whether a call on the same resource gives back, after another one, what that took away."""
+    if later.call not in UNDOING.get(one.call, ()) or later.time <= one.time:
+        return False
+    if one.call == "DeregisterTargets":
+        return _targets(one) <= _targets(later)
+    return _parts(one.asked) <= _parts(later.asked)
+
+
+def _targets(one: Change) -> set[str]:
+    return {str(as_map(target).get("id")) for target in as_list(one.asked.get("targets"))}
+
+
+def _parts(asked: Mapping[str, Any]) -> set[tuple[str, str]]:
+    """What a rule of a filter is made of, without the ids of the resource itself."""
+    left: list[object] = [value for key, value in asked.items() if isinstance(value, dict | list) or key in {"ruleNumber", "egress"}]
+    found = {(key, str(asked[key])) for key in ("ruleNumber", "egress") if key in asked}
+    while left:
+        one = left.pop()
+        if isinstance(one, dict):
+            found |= {(key, str(value)) for key, value in one.items() if key in _GIVEN_BACK}
+            left += list(one.values())
+        elif isinstance(one, list):
+            left += one
+    return found
+
+
+def _called(view: View, calls: Collection[str], resource: Resource, start: datetime, end: datetime) -> list[Change]:
+    """The calls themselves, with those that undo others."""
     if not view.has("cloudtrail") or not (resource.ids or resource.names):
         return []
     rows = view.rows(
@@ -121,9 +183,9 @@ def shown(view: View, found: list[Change], when: Turn | None = None) -> Evidence
         return None
     begins = "CloudTrail has a change: "
     if when is not None:
-        begins = (
-            f"Between the last request that went well there ({when.well:%H:%M:%S}) and the first that failed ({when.failed:%H:%M:%S} UTC) "
-        )
+        turned = f"the last request that went well there ({when.well:%H:%M:%S}) and the first that failed ({when.failed:%H:%M:%S} UTC)"
+        later = f"Within seconds after {turned} " if found[0].time > when.failed else f"Between {turned} "
+        begins = f"Within a minute before {turned} " if found[0].time < when.well else later
     more = f"; {len(found) - 1} more before it" if len(found) > 1 else ""
     return Evidence(f"{begins}{found[0].words}{more}", view.cite([one.row for one in found]), total=len(found))
 

@@ -9,7 +9,7 @@ Follows "Flow log records", "Flow log record examples" and "Flow log limitations
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -59,13 +59,38 @@ class Attempt:
     """Whether a record of the server's own interface has it accepted."""
 
 
-def attempts(view: View, clients: Collection[str], server: str, port: int, span: tuple[datetime, datetime]) -> list[Attempt]:
+@dataclass(frozen=True)
+class Home:
+    """The network that records must be of, as far as it is known: private addresses are the same in many networks."""
+
+    account: str = ""
+    vpcs: frozenset[str] = frozenset()
+    interfaces: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """By address: the network interfaces that have it."""
+
+    def has(self, row: Row) -> bool:
+        """Whether a record can be of this network: of its account and VPC, and of an interface of one of both ends where both are known."""
+        if (self.account and row["account"] and row["account"] != self.account) or (
+            self.vpcs and row["vpc"] and row["vpc"] not in self.vpcs
+        ):
+            return False
+        ends = [self.interfaces.get(str(row[end])) for end in ("src_ip", "dst_ip")]
+        return not row["interface"] or None in ends or any(row["interface"] in (one or ()) for one in ends)
+
+
+ANYWHERE = Home()
+
+
+def attempts(  # noqa: PLR0913 - who asked whom, when and where
+    view: View, clients: Collection[str], server: str, port: int, span: tuple[datetime, datetime], home: Home = ANYWHERE
+) -> list[Attempt]:
     """The connections of these clients to a server's port whose records touch a span of time (naive UTC)."""
     if not view.has("vpc_flow") or not clients:
         return []
     start, end = span[0] - SLACK, span[1] + SLACK
     rows = view.rows(
-        "SELECT _artifact, _line, time, end_time, interface, src_ip, dst_ip, src_port, dst_port, packets, bytes, action, tcp_flags "
+        "SELECT _artifact, _line, time, end_time, interface, src_ip, dst_ip, src_port, dst_port, packets, bytes, action, tcp_flags, "
+        "account, vpc "
         f"FROM vpc_flow WHERE protocol = {TCP} AND time <= ?::TIMESTAMP AND end_time >= ?::TIMESTAMP AND ((dst_ip = ? AND dst_port = ? AND "
         "list_contains(?::VARCHAR[], src_ip)) OR (src_ip = ? AND src_port = ? AND list_contains(?::VARCHAR[], dst_ip))) "
         f"ORDER BY time, _artifact, _line LIMIT {MOST}",
@@ -73,6 +98,7 @@ def attempts(view: View, clients: Collection[str], server: str, port: int, span:
         *(server, port, sorted(clients)),
         *(server, port, sorted(clients)),
     )
+    rows = [row for row in rows if home.has(row)]
     groups: dict[tuple[str, int | None], list[Row]] = {}
     for row in rows:
         there = row["dst_ip"] == server and row["dst_port"] == port

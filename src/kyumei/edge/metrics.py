@@ -17,7 +17,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from kyumei.edge.statement import as_list, as_map
+from kyumei.edge.waf.statement import as_list, as_map
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

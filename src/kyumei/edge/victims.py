@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from kyumei.edge.process_events import Event
+    from kyumei.edge.server.process_events import Event
 
 BEFORE = timedelta(seconds=2)
 AFTER = timedelta(seconds=3)

@@ -21,13 +21,15 @@ class Trouble(StrEnum):
     """What a person saw where it was no status: what kept them from an answer, or how the answer came.
 
     SLOW: an answer that took far longer than usual. TIMED_OUT: whoever asked gave up waiting. NOT_CONNECTED: the connection was refused,
-    reset or never made. TLS: it was made, and its handshake or a certificate failed, so that no request was ever sent.
+    reset or never made. TLS: it was made, and its handshake or a certificate failed, so that no request was ever sent. REDIRECT_LOOP: they
+    were sent on and on until the browser gave up.
     """
 
     SLOW = "slow"
     TIMED_OUT = "timed_out"
     NOT_CONNECTED = "not_connected"
     TLS = "tls"
+    REDIRECT_LOOP = "redirect_loop"
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,8 @@ class Symptom:
     method: str | None = None
     host: str | None = None
     path: str | None = None
+    path_word: str | None = None
+    """A word, in small letters, that is a part of the paths that are meant: a hint, where no path was stated."""
     query: str | None = None
     client: str | None = None
     request_ids: tuple[str, ...] = ()
@@ -75,3 +79,9 @@ class Symptom:
     def before_request(self) -> bool:
         """Whether it failed before any request was sent, so that no access log can have it."""
         return self.kind in {Trouble.NOT_CONNECTED, Trouble.TLS} and self.status is None and self.status_class is None
+
+    @property
+    def in_circles(self) -> bool:
+        """Whether the requests that are meant are redirects in which the client went round, not requests that failed."""
+        told = self.status_class is None and (self.status is None or self.status in REDIRECTS)
+        return self.kind is Trouble.REDIRECT_LOOP and told

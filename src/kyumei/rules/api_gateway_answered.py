@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 from kyumei.contracts import Failure, Opinion, Rule, View
 from kyumei.edge.blanks import filled
-from kyumei.edge.gateway_evidence import Weighed, failed_lines, function_lines, kind_of_run, weigh
-from kyumei.edge.gateway_responses import BY_KIND, RESPONSES, UNTOLD, Response, kind_of_text, kind_of_type
-from kyumei.edge.gateway_setting import function_of
-from kyumei.edge.gateway_steps import Steps, function_name, steps_of
+from kyumei.edge.gateway.evidence import Weighed, failed_lines, function_lines, kind_of_run, weigh
+from kyumei.edge.gateway.responses import BY_KIND, RESPONSES, UNTOLD, Response, kind_of_text, kind_of_type
+from kyumei.edge.gateway.setting import function_of
+from kyumei.edge.gateway.steps import Steps, function_name, steps_of
 from kyumei.edge.probe import probe
-from kyumei.edge.waf_sql import among, same
+from kyumei.edge.waf.sql import among, same
 from kyumei.model.finding import Certainty, Check, Evidence, Finding, Gap, Remedy, RuledOut
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from kyumei.contracts import Failure, Opinion, Rule, View
-from kyumei.edge.application_errors import coinciding, is_grave, named, passed_on, said
 from kyumei.edge.probe import probe
+from kyumei.edge.server.application_errors import coinciding, is_grave, named, passed_on, said
 from kyumei.layouts.casts import quoted
 from kyumei.model.finding import Certainty, Check, Evidence, Finding, Gap, Remedy, RuledOut
 from kyumei.model.symptom import FAILED, REDIRECTS

@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 from kyumei.contracts import Failure, Opinion, Rule, View
 from kyumei.edge.blanks import filled
-from kyumei.edge.process_causes import CAUSES, FOREIGN_KILL, Cause
-from kyumei.edge.process_events import PYTHON, Event, Kind, ended_nginx, is_web_server, own_kills, read
-from kyumei.edge.process_lines import process_lines, speaks_of_kernel
-from kyumei.edge.server_errors import signature_of_line, text_of, upstream_of
+from kyumei.edge.function.raised import raised_by
+from kyumei.edge.server.errors import signature_of_line, text_of, upstream_of
+from kyumei.edge.server.process_causes import CAUSES, FOREIGN_KILL, Cause
+from kyumei.edge.server.process_events import PYTHON, Event, Kind, ended_nginx, is_web_server, own_kills, read
+from kyumei.edge.server.process_lines import process_lines, speaks_of_kernel
 from kyumei.edge.victims import Ask, Fit, asked, fit, same_place, spread
 from kyumei.layouts.casts import quoted
 from kyumei.model.finding import Certainty, Check, Evidence, Finding, Gap, Remedy, RuledOut
@@ -139,17 +140,20 @@ def _explained(view: View, told: _Asked) -> tuple[list[Finding], list[Event]]:
 
 def _finding(view: View, told: _Asked, cause: Cause, found: Fit) -> Finding:
     first = found.events[0]
+    raised = raised_by(view, first) if cause.kind is Kind.BROKE_OFF else None
     kernel = cause.kind is Kind.KILLED and speaks_of_kernel(view, told.start, told.end)
     cause = FOREIGN_KILL if kernel else cause
     failure = told.failure
     explains = failure.total if len(found.asks) == len(told.asks) else len(found.asks)
     status = failure.rows[0]["status"]
+    what = _titled(cause, found.events) + (f" ({raised[0]})" if raised else "")
+    ended = (Evidence(f"It ended with {raised[0]}", view.cite([raised[1]])),) if raised else ()
     return Finding(
         code=cause.code,
         rule=RULE.name,
-        title=f"{_titled(cause, found.events)}: {_of(explains, failure.total)} answered {status} fell to it",
+        title=f"{what}: {_of(explains, failure.total)} answered {status} fell to it",
         certainty=_certainty(view, told, cause, found),
-        chain=tuple(_chain(view, told, cause, found)),
+        chain=(*_chain(view, told, cause, found), *ended),
         subject=_subject(first, failure),
         remedy=(Remedy(cause.fix, tuple(_filled(command, found) for command in cause.commands)),),
         check=(Check(cause.check, _filled(cause.check_command, found)),),

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from kyumei.contracts import Failure, Opinion, Rule, View
-from kyumei.edge.database_lines import fits, hosts_of, statements
+from kyumei.edge.database.lines import fits, hosts_of, statements
 from kyumei.edge.probe import probe
 from kyumei.edge.time_spent import FAILED, HALF, LEAST_SECONDS, MOST, lasted, spent, whole
 from kyumei.edge.waits import PREFILTER, Wait, seconds_in, wait_of

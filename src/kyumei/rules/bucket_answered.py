@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 from kyumei.contracts import Failure, Opinion, Rule, View
+from kyumei.edge.cloudfront.setting import place_of
 from kyumei.edge.probe import probe
 from kyumei.model.finding import Certainty, Check, Evidence, Finding, Gap, Remedy, RuledOut
 
@@ -27,6 +28,9 @@ LOOKED_AT = 20
 MOSTLY = 0.5
 """Share of the requests for which the bucket must have a record like them: what CloudFront keeps for seconds, it does not ask again."""
 DENIED = "AccessDenied"
+BESIDE = timedelta(hours=1)
+FEWEST = 3
+"""So many objects that CloudFront fetched without one of them in the bucket's log say that it fetches elsewhere."""
 
 
 def examine(view: View) -> Opinion:
@@ -39,10 +43,14 @@ def examine(view: View) -> Opinion:
             continue
         rows = failure.rows[:LOOKED_AT]
         each = [answers(view, row) for row in rows]
+        origin = place_of(view, rows[0]).host.lower() if rows else ""
+        judged = {name: _whose(view, failure, name, origin) for name in {str(one["bucket"]) for own in each for one in own}}
+        each = [[one for one in own if judged[str(one["bucket"])] is not None] for own in each]
         found = [one for own in each for one in own]
-        if not found or sum(map(bool, each)) < MOSTLY * len(rows):
+        # Two sites with the same paths: nothing tells which one's bucket it was.
+        if not found or sum(map(bool, each)) < MOSTLY * len(rows) or len({one["bucket"] for one in found}) > 1:
             continue
-        findings.append(_finding(view, failure, found))
+        findings.append(_finding(view, failure, found, judged[str(found[0]["bucket"])] or Certainty.LIKELY))
         ruled_out.append(RuledOut("EDGE-022", "the request got as far as the bucket: no web ACL in front stopped it", view.cite(found, 1)))
         if found[0]["error_code"] == DENIED:
             gaps.append(_denied_gap(found[0]))
@@ -66,12 +74,33 @@ def answers(view: View, row: Mapping[str, Any]) -> list[Row]:
     return [one for one in found if is_key(key, unquote(unquote(str(one["object_key"] or ""))))]
 
 
+def _whose(view: View, failure: Failure, bucket: str, origin: str) -> Certainty | None:
+    """How sure it is that a bucket is the origin of these requests; null where another one is.
+
+    The distribution's configuration says so; else what CloudFront fetched from beside the failing path must stand in the bucket's log.
+    """
+    if origin:
+        named = origin == bucket or origin.startswith((f"{bucket}.s3.", f"{bucket}.s3-"))
+        return Certainty.PROVEN if named else None
+    row = failure.rows[0]
+    folder = str(row["path"] or "/").rpartition("/")[0] + "/"
+    fetched = view.rows(
+        f"SELECT * FROM {TABLE} WHERE status BETWEEN 200 AND 299 AND starts_with(path, ?) AND edge_result_type = 'Miss' "
+        "AND coalesce(distribution = ?, true) AND time BETWEEN ?::TIMESTAMP AND ?::TIMESTAMP ORDER BY time LIMIT 20",
+        *(folder, row.get("distribution"), row["time"] - BESIDE, row["time"] + BESIDE),
+    )
+    same = sum(any(one["bucket"] == bucket for one in answers(view, each)) for each in fetched)
+    if same:
+        return Certainty.PROVEN
+    return None if len(fetched) >= FEWEST else Certainty.LIKELY
+
+
 def is_key(path: str, key: str) -> bool:
     """Whether an object is what a path asks for: an origin path may stand in front of it, and the root may have a default object."""
     return key == path or bool(path and key.endswith(f"/{path}")) or (not path and key.count("/") == 0)
 
 
-def _finding(view: View, failure: Failure, found: Sequence[Row]) -> Finding:
+def _finding(view: View, failure: Failure, found: Sequence[Row], sure: Certainty) -> Finding:
     first, row = found[0], failure.rows[0]
     code = f" ({first['error_code']})" if first["error_code"] else ""
     title = f"the S3 bucket {first['bucket']} behind CloudFront answered {first['status']}{code} to {row['method']} {row['path']}"
@@ -92,7 +121,7 @@ def _finding(view: View, failure: Failure, found: Sequence[Row]) -> Finding:
         code="EDGE-086",
         rule=RULE.name,
         title=title,
-        certainty=Certainty.PROVEN,
+        certainty=sure,
         chain=chain,
         subject={"bucket": str(first["bucket"]), "status": str(first["status"]), "method": str(row["method"]), "path": str(row["path"])}
         | ({"error": str(first["error_code"])} if first["error_code"] else {}),

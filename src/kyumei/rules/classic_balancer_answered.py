@@ -16,17 +16,17 @@ from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any
 
 from kyumei.contracts import Failure, Opinion, Rule, View
-from kyumei.edge import classic_balancer as classic
+from kyumei.edge.balancer import classic_balancer as classic
 from kyumei.edge.blanks import filled
 from kyumei.edge.probe import probe
-from kyumei.edge.waf_sql import literal, same
+from kyumei.edge.waf.sql import literal, same
 from kyumei.model.finding import Certainty, Check, Evidence, Finding, Gap, Remedy, RuledOut
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from kyumei.edge.classic_balancer import Answer
+    from kyumei.edge.balancer.classic_balancer import Answer
 
 Row = dict[str, Any]
 NEARLY = 0.9

@@ -18,11 +18,11 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from kyumei.contracts import Opinion, Rule, View
-from kyumei.edge.balancer_setting import balancer_arn
+from kyumei.edge.balancer.client_certificates import UNMAPPED, Refusal, refusal_of
+from kyumei.edge.balancer.setting import balancer_arn
 from kyumei.edge.blanks import filled
-from kyumei.edge.client_certificates import UNMAPPED, Refusal, refusal_of
 from kyumei.edge.metrics import answers, reading
-from kyumei.edge.waf_sql import literal, same
+from kyumei.edge.waf.sql import literal, same
 from kyumei.model.finding import Certainty, Check, Evidence, Finding, Gap, Remedy, RuledOut
 from kyumei.model.symptom import Trouble
 

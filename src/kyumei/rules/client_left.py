@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 
 from kyumei.contracts import Failure, Opinion, Rule, View
 from kyumei.edge.agents import BROWSER
-from kyumei.edge.balancer_answer import CLIENT_LEFT, Part, Stage, parts, wall_seconds
-from kyumei.edge.balancer_finding import Fix, Judged, Sign, finding, request_words
+from kyumei.edge.balancer.answer import CLIENT_LEFT, Part, Stage, parts, wall_seconds
+from kyumei.edge.balancer.finding import Fix, Judged, Sign, finding, request_words
+from kyumei.edge.balancer.target_traces import finished_later
 from kyumei.edge.probe import probe
-from kyumei.edge.target_traces import finished_later
-from kyumei.edge.waf_sql import literal, same
+from kyumei.edge.waf.sql import literal, same
 from kyumei.model.finding import Certainty, Check, Evidence, Finding, Gap, Remedy, RuledOut
 
 if TYPE_CHECKING:

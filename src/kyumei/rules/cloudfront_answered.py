@@ -11,16 +11,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kyumei.contracts import Opinion, Rule, View
-from kyumei.edge import cloudfront_edge_judge as judge
-from kyumei.edge import cloudfront_untold as untold
-from kyumei.edge.cloudfront_finding import finding, parts
-from kyumei.edge.cloudfront_results import Family
+from kyumei.edge.cloudfront import edge_judge as judge
+from kyumei.edge.cloudfront import untold
+from kyumei.edge.cloudfront.finding import finding, parts
+from kyumei.edge.cloudfront.results import Family
 from kyumei.model.finding import RuledOut
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kyumei.edge.cloudfront_finding import Judged, Part
+    from kyumei.edge.cloudfront.finding import Judged, Part
     from kyumei.model.finding import Finding, Gap
 
 JUDGES: dict[Family, Callable[[View, Part], Judged]] = {

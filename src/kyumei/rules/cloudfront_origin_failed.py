@@ -11,14 +11,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kyumei.contracts import Opinion, Rule, View
-from kyumei.edge import cloudfront_judge as judge
-from kyumei.edge.cloudfront_finding import finding, parts
-from kyumei.edge.cloudfront_results import Family
+from kyumei.edge.cloudfront import judge
+from kyumei.edge.cloudfront.finding import finding, parts
+from kyumei.edge.cloudfront.results import Family
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kyumei.edge.cloudfront_finding import Judged, Part
+    from kyumei.edge.cloudfront.finding import Judged, Part
     from kyumei.model.finding import Finding, Gap, RuledOut
 
 JUDGES: dict[Family, Callable[[View, Part], Judged]] = {

@@ -11,16 +11,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, timedelta
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from kyumei.contracts import Failure, Opinion, Rule, View
-from kyumei.edge.database_events import database_events, databases_in
-from kyumei.edge.database_lines import hosts_of, statements
+from kyumei.edge.database.events import database_events, databases_in
+from kyumei.edge.database.lines import hosts_of, statements
 from kyumei.edge.probe import probe
 from kyumei.model.finding import Certainty, Check, Evidence, Finding, Remedy
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
 Row = dict[str, Any]
@@ -29,6 +30,9 @@ HOPS = frozenset({"app", "target"})
 SERVER_ERROR = 500
 NEAR = timedelta(seconds=2)
 LOOKED_AT = 20
+COMPARED = 40
+"""Requests that went well, beside which the same is looked for."""
+LONG_BEFORE = timedelta(hours=1)
 FEWEST = 3
 """Failing requests that must each have their refusal before it is proven."""
 MOSTLY, HALF, SELDOM = 0.8, 0.5, 0.3
@@ -70,30 +74,43 @@ def _turned_away(view: View, failure: Failure, rows: Sequence[Mapping[str, Any]]
     if not refusals or len(hit) < len(times) * HALF:
         return None
     well = _well(view, hosts, min(times), max(times))
-    beside = sum(any(abs(one.ended - time) <= NEAR for one in refusals) for time in well)
+    beside = sum(any(one.seconds is None for one in statements(view, hosts, time - NEAR, time + NEAR)) for time in well)
     if beside > len(well) * SELDOM:
         return None
     proven = len(hit) >= FEWEST and len(hit) >= len(times) * MOSTLY and len(well) >= FEWEST
     first = next(one for one in refusals if any(abs(one.ended - time) <= NEAR for time in times))
+    fitting = [one for one in refusals if any(abs(one.ended - time) <= NEAR for time in times)]
+    others = f", and beside {beside} of {len(well)} that went well" if well else ""
     says = (
-        f"The database's own log names the application's host {first.client} beside {len(hit)} of {len(times)} failing requests, "
-        f"and of {beside} of {len(well)} that went well: {first.said.splitlines()[0][:200]}"
+        f"The database's own log names the application's host {first.client} beside {len(hit)} of {len(times)} failing requests{others}: "
+        f"{first.said.splitlines()[0][:200]}"
     )
-    evidence = Evidence(says, view.cite([one.row for one in refusals]), total=len(refusals))
+    evidence = Evidence(says, view.cite([one.row for one in fitting]), total=len(fitting))
     return _Why(
         first.wait.cause, (evidence,), Certainty.PROVEN if proven else Certainty.LIKELY, Remedy(first.wait.fix, first.wait.commands)
     )
 
 
 def _well(view: View, hosts: set[str], start: datetime, end: datetime) -> list[datetime]:
-    """When requests to the same hosts, as what is in front of them tells, went well between the failing ones and a minute around."""
+    """When requests to the same hosts, as what is in front of them tells, went well between the failing ones and a minute around.
+
+    Where all failed in that time, the last ones before it, as long as the database's log was kept: what is always there shows then.
+    """
     minute = timedelta(minutes=1)
-    found = view.rows(
-        "SELECT time FROM sightings WHERE status < 500 AND time BETWEEN ?::TIMESTAMP AND ?::TIMESTAMP AND "
-        "list_contains(?::VARCHAR[], target_ip) ORDER BY time LIMIT 2000",
-        *(start - minute, end + minute, sorted(hosts)),
-    )
-    return [row["time"] for row in found]
+    good = "SELECT time FROM sightings WHERE status < 500 AND list_contains(?::VARCHAR[], target_ip) AND time "
+    near = view.rows(f"{good} BETWEEN ?::TIMESTAMP AND ?::TIMESTAMP ORDER BY time LIMIT 2000", sorted(hosts), start - minute, end + minute)
+    if len(near) < FEWEST and view.has("postgres_log"):
+        kept = view.rows("SELECT min(time) AS first FROM postgres_log")[0]["first"]
+        if kept is not None:
+            before = f"{good} BETWEEN ?::TIMESTAMP AND ?::TIMESTAMP ORDER BY time DESC LIMIT 200"
+            near = [*view.rows(before, sorted(hosts), max(kept, start - LONG_BEFORE), start - NEAR), *near]
+    return _spread({row["time"] for row in near})
+
+
+def _spread(times: Iterable[datetime]) -> list[datetime]:
+    """At most so many of these moments, from all over their span: each is asked about for itself."""
+    ordered = sorted(times)
+    return ordered[:: ceil(len(ordered) / COMPARED)] if ordered else []
 
 
 def _out(view: View, failure: Failure, rows: Sequence[Mapping[str, Any]]) -> _Why | None:
@@ -113,7 +130,7 @@ def _out(view: View, failure: Failure, rows: Sequence[Mapping[str, Any]]) -> _Wh
         return None
     times = [row["time"] for row in rows]
     events = database_events(view, databases_in(str(line["said"]) for line in lines), min(times), max(times))
-    if not events:
+    if not events or _always(view, min(times), max(times)):
         return None
     event = events[0]
     first = str(lines[0]["said"]).strip().splitlines()[0][:200]
@@ -132,6 +149,17 @@ def _out(view: View, failure: Failure, rows: Sequence[Mapping[str, Any]]) -> _Wh
     )
     sure = Certainty.PROVEN if surely >= len(rows) * HALF and failure.sure else Certainty.LIKELY
     return _Why(f"its database {event['resource']} was out of service: {str(event['message'])[:120]}", evidence, sure, remedy)
+
+
+def _always(view: View, start: datetime, end: datetime) -> bool:
+    """Whether errors that name a database come beside requests that went well, too: a warning that is always there explains no failure."""
+    good = view.rows(
+        "SELECT time FROM sightings WHERE status < 500 AND time BETWEEN ?::TIMESTAMP AND ?::TIMESTAMP ORDER BY time DESC LIMIT 2000",
+        start - LONG_BEFORE,
+        end + timedelta(minutes=1),
+    )
+    times = _spread({row["time"] for row in good})
+    return sum(bool(_naming(view, {"time": time})) for time in times) > len(times) * SELDOM
 
 
 def _naming(view: View, row: Mapping[str, Any]) -> list[Row]:

@@ -11,11 +11,12 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from kyumei.contracts import Failure, Opinion, Rule, View
-from kyumei.edge.balancer_answer import Stage, stage
-from kyumei.edge.balancer_fallthrough import fell_through
-from kyumei.edge.balancer_setting import listener_rules
+from kyumei.edge.balancer.answer import Stage, stage
+from kyumei.edge.balancer.fallthrough import fell_through
+from kyumei.edge.balancer.setting import listener_rules
 from kyumei.edge.probe import probe
-from kyumei.edge.statement import as_list, as_map
+from kyumei.edge.redirects import circle_of
+from kyumei.edge.waf.statement import as_list, as_map
 from kyumei.layouts.casts import quoted
 from kyumei.model.finding import Certainty, Check, Evidence, Finding, Gap, Remedy, RuledOut
 
@@ -43,6 +44,8 @@ def examine(view: View) -> Opinion:
         # Another rule of the family speaks for the other parts of a balancer, and for what fell through to the default action.
         if stage(failure.rows[0]) is not Stage.RULE or fell_through(view, failure.rows[0]):
             continue
+        if view.symptom.in_circles or circle_of(view, failure) is not None:
+            continue  # redirect_loop knows more of it.
         configured = _configured(view, failure.rows[0], action)
         findings.append(_finding(view, failure, action, configured))
         if "waf" in (failure.rows[0]["actions"] or []):

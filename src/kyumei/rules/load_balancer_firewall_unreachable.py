@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kyumei.contracts import Opinion, Rule, View
-from kyumei.edge.balancer_answer import Part, Stage, last_action, parts
-from kyumei.edge.balancer_finding import Fix, Judged, Sign, finding, moved
-from kyumei.edge.balancer_setting import attribute
+from kyumei.edge.balancer.answer import Part, Stage, last_action, parts
+from kyumei.edge.balancer.finding import Fix, Judged, Sign, finding, moved
+from kyumei.edge.balancer.setting import attribute
 from kyumei.model.finding import Certainty, Evidence, Gap, RuledOut
 
 if TYPE_CHECKING:

@@ -14,12 +14,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from kyumei.contracts import Opinion, Rule, View
-from kyumei.edge import function_log
-from kyumei.edge.balancer_answer import Part, Stage, parts
-from kyumei.edge.balancer_finding import Judged, finding, moved
-from kyumei.edge.balancer_function import ANSWERED, OTHER, SIGNS, UNRUN, sign_of
-from kyumei.edge.balancer_setting import group_document, group_of
-from kyumei.edge.function_changes import changed_function, target_function
+from kyumei.edge.balancer.answer import Part, Stage, parts
+from kyumei.edge.balancer.finding import Judged, finding, moved
+from kyumei.edge.balancer.function import ANSWERED, OTHER, SIGNS, UNRUN, sign_of
+from kyumei.edge.balancer.setting import group_document, group_of
+from kyumei.edge.function import log as function_log
+from kyumei.edge.function.changes import changed_function, target_function
 from kyumei.model.finding import Certainty, Evidence, Gap, RuledOut
 
 if TYPE_CHECKING:
@@ -129,7 +129,8 @@ def _lines(view: View, part: Part, target: str) -> _Told:
     ]
     each = list({(one["_artifact"], one["_line"]): one for one in found}.values())
     own, settled = function_log.of_function(each, target, function_log.functions(view) if each else {})
-    return _Told(tuple(own), traced=False, settled=settled)
+    # Whose log happens to be in the folder does not say which function was called.
+    return _Told(tuple(own), traced=False, settled=settled and bool(target))
 
 
 def _served(view: View, part: Part) -> int:

@@ -11,18 +11,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kyumei.contracts import Opinion, Rule, View
-from kyumei.edge import balancer_rejection as signs
-from kyumei.edge.balancer_answer import EVALUATION_FAILED, TRANSFORMED, Part, Stage, last_action, parts, wall_seconds
-from kyumei.edge.balancer_fallthrough import fell_through
-from kyumei.edge.balancer_finding import Judged, finding, moved, those
-from kyumei.edge.balancer_setting import attribute, group_document, group_of, idle_timeout, listener_rules
-from kyumei.edge.balancer_target import is_idle
+from kyumei.edge.balancer import rejection as signs
+from kyumei.edge.balancer.answer import EVALUATION_FAILED, TRANSFORMED, Part, Stage, last_action, parts, wall_seconds
+from kyumei.edge.balancer.fallthrough import fell_through
+from kyumei.edge.balancer.finding import Judged, finding, moved, those
+from kyumei.edge.balancer.setting import attribute, group_document, group_of, idle_timeout, listener_rules
+from kyumei.edge.balancer.target import is_idle
 from kyumei.model.finding import Certainty, Evidence, Gap, RuledOut
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kyumei.edge.balancer_finding import Sign
+    from kyumei.edge.balancer.finding import Sign
     from kyumei.model.finding import Finding
 
 NEVER_SENT = "EDGE-017"

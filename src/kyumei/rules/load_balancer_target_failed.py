@@ -14,18 +14,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kyumei.contracts import Opinion, Rule, View
-from kyumei.edge.balancer_answer import Stage, parts
-from kyumei.edge.balancer_confirm import confirmed
-from kyumei.edge.balancer_finding import finding
-from kyumei.edge.balancer_setting import group_document, group_of, idle_timeout
-from kyumei.edge.balancer_target import PATTERNS, SIGNS, classify
-from kyumei.edge.balancer_target_judge import judge
+from kyumei.edge.balancer.answer import Stage, parts
+from kyumei.edge.balancer.confirm import confirmed
+from kyumei.edge.balancer.finding import finding
+from kyumei.edge.balancer.setting import group_document, group_of, idle_timeout
+from kyumei.edge.balancer.target import PATTERNS, SIGNS, classify
+from kyumei.edge.balancer.target_judge import judge
 from kyumei.model.finding import RuledOut
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from kyumei.edge.balancer_target import Kind
+    from kyumei.edge.balancer.target import Kind
     from kyumei.model.finding import Finding, Gap
 
 

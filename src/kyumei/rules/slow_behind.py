@@ -14,9 +14,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from kyumei.contracts import Failure, Opinion, Rule, View
-from kyumei.edge.database_lines import fits, hosts_of, statements
+from kyumei.edge.database.lines import fits, hosts_of, statements
 from kyumei.edge.probe import probe
-from kyumei.edge.server_errors import signature_of_line, text_of
+from kyumei.edge.server.errors import signature_of_line, text_of
 from kyumei.edge.victims import Ask, asked
 from kyumei.edge.waits import PREFILTER, Wait, seconds_in, wait_of
 from kyumei.layouts.casts import quoted

@@ -13,11 +13,11 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from kyumei.contracts import Opinion, Rule, View
-from kyumei.edge.balancer_answer import Part, Stage, parts
-from kyumei.edge.balancer_finding import TITLES, Judged, finding, moved
-from kyumei.edge.balancer_health import Checks, TargetState, checks, group_health
-from kyumei.edge.balancer_packets import DROPPED, packets
-from kyumei.edge.balancer_unhealthy import BY_REASON, UNHEALTH, Unhealth
+from kyumei.edge.balancer.answer import Part, Stage, parts
+from kyumei.edge.balancer.finding import TITLES, Judged, finding, moved
+from kyumei.edge.balancer.health import Checks, TargetState, checks, group_health
+from kyumei.edge.balancer.packets import DROPPED, packets
+from kyumei.edge.balancer.unhealthy import BY_REASON, UNHEALTH, Unhealth
 from kyumei.edge.connections import Fate
 from kyumei.model.finding import Certainty, Evidence, Gap, RuledOut
 

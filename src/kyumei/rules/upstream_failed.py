@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING, Any
 from kyumei import discover
 from kyumei.contracts import Failure, Opinion, Rule, View
 from kyumei.edge.blanks import filled
-from kyumei.edge.error_lines import LEVELS, NEAR, lines_of
-from kyumei.edge.nginx_errors import NO_START
 from kyumei.edge.probe import probe
-from kyumei.edge.process_events import Event, Kind, ended_nginx, read
-from kyumei.edge.process_lines import process_lines
-from kyumei.edge.server_errors import of_family, signature_of_line, strain_of, text_of, upstream_of
+from kyumei.edge.server.error_lines import LEVELS, NEAR, lines_of
+from kyumei.edge.server.errors import of_family, signature_of_line, strain_of, text_of, upstream_of
+from kyumei.edge.server.fpm_pools import full_pool
+from kyumei.edge.server.nginx_errors import NO_START
+from kyumei.edge.server.process_events import Event, Kind, ended_nginx, read
+from kyumei.edge.server.process_lines import process_lines
 from kyumei.edge.signature import Family, Signature
 from kyumei.edge.victims import asked, fit
 from kyumei.layouts.casts import quoted
@@ -155,6 +156,9 @@ def _finding(view: View, failure: Failure, found: Signature, line: Mapping[str, 
     row, name = failure.rows[0], WEB_SERVERS[failure.hop]
     origin = signature_of_line(first, None) if first is not None else None
     cause = f"{found.cause}; it began with: {origin.cause}" if origin else found.cause
+    full = full_pool(view, failure.rows, upstream_of(line)) if found.code in OF_A_POOL else None
+    cause += f": {full.clause}" if full else ""
+    shown = (Evidence(f"PHP-FPM says of that time: {full.clause}", view.cite(full.rows), total=len(full.rows)),) if full else ()
     subject = {
         "status": str(row["status"]),
         "method": str(row.get("method")),
@@ -171,7 +175,7 @@ def _finding(view: View, failure: Failure, found: Signature, line: Mapping[str, 
         rule=RULE.name,
         title=f"{name} answered {row['status']} to {row.get('method') or '?'} {row.get('path') or '?'}: {cause}",
         certainty=_certainty(view, failure, found, first),
-        chain=tuple(_chain(view, failure, found, line, first)),
+        chain=(*_chain(view, failure, found, line, first), *shown),
         subject=subject | ({"first_error": origin.code} if origin else {}),
         remedy=tuple(remedies),
         check=(
@@ -191,6 +195,8 @@ def _finding(view: View, failure: Failure, found: Signature, line: Mapping[str, 
     )
 
 
+OF_A_POOL = frozenset({"EDGE-119", "EDGE-149"})
+"""An answer that did not come in time, or a request that FastCGI did not take: so it is where no child of the pool is free."""
 ENDED = frozenset({"EDGE-128", "EDGE-129"})
 """The server behind closed the connection: it died, or was stopped, or it was a race for an idle connection."""
 OF_THE_SERVER = ("app_log", "syslog", "json_lines")

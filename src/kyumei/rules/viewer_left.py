@@ -10,15 +10,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kyumei.contracts import Opinion, Rule, View
-from kyumei.edge.cloudfront_finding import Judged, finding, origin_gap, parts
-from kyumei.edge.cloudfront_judge import arrived
-from kyumei.edge.cloudfront_results import Family
+from kyumei.edge.cloudfront.finding import Judged, finding, origin_gap, parts
+from kyumei.edge.cloudfront.judge import arrived
+from kyumei.edge.cloudfront.results import Family
 from kyumei.model.finding import Certainty, Evidence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kyumei.edge.cloudfront_finding import Part
+    from kyumei.edge.cloudfront.finding import Part
     from kyumei.model.finding import Finding, Gap
 
 SERVER_ERROR = 500

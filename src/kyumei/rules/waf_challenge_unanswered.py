@@ -10,18 +10,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kyumei.contracts import Opinion, Rule, View
-from kyumei.edge.inspected import from_waf, header
-from kyumei.edge.statement import as_map
-from kyumei.edge.waf_commands import accept_tokens_of, change_rules
-from kyumei.edge.waf_exception import excepting, overriding, requests_match
-from kyumei.edge.waf_finding import Cause, opinion
-from kyumei.edge.waf_history import Exemption, proof, stopped_requests, these_requests
-from kyumei.edge.waf_remedies import count_only, editable, exempt_requests
-from kyumei.edge.waf_sql import same, stopped_by
+from kyumei.edge.waf.commands import accept_tokens_of, change_rules
+from kyumei.edge.waf.exception import excepting, overriding, requests_match
+from kyumei.edge.waf.finding import Cause, opinion
+from kyumei.edge.waf.history import Exemption, proof, stopped_requests, these_requests
+from kyumei.edge.waf.inspected import from_waf, header
+from kyumei.edge.waf.remedies import count_only, editable, exempt_requests
+from kyumei.edge.waf.sql import same, stopped_by
+from kyumei.edge.waf.statement import as_map
 from kyumei.model.finding import Evidence, Remedy
 
 if TYPE_CHECKING:
-    from kyumei.edge.waf_block import Block
+    from kyumei.edge.waf.block import Block
 
 REASONS = {
     "TOKEN_MISSING": "the request carried no token: the client is no browser, or does not send the cookie aws-waf-token with this call",

@@ -9,16 +9,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kyumei.contracts import Opinion, Rule, View
-from kyumei.edge.waf_commands import change_rules
-from kyumei.edge.waf_exception import blocking_again, excepting, overriding, requests_match, shown
-from kyumei.edge.waf_finding import Cause, opinion
-from kyumei.edge.waf_history import Exemption, proof, stopped_requests, these_requests
+from kyumei.edge.waf.commands import change_rules
+from kyumei.edge.waf.exception import blocking_again, excepting, overriding, requests_match, shown
+from kyumei.edge.waf.finding import Cause, opinion
+from kyumei.edge.waf.history import Exemption, proof, stopped_requests, these_requests
 from kyumei.model.finding import Evidence, Remedy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kyumei.edge.waf_block import Block
+    from kyumei.edge.waf.block import Block
 
 LIMITS = {
     "SizeRestrictions_BODY": 8192,

@@ -10,17 +10,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kyumei.contracts import Opinion, Rule, View
-from kyumei.edge.waf_commands import change_rules
-from kyumei.edge.waf_exception import all_of, excepting, inspecting_oversize, requests_match
-from kyumei.edge.waf_finding import Cause, opinion
-from kyumei.edge.waf_history import Exemption, proof, stopped_requests, these_requests
-from kyumei.edge.waf_remedies import count_only, editable
-from kyumei.edge.waf_sql import literal
-from kyumei.edge.web_acl import oversized
+from kyumei.edge.waf.commands import change_rules
+from kyumei.edge.waf.exception import all_of, excepting, inspecting_oversize, requests_match
+from kyumei.edge.waf.finding import Cause, opinion
+from kyumei.edge.waf.history import Exemption, proof, stopped_requests, these_requests
+from kyumei.edge.waf.remedies import count_only, editable
+from kyumei.edge.waf.sql import literal
+from kyumei.edge.waf.web_acl import oversized
 from kyumei.model.finding import Evidence, Remedy
 
 if TYPE_CHECKING:
-    from kyumei.edge.waf_block import Block
+    from kyumei.edge.waf.block import Block
 
 
 def title(block: Block) -> str:

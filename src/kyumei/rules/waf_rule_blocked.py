@@ -14,12 +14,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kyumei.contracts import Opinion, Rule, View
-from kyumei.edge.waf_finding import Cause, opinion
-from kyumei.edge.waf_remedies import remedies_for_rule
+from kyumei.edge.waf.finding import Cause, opinion
+from kyumei.edge.waf.remedies import remedies_for_rule
 from kyumei.model.finding import Evidence
 
 if TYPE_CHECKING:
-    from kyumei.edge.waf_block import Block
+    from kyumei.edge.waf.block import Block
 
 
 def title(block: Block) -> str:

@@ -12,9 +12,9 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from kyumei.contracts import Failure, Opinion, Rule, View
-from kyumei.edge.error_lines import lines_of
 from kyumei.edge.probe import probe
-from kyumei.edge.server_errors import file_of, of_family, signature_of_line, text_of
+from kyumei.edge.server.error_lines import lines_of
+from kyumei.edge.server.errors import file_of, of_family, signature_of_line, text_of
 from kyumei.edge.signature import Family, Signature
 from kyumei.layouts.casts import quoted
 from kyumei.model.finding import Certainty, Check, Evidence, Finding, Gap, Remedy, RuledOut

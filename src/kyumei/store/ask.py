@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from kyumei.errors import QueryError
+from kyumei.layouts.casts import quoted
 from kyumei.model.window import iso
 
 if TYPE_CHECKING:
@@ -43,8 +44,8 @@ class Answer:
 
 def ask(case: Case, sql: str) -> Answer:
     """The answer of one SELECT. The case can be used for nothing else afterwards. Raises QueryError."""
-    if case.keeping is not None:
-        case.keeping.join()  # it attaches the file that it writes, which is over once the database is shut
+    if case.keeping is not None:  # it goes on to write the cache, in a folder of its own that holds nothing else
+        case.con.execute(f"SET allowed_directories = [{quoted(str(case.keeping.folder))}]")
     for statement in SHUT:
         case.con.execute(statement)
     try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -16,7 +17,7 @@ from stringzilla import count
 
 from kyumei import discover
 from kyumei.layouts.casts import quoted
-from kyumei.store.lines import MAX_LINE, batches
+from kyumei.store.lines import MAX_LINE, batches, decode
 from kyumei.store.part import heads, layouts
 from kyumei.store.stage import BLANK
 from kyumei.store.unpack import members
@@ -39,8 +40,10 @@ HELD = 192 * 1024 * 1024
 """Bytes of text that are held in memory to be parsed on all cores: what numbers the lines as they pass is a single thread."""
 PACKED = 12
 """How many times its size a compressed log unpacks to, roughly."""
-SAMPLED = 400
-"""Lines from the start that tell the bulk reader which shapes there are."""
+SAMPLED, PLACES = 400, 4
+"""Lines that tell the bulk reader which shapes there are, and from how many places of a plain file they come."""
+PIECE = 128 * 1024
+"""Bytes that are read at each of these places."""
 _MISREAD = re.compile("[*?\\[\\]{}\udc80-\udcff]|://|^-$")
 """What in a path DuckDB would take for a pattern or an address, or could not be told."""
 
@@ -128,11 +131,17 @@ NOT_PLAIN = -1
 
 
 def _sample(part: Part) -> list[str]:
-    """Lines from the start of a file."""
-    for _, _, stream in members(part.artifact):
-        for batch in batches(stream.chunks(STEP)):
-            return batch.lines[:SAMPLED]
-    return []
+    """Lines from the start of a file, and from further on where it can be entered there."""
+    artifact = part.artifact
+    head = next((batch.lines for _, _, stream in members(artifact) for batch in batches(stream.chunks(STEP))), [])
+    if artifact.compression or artifact.size < PLACES * PIECE:
+        return head[:SAMPLED]
+    found = head[: SAMPLED // PLACES]
+    with suppress(OSError), artifact.path.open("rb") as raw:
+        for place in range(1, PLACES):
+            raw.seek(artifact.size * place // PLACES)
+            found += decode(raw.read(PIECE)).split("\n")[1:-1][: SAMPLED // PLACES]
+    return found
 
 
 def _rows(part: Part, reader: str) -> str:

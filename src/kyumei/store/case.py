@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from secrets import token_hex
 from threading import Thread
+from time import time
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -45,8 +46,20 @@ if TYPE_CHECKING:
 WHOLE = 64 * 1024 * 1024
 """Up to this many bytes of text a case is read whole; a larger one only around the window."""
 KEPT_CACHES = 12
+BUILDING = "building-"
+"""How the folder is called in which a database is built; the database is moved out of it once it is whole."""
+ABANDONED_SECONDS = 86_400
+"""A folder in which nothing was built for so long was left by a run that was killed."""
 SPILLED = "kyumei-spilled-"
 """How the folder is called in which a database in memory puts what does not fit; it is there only once that happens."""
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """The thread that writes a case to the cache, and the folder in which it does: whoever shuts the database must leave that open."""
+
+    thread: Thread
+    folder: Path
 
 
 @dataclass(frozen=True)
@@ -57,13 +70,13 @@ class Case:
     con: duckdb.DuckDBPyConnection
     settings: Settings
     whole: bool
-    keeping: Thread | None = None
+    keeping: Keeping | None = None
     """Writes the case to the cache meanwhile; null when it is there already, or is not to be kept."""
 
     def close(self) -> None:
         """Close the case once it is in the cache."""
         if self.keeping is not None:
-            self.keeping.join()
+            self.keeping.thread.join()
         spilled = Path()
         with suppress(duckdb.Error):  # a database that gave up is closed all the same
             spilled = Path(str(self.value("SELECT current_setting('temp_directory')")))
@@ -153,7 +166,8 @@ def open_case(  # noqa: PLR0913 - each is a choice of the caller
             _drop_outside(con, parts, only)
         prepare(con)
         return Case(root, con, settings, only is None, _keeping(con, kept, small=size <= WHOLE or only is not None) if kept else None)
-    name = _unused_name(kept.parent)
+    building = Path(tempfile.mkdtemp(prefix=BUILDING, dir=kept.parent))
+    name = building / kept.name
     try:
         con = connect(name)
         build(con, artifacts, settings, only, offsets, looked)
@@ -162,7 +176,7 @@ def open_case(  # noqa: PLR0913 - each is a choice of the caller
         con.close()
         name.replace(kept)
     finally:
-        _remove(name)
+        shutil.rmtree(building, ignore_errors=True)
     _forget_oldest(kept.parent)
     return Case(root, connect(kept, read_only=True), settings, only is None)
 
@@ -202,44 +216,31 @@ def _reopened(kept: Path) -> duckdb.DuckDBPyConnection | None:
     return con
 
 
-def _keeping(con: duckdb.DuckDBPyConnection, kept: Path, *, small: bool) -> Thread:
+def _keeping(con: duckdb.DuckDBPyConnection, kept: Path, *, small: bool) -> Keeping | None:
     """Begin to write a database that was built in memory to the cache, while it is asked; what is asked changes nothing that is kept."""
-    thread = Thread(target=_keep, args=(con.cursor(), kept, small), name="kyumei-cache")
-    thread.start()
-    return thread
-
-
-def _keep(con: duckdb.DuckDBPyConnection, kept: Path, small: bool) -> None:  # noqa: FBT001 - handed over by a thread
-    """Write a database that was built in memory to the cache. A cache that cannot be written is no fault: the next run builds it again."""
-    name: Path | None = None
     try:
-        name = _unused_name(kept.parent)
-        if small:
-            con.execute("SET force_compression = 'uncompressed'")  # what lies around a window is small, and somebody waits
-        con.execute(f"ATTACH {quoted(str(name))} AS kept")
+        folder = Path(tempfile.mkdtemp(prefix=BUILDING, dir=kept.parent))
+    except OSError:
+        return None
+    if small:
+        con.execute("SET force_compression = 'uncompressed'")  # what lies around a window is small, and somebody waits
+    thread = Thread(target=_keep, args=(con.cursor(), kept, folder), name="kyumei-cache")
+    thread.start()
+    return Keeping(thread, folder)
+
+
+def _keep(con: duckdb.DuckDBPyConnection, kept: Path, folder: Path) -> None:
+    """Write a database that was built in memory to the cache. A cache that cannot be written is no fault: the next run builds it again."""
+    try:
+        con.execute(f"ATTACH {quoted(str(folder / kept.name))} AS kept")
         con.execute("COPY FROM DATABASE memory TO kept")
         con.execute("DETACH kept")
-        name.replace(kept)
+        (folder / kept.name).replace(kept)
         _forget_oldest(kept.parent)
     except (duckdb.Error, OSError):
         return
     finally:
-        if name is not None:
-            _remove(name)
-
-
-def _unused_name(folder: Path) -> Path:
-    """A name for a database that is being written; it is renamed once it is whole."""
-    handle, name = tempfile.mkstemp(prefix="building-", suffix=".duckdb", dir=folder)
-    os.close(handle)
-    Path(name).unlink()
-    return Path(name)
-
-
-def _remove(name: Path) -> None:
-    for path in (name, name.with_name(name.name + ".wal")):
-        with suppress(OSError):
-            path.unlink(missing_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _rounded(window: Window) -> Window:
@@ -278,7 +279,7 @@ def _code_age(*more: str) -> int:
     """The newest change of our own reading code, and of ``more`` rooms, so that a changed reader never meets rows of its predecessor."""
     package = Path(__file__).parent.parent
     rooms = ("formats", "layouts", "store", "model", "correlate", *more)
-    return max((path.stat().st_mtime_ns for room in rooms for path in (package / room).glob("*.py")), default=0)
+    return max((path.stat().st_mtime_ns for room in rooms for path in (package / room).rglob("*.py")), default=0)
 
 
 def _forget_oldest(folder: Path) -> None:
@@ -286,3 +287,7 @@ def _forget_oldest(folder: Path) -> None:
     found = sorted(folder.glob("*.duckdb"), key=lambda path: path.stat().st_mtime, reverse=True)
     for path in found[KEPT_CACHES:]:
         path.unlink(missing_ok=True)
+    for path in folder.glob(f"{BUILDING}*"):
+        with suppress(OSError):
+            if time() - path.stat().st_mtime > ABANDONED_SECONDS:
+                shutil.rmtree(path, ignore_errors=True)

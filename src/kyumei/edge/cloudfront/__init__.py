@@ -1,0 +1,1 @@
+"""What CloudFront says of a request: result types, origins and distributions. Pure."""

@@ -1,0 +1,1 @@
+"""What databases write and tell of themselves when they refuse or delay. Pure."""

@@ -1,0 +1,1 @@
+"""What functions say of their invocations, and what changed on them. Pure."""

@@ -1,0 +1,1 @@
+"""What API Gateway says of a request: its responses, steps and settings. Pure."""

@@ -1,0 +1,1 @@
+"""What web servers, application servers and applications write when they fail. Pure."""
