@@ -48,6 +48,8 @@ class Answering:
     """SQL of a relation with one row for each request, where the table has several."""
     path: str = "path"
     """The path as what lies behind writes it, too."""
+    server: str = "false"
+    """SQL over all of the case: whether the application server itself wrote the row, and so made the answer."""
 
 
 def _unsolved(action: str, column: str) -> str:
@@ -196,12 +198,7 @@ ANSWERING = {
     # mod_log_config: the time is when the request came; nothing tells whether mod_proxy handed it on.
     "apache_access": Answering("'apache'", "status", "NULL::BOOLEAN", ended=_lasting("request_seconds")),
     # Upstream status `-` or absent in a log that writes it: nginx answered; a number: relayed; a log without it does not say.
-    "nginx_access": Answering(
-        f"CASE WHEN {NODE_WROTE} THEN 'server' ELSE 'nginx' END",
-        "status",
-        f"CASE WHEN {NODE_WROTE} THEN true ELSE {_asked('upstream_status')} END",
-        _BEGAN,
-    ),
+    "nginx_access": Answering("'nginx'", "status", _asked("upstream_status"), _BEGAN, server=NODE_WROTE),
     "app_log": Answering("CASE WHEN coalesce(server, '') <> '' THEN 'server' ELSE 'app' END", "status", "true"),
     "json_lines": Answering(
         "CASE WHEN program = 'nginx' THEN 'nginx' ELSE 'app' END",
@@ -294,10 +291,13 @@ def _select(name: str, answering: Answering) -> str:
     columns = ", ".join(_column(column, kind, table, answering) for column, kind in _OPTIONAL.items())
     speaks = "path IS NOT NULL" if name == "waf" else "(path IS NOT NULL OR status IS NOT NULL)"
     speaks += f" AND _artifact NOT IN (SELECT artifact FROM _copies WHERE table_name = {quoted(name)})"
+    hop, own = answering.hop, answering.own
+    if answering.server != "false":
+        hop, own = (f"CASE WHEN {answering.server} THEN {its} ELSE {other} END" for its, other in (("'server'", hop), ("true", own)))
     return (
-        f"SELECT {answering.hop} AS hop, {quoted(name)} AS table_name, _artifact, _line, {answering.ended} AS time, "
+        f"SELECT {hop} AS hop, {quoted(name)} AS table_name, _artifact, _line, {answering.ended} AS time, "
         f"{answering.started} AS started, {columns}, "
-        f"{answering.status} AS status, {answering.own} AS own, {answering.kind} AS kind FROM {relation(name)} "
+        f"{answering.status} AS status, {own} AS own, {answering.kind} AS kind FROM {relation(name)} "
         f"WHERE time IS NOT NULL AND {speaks}"
     )
 
