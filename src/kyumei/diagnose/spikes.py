@@ -102,18 +102,19 @@ def _stretch(happened: Sequence[tuple[int, int]], usual: Sequence[float]) -> tup
     Such a stretch begins and ends with an event, so the steps between events are passed over by the sum of what was usual in them.
     """
     before = [0.0, *accumulate(usual)]
+    ends = [0, *(step + 1 for step, _ in happened)]
+    steps = [(step, count, before[step] - before[until], usual[step]) for until, (step, count) in zip(ends, happened, strict=False)]
     best, found = 0.0, None
     for factor in FACTORS:
         gain, loss = log(factor), factor - 1
-        total, since, until = 0.0, 0, 0
-        for step, count in happened:
-            total -= loss * (before[step] - before[until])
+        total, since = 0.0, 0
+        for step, count, between, own in steps:
+            total -= loss * between
             if total <= 0:
                 total, since = 0.0, step
-            total += count * gain - loss * usual[step]
-            until = step + 1
+            total += count * gain - loss * own
             if total > best:
-                best, found = total, (since, until)
+                best, found = total, (since, step + 1)
     return found
 
 
