@@ -112,9 +112,15 @@ def read_bulk(con: duckdb.DuckDBPyConnection, part: Part) -> bool:
 
 
 def _headers(leaf: Format) -> str:
-    """SQL: whether a line is a header; most lines begin with what sorts before all headers, and are told by one comparison."""
-    begins = " OR ".join(f"starts_with(text, {quoted(begin)})" for begin in leaf.headers)
-    return f"(text >= {quoted(min(leaf.headers))} AND ({begins}))"
+    """SQL: whether a line is a header; most lines are told by one comparison for those that begin with a letter, and one for each sign."""
+    groups: dict[str, list[str]] = {}
+    for begin in leaf.headers:
+        groups.setdefault("" if begin[0].isalpha() else begin[0], []).append(begin)
+    tests = []
+    for sign, begins in groups.items():
+        gate = f"starts_with(text, {quoted(sign)})" if sign else f"text >= {quoted(min(begins))}"
+        tests.append(f"({gate} AND ({' OR '.join(f'starts_with(text, {quoted(begin)})' for begin in begins)}))")
+    return f"({' OR '.join(tests)})"
 
 
 def _is_under_one(con: duckdb.DuckDBPyConnection, part: Part, leaf: Format) -> bool:
