@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from kyumei.edge.literals import among, literal, same
 from kyumei.edge.waf.attack_signs import looks_intended, signs
 from kyumei.edge.waf.commands import accept_tokens_of, change_addresses, change_rules, repeat_request
 from kyumei.edge.waf.exception import counting, excepting, inspecting_oversize, overriding, path_match, rate, requests_match
 from kyumei.edge.waf.inspected import from_waf
 from kyumei.edge.waf.judge import evaluate
-from kyumei.edge.waf.sql import among, literal, same
 from kyumei.edge.waf.web_acl import place_of
 
 if TYPE_CHECKING:

@@ -8,6 +8,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from kyumei.correlate.sightings import FILTERED, position
+from kyumei.edge.server.application_errors import GRAVE
+from kyumei.edge.server.error_lines import LEVELS
 from kyumei.edge.server.errors import signature_of_line
 
 if TYPE_CHECKING:
@@ -23,7 +25,6 @@ ERROR_NEAR = timedelta(seconds=2)
 SERVER_ERROR = 500
 MADE_IN_BETWEEN = frozenset({502, 503, 504})
 """What a relay answers for a server behind it; any other server error it hands on, or says in its error log why it made one."""
-GRAVE = frozenset({"ERROR", "CRITICAL"})
 _UPSTREAM_FAILED = re.compile(
     r"while (?:connecting to|sending (?:request )?to|reading (?:response|upstream)|SSL handshaking to)|no live upstreams|upstream sent "
 )
@@ -269,17 +270,14 @@ def error_lines(case: Case, paths: Sequence[str], start: object, end: object) ->
     """
     lines = case.rows(
         "SELECT *, 'nginx' AS hop FROM nginx_error WHERE list_contains(?::VARCHAR[], path) AND time BETWEEN ?::TIMESTAMP AND ?::TIMESTAMP "
-        f"AND ({_GRAVE} OR (level = 'info' AND starts_with(message, 'client sent '))) ORDER BY time, _artifact, _line",
+        f"AND ({LEVELS} OR (level = 'info' AND starts_with(message, 'client sent '))) ORDER BY time, _artifact, _line",
         [list(paths), start, end],
     )
     return lines + case.rows(
         "SELECT *, NULL AS method, 'apache' AS hop FROM apache_error WHERE (path IS NULL OR list_contains(?::VARCHAR[], path)) "
-        f"AND client_ip IS NOT NULL AND time BETWEEN ?::TIMESTAMP AND ?::TIMESTAMP AND {_GRAVE} ORDER BY time, _artifact, _line",
+        f"AND client_ip IS NOT NULL AND time BETWEEN ?::TIMESTAMP AND ?::TIMESTAMP AND {LEVELS} ORDER BY time, _artifact, _line",
         [list(paths), start, end],
     )
-
-
-_GRAVE = "level IN ('error', 'crit', 'alert', 'emerg')"
 
 
 def further_in(hop: str, hops: Sequence[str]) -> list[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kyumei.edge.clock_traps import END, LogClock, clock_warnings
+from kyumei.layouts.clocks import YEARLESS_TIME
 from kyumei.model.finding import Certainty
 
 if TYPE_CHECKING:
@@ -27,8 +28,6 @@ CLOCKS = """(SELECT k.*, CASE WHEN k.via IS NULL THEN a.name ELSE concat('the li
 than syslog itself."""
 Log = tuple[str, int]
 """A table and the file that its rows come from."""
-YEARLESS = 2
-"""``_naive`` of records that write no year."""
 DATELESS = frozenset({"syslog", "app_log", "json_lines"})
 """Tables whose records may write no year."""
 MOST = 500
@@ -92,7 +91,7 @@ def _skews(case: Case, moment: datetime) -> dict[Log, tuple[tuple[datetime, floa
 def _undated(case: Case, tables: Iterable[str]) -> list[dict[str, object]]:
     """The logs whose records write no year."""
     selects = [
-        f"SELECT DISTINCT '{table}' AS table_name, _artifact AS artifact FROM \"{table}\" WHERE _naive = {YEARLESS}"
+        f"SELECT DISTINCT '{table}' AS table_name, _artifact AS artifact FROM \"{table}\" WHERE _naive = {YEARLESS_TIME}"
         for table in sorted(tables)
     ]
     return case.rows(" UNION ALL ".join(selects)) if selects else []

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from kyumei.edge.waf.sql import literal
-from kyumei.edge.waf.statement import as_list, as_map
+from kyumei.edge.documents import as_list, as_map
+from kyumei.edge.literals import literal
 from kyumei.model.finding import Evidence
 
 if TYPE_CHECKING:

@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
 
-from kyumei.edge.waf.statement import as_list, as_map
+from kyumei.edge.documents import answers, as_list, as_map, qualifier
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -31,7 +30,6 @@ STATISTICS = ("Sum", "Average", "Minimum", "Maximum", "SampleCount")
 _ZONED = re.compile(r"[+-][0-9]{2}:?[0-9]{2}\Z|Z\Z")
 _METRIC = re.compile(r"\b[A-Z][A-Za-z0-9]*(?:_[A-Za-z0-9]+)*\b")
 _RESOURCE = re.compile(r"\b(?:app|net|gwy|targetgroup)/[A-Za-z0-9-]+/[0-9a-f]+")
-_QUALIFIER = re.compile(r"/[a-z][a-z0-9-]*\.(.+?)\.json(?:\.(?:gz|zst|bz2|xz))?\Z")
 _STATISTIC = re.compile(r"\b(Sum|Average|Minimum|Maximum|SampleCount|p[0-9]{1,2}(?:\.[0-9]+)?)\b")
 
 
@@ -106,18 +104,6 @@ def moment(value: object) -> datetime | None:
         return parsed.astimezone(UTC).replace(tzinfo=None) if _ZONED.search(text) else parsed.replace(tzinfo=None)
     except (ValueError, OverflowError, OSError):
         return None
-
-
-def qualifier(citation: Citation) -> str:
-    """What tells an answer from others of its operation: the part of the file's name between operation and ``.json``."""
-    found = _QUALIFIER.search("/" + citation.file)
-    return unquote(found[1]) if found else ""
-
-
-def answers(view: View, service: str, operation: str) -> list[tuple[dict[str, Any], Citation]]:
-    """The stored resources of one operation that are objects; a list of words in an answer is none of them."""
-    stored: list[tuple[Any, Citation]] = list(view.snapshot(service, operation))
-    return [(document, where) for document, where in stored if isinstance(document, dict)]
 
 
 def points(view: View) -> list[Point]:

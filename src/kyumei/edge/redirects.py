@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from kyumei.edge.balancer.answer import last_action
 from kyumei.edge.circles import FEWEST, REDIRECTING, circles
 from kyumei.edge.cloudfront.setting import place_of
-from kyumei.edge.waf.statement import as_map
+from kyumei.edge.documents import as_map
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

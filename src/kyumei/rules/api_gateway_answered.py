@@ -22,8 +22,8 @@ from kyumei.edge.gateway.evidence import Weighed, failed_lines, function_lines, 
 from kyumei.edge.gateway.responses import BY_KIND, RESPONSES, UNTOLD, Response, kind_of_text, kind_of_type
 from kyumei.edge.gateway.setting import function_of
 from kyumei.edge.gateway.steps import Steps, function_name, steps_of
+from kyumei.edge.literals import among, same
 from kyumei.edge.probe import probe
-from kyumei.edge.waf.sql import among, same
 from kyumei.model.finding import Certainty, Check, Evidence, Finding, Gap, Remedy, RuledOut
 
 if TYPE_CHECKING:

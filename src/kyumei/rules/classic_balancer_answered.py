@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 from kyumei.contracts import Failure, Opinion, Rule, View
 from kyumei.edge.balancer import classic_balancer as classic
 from kyumei.edge.blanks import filled
+from kyumei.edge.literals import literal, same
 from kyumei.edge.probe import probe
-from kyumei.edge.waf.sql import literal, same
 from kyumei.model.finding import Certainty, Check, Evidence, Finding, Gap, Remedy, RuledOut
 
 if TYPE_CHECKING:

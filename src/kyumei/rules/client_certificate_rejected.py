@@ -21,8 +21,9 @@ from kyumei.contracts import Opinion, Rule, View
 from kyumei.edge.balancer.client_certificates import UNMAPPED, Refusal, refusal_of
 from kyumei.edge.balancer.setting import balancer_arn
 from kyumei.edge.blanks import filled
-from kyumei.edge.metrics import answers, reading
-from kyumei.edge.waf.sql import literal, same
+from kyumei.edge.documents import answers
+from kyumei.edge.literals import literal, same
+from kyumei.edge.metrics import reading
 from kyumei.model.finding import Certainty, Check, Evidence, Finding, Gap, Remedy, RuledOut
 from kyumei.model.symptom import Trouble
 

@@ -18,8 +18,8 @@ from kyumei.edge.agents import BROWSER
 from kyumei.edge.balancer.answer import CLIENT_LEFT, Part, Stage, parts, wall_seconds
 from kyumei.edge.balancer.finding import Fix, Judged, Sign, finding, request_words
 from kyumei.edge.balancer.target_traces import finished_later
+from kyumei.edge.literals import literal, same
 from kyumei.edge.probe import probe
-from kyumei.edge.waf.sql import literal, same
 from kyumei.model.finding import Certainty, Check, Evidence, Finding, Gap, Remedy, RuledOut
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any
 
 from kyumei.contracts import Failure, Opinion, Rule, View
+from kyumei.edge.literals import literal, same
 from kyumei.edge.probe import probe
 from kyumei.edge.time_spent import HALF, LEAST_SECONDS, SMALL, Spent, lasted, spent
-from kyumei.edge.waf.sql import literal, same
 from kyumei.model.finding import Certainty, Check, Evidence, Finding, Gap, Remedy, RuledOut
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ from kyumei.contracts import Failure, Opinion, Rule, View
 from kyumei.edge.balancer.answer import Stage, stage
 from kyumei.edge.balancer.fallthrough import fell_through
 from kyumei.edge.balancer.setting import listener_rules
+from kyumei.edge.documents import as_list, as_map
 from kyumei.edge.probe import probe
 from kyumei.edge.redirects import circle_of
-from kyumei.edge.waf.statement import as_list, as_map
 from kyumei.layouts.casts import quoted
 from kyumei.model.finding import Certainty, Check, Evidence, Finding, Gap, Remedy, RuledOut
 

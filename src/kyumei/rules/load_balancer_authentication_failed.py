@@ -15,7 +15,7 @@ from kyumei.edge.balancer.answer import Part, Stage, parts
 from kyumei.edge.balancer.finding import Judged, finding, moved, those
 from kyumei.edge.balancer.login import BY_REASON, BY_STATUS, DENIED, ERROR, OTHER, SIGNS
 from kyumei.edge.balancer.setting import listener_rules
-from kyumei.edge.waf.statement import as_list, as_map
+from kyumei.edge.documents import as_list, as_map
 from kyumei.model.finding import Certainty, Evidence, Gap, RuledOut
 
 if TYPE_CHECKING:

@@ -10,14 +10,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kyumei.contracts import Opinion, Rule, View
+from kyumei.edge.documents import as_map
+from kyumei.edge.literals import same
 from kyumei.edge.waf.commands import accept_tokens_of, change_rules
 from kyumei.edge.waf.exception import excepting, overriding, requests_match
 from kyumei.edge.waf.finding import Cause, opinion
 from kyumei.edge.waf.history import Exemption, proof, stopped_requests, these_requests
 from kyumei.edge.waf.inspected import from_waf, header
 from kyumei.edge.waf.remedies import count_only, editable, exempt_requests
-from kyumei.edge.waf.sql import same, stopped_by
-from kyumei.edge.waf.statement import as_map
+from kyumei.edge.waf.sql import stopped_by
 from kyumei.model.finding import Evidence, Remedy
 
 if TYPE_CHECKING:

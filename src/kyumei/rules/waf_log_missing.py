@@ -11,14 +11,15 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from kyumei.contracts import Failure, Opinion, Rule, View
+from kyumei.edge.documents import as_list, as_map
+from kyumei.edge.literals import same
 from kyumei.edge.waf.block import clipped
 from kyumei.edge.waf.commands import repeat_request
 from kyumei.edge.waf.evidence import those, told
 from kyumei.edge.waf.inspected import from_balancer
 from kyumei.edge.waf.judge import evaluate, lookups
 from kyumei.edge.waf.sampled import Sample, sample_of
-from kyumei.edge.waf.sql import same
-from kyumei.edge.waf.statement import as_list, as_map, describe_statement
+from kyumei.edge.waf.statement import describe_statement
 from kyumei.edge.waf.web_acl import WebAcl, action_of, place_of, resources
 from kyumei.model.finding import Certainty, Check, Evidence, Finding, Gap, Remedy, RuledOut
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kyumei.contracts import Opinion, Rule, View
+from kyumei.edge.literals import literal
 from kyumei.edge.waf.commands import change_rules
 from kyumei.edge.waf.exception import all_of, excepting, inspecting_oversize, requests_match
 from kyumei.edge.waf.finding import Cause, opinion
 from kyumei.edge.waf.history import Exemption, proof, stopped_requests, these_requests
 from kyumei.edge.waf.remedies import count_only, editable
-from kyumei.edge.waf.sql import literal
 from kyumei.edge.waf.web_acl import oversized
 from kyumei.model.finding import Evidence, Remedy
 

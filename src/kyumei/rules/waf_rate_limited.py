@@ -11,14 +11,14 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from kyumei.contracts import Opinion, Rule, View
+from kyumei.edge.documents import as_map
+from kyumei.edge.literals import same
 from kyumei.edge.waf.commands import change_rules
 from kyumei.edge.waf.exception import excepting, rate, requests_match
 from kyumei.edge.waf.finding import Cause, opinion
 from kyumei.edge.waf.history import Exemption, busiest_window, counted, proof, stopped_requests, these_requests
 from kyumei.edge.waf.inspected import from_waf, header
 from kyumei.edge.waf.remedies import count_only, editable
-from kyumei.edge.waf.sql import same
-from kyumei.edge.waf.statement import as_map
 from kyumei.model.finding import Certainty, Evidence, Remedy
 
 if TYPE_CHECKING:

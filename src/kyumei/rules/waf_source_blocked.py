@@ -10,6 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kyumei.contracts import Opinion, Rule, View
+from kyumei.edge.documents import as_list, as_map
+from kyumei.edge.literals import among
 from kyumei.edge.waf.block import clipped
 from kyumei.edge.waf.commands import UNKNOWN, change_addresses, change_rules
 from kyumei.edge.waf.exception import requests_match
@@ -18,8 +20,7 @@ from kyumei.edge.waf.history import Exemption, counted, proof, stopped_requests,
 from kyumei.edge.waf.inspected import from_waf
 from kyumei.edge.waf.judge import evaluate, lookups
 from kyumei.edge.waf.remedies import clients_of, count_only, exempt_clients, single, through_ip_sets, with_addresses
-from kyumei.edge.waf.sql import among
-from kyumei.edge.waf.statement import as_list, as_map, describe_statement, leaves, name_in
+from kyumei.edge.waf.statement import describe_statement, leaves, name_in
 from kyumei.edge.waf.web_acl import DEFAULT_ACTION, action_of, place_of
 from kyumei.model.finding import Evidence, Remedy
 

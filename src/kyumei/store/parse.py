@@ -15,6 +15,7 @@ from kyumei import discover
 from kyumei.contracts import Refused
 from kyumei.formats.resource_snapshot import STATE_AND_ROWS, operation_of, snapshot_rows
 from kyumei.layouts.casts import quoted
+from kyumei.layouts.clocks import YEARLESS_TIME
 from kyumei.model.table import LINEAGE, Kind
 from kyumei.store.compact import joined, parse_compact
 from kyumei.store.event_lines import in_year_of
@@ -43,8 +44,6 @@ SHORTEST_INNER = 15
 """Characters that a message needs to hold a time and a text."""
 ENVELOPE_TIME = "make_timestamp(s.envelope_ms * 1000)"
 """When CloudWatch Logs had the event: the time of a record that states none."""
-YEARLESS = 2
-"""``_naive`` of a record that writes no year."""
 OUTER_FORMATS = {
     "syslog": "true",
     "json_lines": "status IS NULL AND path IS NULL AND (level IS NULL OR regexp_matches(message, '^\\[?[0-9]'))",
@@ -198,7 +197,8 @@ def _keep_bulk(con: duckdb.DuckDBPyConnection, leaf: Format, via: str | None, se
     if via is not None:
         _refuse_unclaimed(con, leaf)
     else:  # the year of an envelope is given by the exact reader
-        con.execute(f"DELETE FROM _bulk USING _staged s WHERE s.rowid = _bulk._line AND _naive = {YEARLESS} AND s.envelope_ms IS NOT NULL")
+        enveloped = f"_naive = {YEARLESS_TIME} AND s.envelope_ms IS NOT NULL"
+        con.execute(f"DELETE FROM _bulk USING _staged s WHERE s.rowid = _bulk._line AND {enveloped}")
     columns = ", ".join(f'b."{column.name}"' for column in leaf.table.columns)
     own = f"{quoted(via)}, b._naive, b._extra, NULL" if via else "NULL, b._naive, b._extra, s.text"
     if via is None and "time" in leaf.table:
@@ -252,7 +252,7 @@ class _Outcome:
         name, row = found
         if sent is not None and row.get("time") is None:
             row = {**row, "time": datetime(1970, 1, 1) + timedelta(milliseconds=sent), "_naive": 0}  # noqa: DTZ001 - rows hold naive UTC
-        elif sent is not None and row["_naive"] == YEARLESS and isinstance(row["time"], datetime):
+        elif sent is not None and row["_naive"] == YEARLESS_TIME and isinstance(row["time"], datetime):
             row = {**row, **in_year_of(row["time"], datetime(1970, 1, 1) + timedelta(milliseconds=sent))}  # noqa: DTZ001 - as above
         self.rows.setdefault(name, []).append({**row, "_artifact": artifact, "_line": line, "_span": span, "_text": text})
         return True

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from kyumei import discover
 from kyumei.errors import ConfigError
+from kyumei.layouts.clocks import YEARLESS_TIME
 from kyumei.model.window import Window
 from kyumei.store.asked import Asked
 from kyumei.store.bulk_files import PACKED, is_for_bulk, read_bulk
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 
 FAR = timedelta(hours=26)
 """Further than the widest zone (UTC+14) and half a day of disorder."""
-YEARLESS = 2
 HEAD = 256 * 1024
 """Bytes of a file that tell what it is."""
 SMALL_FILE, SMALL_FILES = 1024 * 1024, 8 * 1024 * 1024
@@ -166,7 +166,7 @@ def _spans(part: Part, head: bytes, pieces: tuple[bytes, ...]) -> tuple[tuple[da
     spans: list[tuple[datetime, datetime]] = []
     for piece in (head[:PIECE], *pieces):
         rows = [layout.read(line) for line in decode(piece).split("\n")[1 : 1 + TIMED]]
-        times = [row["time"] for row in rows if isinstance(row, dict) and row["_naive"] < YEARLESS and row["time"] is not None]
+        times = [row["time"] for row in rows if isinstance(row, dict) and row["_naive"] < YEARLESS_TIME and row["time"] is not None]
         if not times:
             return ()
         spans.append((min(times).replace(tzinfo=UTC), max(times).replace(tzinfo=UTC)))

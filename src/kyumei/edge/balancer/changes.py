@@ -13,11 +13,10 @@ from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Any
 
 from kyumei.edge.balancer.packets import nodes
-from kyumei.edge.balancer.setting import balancer_arn, group_of
+from kyumei.edge.balancer.setting import balancer_arn, group_of, services_of
 from kyumei.edge.changes import AFTER, SLACK, Change, Resource, Turn, changes, turn, values
-from kyumei.edge.metrics import answers
-from kyumei.edge.waf.sql import same
-from kyumei.edge.waf.statement import as_list, as_map
+from kyumei.edge.documents import answers, as_list, as_map
+from kyumei.edge.literals import same
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -190,24 +189,9 @@ def resources(view: View, row: Mapping[str, Any]) -> dict[str, list[Resource]]:
     return found
 
 
-def service_names(view: View, group: str) -> set[str]:
-    """The names of the ECS services that are described with this target group; empty where none is."""
-    return {
-        str(one["serviceName"])
-        for one, _ in answers(view, "ecs", "describe-services")
-        if group
-        and one.get("serviceName")
-        and any(as_map(each).get("targetGroupArn") == group for each in as_list(one.get("loadBalancers")))
-    }
-
-
 def _services(view: View, group: str | None, target: str) -> Iterator[Resource]:
     """The ECS services whose tasks are in the target group, or one of whose tasks has the target's address."""
-    named = [
-        (one.get("serviceName"), one.get("clusterArn"))
-        for one, _ in answers(view, "ecs", "describe-services")
-        if group and any(as_map(each).get("targetGroupArn") == group for each in as_list(one.get("loadBalancers")))
-    ]
+    named = services_of(view, group or "")
     if target and view.has("ecs_event"):
         rows = view.rows("SELECT DISTINCT service_name, cluster_arn FROM ecs_event WHERE private_ip = ? AND kind = 'task' LIMIT 5", target)
         named += [(row["service_name"], row["cluster_arn"]) for row in rows]

@@ -10,8 +10,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kyumei.edge.metrics import Reading, answers, qualifier, reading
-from kyumei.edge.waf.statement import as_list, as_map
+from kyumei.edge.documents import answers, as_list, as_map, qualifier
+from kyumei.edge.metrics import Reading, reading
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

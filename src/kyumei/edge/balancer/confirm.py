@@ -13,16 +13,15 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from kyumei.edge.balancer import target as signs
-from kyumei.edge.balancer.changes import changed, service_names
+from kyumei.edge.balancer.changes import changed
 from kyumei.edge.balancer.packets import DROPPED, nodes, packets
 from kyumei.edge.balancer.service_events import taken
-from kyumei.edge.balancer.setting import group_of
+from kyumei.edge.balancer.setting import group_of, services_of
 from kyumei.edge.balancer.target import Kind
 from kyumei.edge.balancer.task_stops import stops
 from kyumei.edge.changes import Resource, changes, shown
 from kyumei.edge.connections import Fate
-from kyumei.edge.metrics import answers
-from kyumei.edge.waf.statement import as_list, as_map
+from kyumei.edge.documents import answers, as_list, as_map
 from kyumei.model.finding import Certainty, Evidence, RuledOut
 
 if TYPE_CHECKING:
@@ -101,8 +100,16 @@ def _by_stops(view: View, part: Part, kind: Kind, judged: Judged) -> Judged:
     times = [row["time"] for row in rows]
     gone = kind in {Kind.REFUSED, Kind.UNCONNECTED}
     group = group_of(view, part.row) or ""
+    services = {name for name, _ in services_of(view, group)}
     addresses = sorted({str(row["target_ip"]) for row in rows})
-    found = stops(view, addresses, min(times) - (SOON if gone else SECONDS), max(times) + SECONDS, group, service_names(view, group))
+    found = stops(
+        view,
+        addresses,
+        min(times) - (SOON if gone else SECONDS),
+        max(times) + SECONDS,
+        group,
+        services,
+    )
     again = {one.task: _answered_again(view, one) for one in found} if gone else {}
     reach = SOON if gone else SECONDS
     found = [one for one in found if any(_hits(one, row, reach, again.get(one.task)) for row in rows)]

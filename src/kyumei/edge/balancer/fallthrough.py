@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from kyumei.edge.balancer.answer import last_action
 from kyumei.edge.balancer.setting import balancer_arn, listener_rules
 from kyumei.edge.changes import AFTER, Resource, Turn, changes, shown
-from kyumei.edge.waf.sql import literal, same
-from kyumei.edge.waf.statement import as_list, as_map
+from kyumei.edge.documents import as_list, as_map
+from kyumei.edge.literals import literal, same
 from kyumei.model.finding import Evidence
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from kyumei.edge.balancer.answer import last_action, wall_seconds
 from kyumei.edge.balancer.setting import balancer_arn, group_of
 from kyumei.edge.blanks import filled
+from kyumei.edge.literals import among, literal, same
 from kyumei.edge.metrics import reading
 from kyumei.edge.probe import probe
-from kyumei.edge.waf.sql import among, literal, same
 from kyumei.model.finding import Certainty, Check, Evidence, Finding, Gap, Remedy, RuledOut
 
 if TYPE_CHECKING:

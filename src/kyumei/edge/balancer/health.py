@@ -12,8 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from kyumei.edge.balancer.setting import group_of, is_about, target_groups
-from kyumei.edge.metrics import answers, qualifier
-from kyumei.edge.waf.statement import as_list, as_map
+from kyumei.edge.documents import answers, as_list, as_map, qualifier
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

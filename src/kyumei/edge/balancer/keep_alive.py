@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kyumei.edge.metrics import answers
+from kyumei.edge.documents import answers
 
 if TYPE_CHECKING:
     from kyumei.contracts import View

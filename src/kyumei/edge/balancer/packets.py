@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from kyumei.edge.balancer.setting import balancers, group_document, group_of
 from kyumei.edge.connections import Attempt, Fate, Home, attempts
-from kyumei.edge.metrics import answers
-from kyumei.edge.waf.statement import as_list, as_map
+from kyumei.edge.documents import answers, as_list, as_map
 from kyumei.model.finding import Evidence
 
 if TYPE_CHECKING:

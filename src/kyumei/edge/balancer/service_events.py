@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from kyumei.edge.metrics import answers
-from kyumei.edge.waf.statement import as_list, as_map
+from kyumei.edge.balancer.setting import services_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -68,17 +67,12 @@ def taken(view: View, group: str | None, first: datetime) -> Taken | None:
 
 def _services(view: View, group: str) -> list[tuple[str, object]]:
     """The services that serve a target group, as described, or as their own events name it."""
-    named = [
-        (str(one["serviceName"]), one.get("clusterArn"))
-        for one, _ in answers(view, "ecs", "describe-services")
-        if one.get("serviceName") and any(as_map(each).get("targetGroupArn") == group for each in as_list(one.get("loadBalancers")))
-    ]
     told = view.rows(
         "SELECT DISTINCT service_name, cluster_arn FROM ecs_event WHERE kind = 'service_event' AND service_name IS NOT NULL "
         "AND contains(message, ?) ORDER BY ALL LIMIT 5",
         group,
     )
-    return list(dict.fromkeys([*named, *((str(row["service_name"]), row["cluster_arn"]) for row in told)]))
+    return list(dict.fromkeys([*services_of(view, group), *((str(row["service_name"]), row["cluster_arn"]) for row in told)]))
 
 
 def _number(pattern: re.Pattern[str], row: Mapping[str, Any]) -> int:

@@ -8,8 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from kyumei.edge.metrics import answers, qualifier
-from kyumei.edge.waf.statement import as_list, as_map
+from kyumei.edge.documents import answers, as_list, as_map, qualifier
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -97,6 +96,17 @@ def listener_rules(view: View, elb: str, priority: int | None = None) -> list[tu
         for document, where in answers(view, "elbv2", "describe-rules")
         if (wanted is None or str(document.get("Priority")) == wanted)
         and ("RuleArn" not in document or f"/{elb}/" in str(document["RuleArn"]))
+    ]
+
+
+def services_of(view: View, group: str) -> list[tuple[str, object]]:
+    """Name and cluster of the ECS services that are described with this target group."""
+    return [
+        (str(one["serviceName"]), one.get("clusterArn"))
+        for one, _ in answers(view, "ecs", "describe-services")
+        if group
+        and one.get("serviceName")
+        and any(as_map(each).get("targetGroupArn") == group for each in as_list(one.get("loadBalancers")))
     ]
 
 

@@ -16,8 +16,9 @@ from kyumei.edge.balancer.setting import group_of, idle_timeout
 from kyumei.edge.balancer.target import Kind
 from kyumei.edge.balancer.target_traces import GIVEN_UP, answered, ends, finished_early, finished_later, reached
 from kyumei.edge.balancer.task_stops import address_of_task
-from kyumei.edge.metrics import answers, moment, points, reading
-from kyumei.edge.waf.sql import literal, same
+from kyumei.edge.documents import answers
+from kyumei.edge.literals import literal, same
+from kyumei.edge.metrics import moment, points, reading
 from kyumei.model.finding import Certainty, Evidence, Gap, RuledOut
 
 if TYPE_CHECKING:

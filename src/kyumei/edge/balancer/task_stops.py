@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from kyumei.edge.documents import as_list, as_map
 from kyumei.edge.metrics import moment
-from kyumei.edge.waf.statement import as_list, as_map
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kyumei.edge.changes import AFTER, SLACK, Resource, changes, shown, turn
-from kyumei.edge.waf.sql import same
+from kyumei.edge.literals import same
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

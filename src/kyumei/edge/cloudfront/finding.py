@@ -13,8 +13,8 @@ from kyumei.edge.blanks import filled
 from kyumei.edge.cloudfront.changes import changed_distribution
 from kyumei.edge.cloudfront.results import Family, outcome_of
 from kyumei.edge.cloudfront.setting import Place, place_of
+from kyumei.edge.literals import among, literal, same
 from kyumei.edge.probe import probe
-from kyumei.edge.waf.sql import among, literal, same
 from kyumei.model.finding import Certainty, Check, Evidence, Finding, Gap, Remedy, RuledOut
 
 if TYPE_CHECKING:

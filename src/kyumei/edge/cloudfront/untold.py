@@ -13,7 +13,7 @@ from kyumei.edge.cloudfront.edge_judge import fetched
 from kyumei.edge.cloudfront.finding import FRONTS, LOGS, TABLE, Judged, Part, config_gap, origin_gap, silent_fronts, span
 from kyumei.edge.cloudfront.results import GENERATED, OUTCOMES, Family, outcome_of
 from kyumei.edge.cloudfront.setting import CACHED_SECONDS, error_seconds, place_of, wants_signature
-from kyumei.edge.waf.statement import as_map
+from kyumei.edge.documents import as_map
 from kyumei.model.finding import Certainty, Evidence, Gap, RuledOut
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from kyumei.edge.balancer.health import group_health
 from kyumei.edge.balancer.setting import group_of
 from kyumei.edge.changes import AFTER, SLACK, Change, Resource, Turn, changes, shown, turn
 from kyumei.edge.gateway.steps import function_name
-from kyumei.edge.waf.sql import same
+from kyumei.edge.literals import same
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

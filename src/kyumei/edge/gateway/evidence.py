@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from kyumei.edge.documents import answers
 from kyumei.edge.function import log as function_log
 from kyumei.edge.function.changes import changed_integration
 from kyumei.edge.gateway.responses import BY_KIND, agrees
@@ -22,7 +23,6 @@ from kyumei.edge.gateway.setting import (
     stage_setting,
 )
 from kyumei.edge.gateway.steps import function_name
-from kyumei.edge.metrics import answers
 from kyumei.model.finding import Evidence
 
 if TYPE_CHECKING:

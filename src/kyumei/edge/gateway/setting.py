@@ -13,9 +13,8 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from kyumei.edge.documents import answers, as_list, as_map, qualifier
 from kyumei.edge.gateway.steps import function_name
-from kyumei.edge.metrics import answers, qualifier
-from kyumei.edge.waf.statement import as_list, as_map
 from kyumei.model.finding import Evidence
 
 if TYPE_CHECKING:

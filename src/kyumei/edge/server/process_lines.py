@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from kyumei.edge.literals import literal
 from kyumei.edge.server.process_events import PREFILTER
-from kyumei.edge.waf.sql import literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -9,8 +9,8 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
 
+from kyumei.edge.documents import as_list
 from kyumei.edge.waf.inspected import from_waf
-from kyumei.edge.waf.statement import as_list
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

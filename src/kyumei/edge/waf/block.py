@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from kyumei.edge.documents import as_map
 from kyumei.edge.waf.inspected import from_waf
 from kyumei.edge.waf.judge import Outcome, evaluate, lookups
 from kyumei.edge.waf.sampled import Sample, sample_of
-from kyumei.edge.waf.statement import as_map
 from kyumei.edge.waf.web_acl import DEFAULT_ACTION, Kind, Place, WebAcl, action_of, kind, place_of, rule_inside, rule_named, web_acl
 from kyumei.model.finding import Certainty
 

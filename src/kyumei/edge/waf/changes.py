@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kyumei.edge.changes import AFTER, SLACK, Resource, changes, shown, turn, values
-from kyumei.edge.waf.sql import same, stopped_by
+from kyumei.edge.literals import same
+from kyumei.edge.waf.sql import stopped_by
 
 if TYPE_CHECKING:
     from kyumei.contracts import View

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from kyumei.edge.literals import among, literal, same
 from kyumei.edge.waf.attack_signs import looks_intended
 from kyumei.edge.waf.block import Block, agrees, balancer_agrees, clipped
 from kyumei.edge.waf.history import conduct, counted, path_share
-from kyumei.edge.waf.sql import among, literal, same, stopped_by
+from kyumei.edge.waf.sql import stopped_by
 from kyumei.edge.waf.statement import describe_statement, leaves
 from kyumei.edge.waf.web_acl import DEFAULT_ACTION, resources
 from kyumei.model.finding import Evidence

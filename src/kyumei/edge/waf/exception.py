@@ -14,7 +14,8 @@ import copy
 import json
 from typing import TYPE_CHECKING, Any
 
-from kyumei.edge.waf.statement import as_list, as_map, field_kind
+from kyumei.edge.documents import as_list, as_map
+from kyumei.edge.waf.statement import field_kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

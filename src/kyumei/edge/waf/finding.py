@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from kyumei.contracts import Opinion
+from kyumei.edge.documents import as_map
 from kyumei.edge.waf.attack_signs import looks_intended
 from kyumei.edge.waf.block import Block, blocks, certainty
 from kyumei.edge.waf.changes import changed_firewall
 from kyumei.edge.waf.commands import UNKNOWN, repeat_request
 from kyumei.edge.waf.evidence import TITLES, chain, counted_rules
 from kyumei.edge.waf.history import onset
-from kyumei.edge.waf.statement import as_map
 from kyumei.edge.waf.web_acl import DEFAULT_ACTION
 from kyumei.model.finding import Certainty, Check, Finding, Gap, Remedy, RuledOut
 

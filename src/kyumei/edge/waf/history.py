@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
+from kyumei.edge.literals import literal, same
 from kyumei.edge.waf.block import Block, clipped
 from kyumei.edge.waf.exception import searched, too_long
-from kyumei.edge.waf.sql import literal, same, stopped_by
+from kyumei.edge.waf.sql import stopped_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -12,18 +12,9 @@ import operator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from kyumei.edge.documents import as_list, as_map
 from kyumei.edge.waf.inspected import Request, header, inspected, transformed
-from kyumei.edge.waf.statement import (
-    COMPARISONS,
-    POSITIONS,
-    as_list,
-    as_map,
-    describe_field,
-    describe_statement,
-    field_kind,
-    name_in,
-    search_text,
-)
+from kyumei.edge.waf.statement import COMPARISONS, POSITIONS, describe_field, describe_statement, field_kind, name_in, search_text
 from kyumei.edge.waf.web_acl import OVERSIZE, resources
 
 if TYPE_CHECKING:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from kyumei.edge.literals import among
 from kyumei.edge.waf.block import Block, clipped
 from kyumei.edge.waf.commands import UNKNOWN, change_addresses, change_rules, new_ip_set
 from kyumei.edge.waf.exception import all_of, counting, excepting, overriding, requests_match, shown, template
 from kyumei.edge.waf.history import Exemption, proof, stopped_requests, these_requests
 from kyumei.edge.waf.inspected import from_waf
 from kyumei.edge.waf.judge import Lookups, addresses_in, evaluate, in_ranges, is_address, lookups
-from kyumei.edge.waf.sql import among
 from kyumei.edge.waf.statement import leaves, name_in
 from kyumei.edge.waf.web_acl import Place, place_of, resources
 from kyumei.model.finding import Remedy

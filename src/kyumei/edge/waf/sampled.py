@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from kyumei.edge.waf.statement import as_list, as_map
+from kyumei.edge.documents import as_list, as_map
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -1,38 +1,16 @@
-"""Values as SQL literals, so that the query behind a sentence can be run again as it stands."""
+"""SQL over WAF's log: which requests a rule stopped."""
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING
 
+from kyumei.edge.literals import same
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
 RULE_COLUMNS = ("webacl_arn", "action", "rule_id", "rule_type", "rule_group", "rule_in_group")
 """What together names the rule that ended the look: a rule inside a group is named only by the last two."""
-
-
-def literal(value: object) -> str:
-    """A value as an SQL literal: text in quotes, a time as a TIMESTAMP, null as NULL."""
-    if value is None:
-        return "NULL"
-    if isinstance(value, bool | int | float):
-        return str(value).lower()
-    if isinstance(value, datetime):
-        return f"TIMESTAMP '{value.replace(tzinfo=None).isoformat(sep=' ')}'"
-    text = "'" + str(value).replace("'", "''") + "'"
-    return "(" + text.replace("\0", "' || chr(0) || '") + ")" if "\0" in text else text
-
-
-def same(column: str, value: object) -> str:
-    """A condition that the column has this value, null included."""
-    return f"{column} IS NULL" if value is None else f"{column} = {literal(value)}"
-
-
-def among(column: str, values: Iterable[object]) -> str:
-    """A condition that the column has one of these values; false for none."""
-    listed = ", ".join(dict.fromkeys(literal(value) for value in values))
-    return f"{column} IN ({listed})" if listed else "false"
 
 
 def stopped_by(row: Mapping[str, object]) -> str:

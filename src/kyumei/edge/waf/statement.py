@@ -11,10 +11,10 @@ import base64
 import binascii
 from typing import TYPE_CHECKING, Any
 
+from kyumei.edge.documents import Object, as_list, as_map
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-
-Object = dict[str, Any]
 
 POSITIONS = {
     "EXACTLY": ("is exactly", "is not exactly"),
@@ -37,16 +37,6 @@ _PLAIN_FIELDS = {
     "UriFragment": "the URI fragment",
 }
 _SCOPES = {"KEY": "names of ", "VALUE": "values of "}
-
-
-def as_map(value: object) -> Object:
-    """The value if it is an object, else an empty one: a stored answer may be of any shape."""
-    return value if isinstance(value, dict) else {}
-
-
-def as_list(value: object) -> list[Any]:
-    """The value if it is a list, else an empty one."""
-    return value if isinstance(value, list) else []
 
 
 def name_in(arn: object) -> str:

@@ -13,7 +13,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from kyumei.edge.waf.statement import as_list, as_map, field_kind, leaves
+from kyumei.edge.documents import as_list, as_map
+from kyumei.edge.waf.statement import field_kind, leaves
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
