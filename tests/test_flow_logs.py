@@ -15,7 +15,7 @@ from kyumei.contracts import Refused
 from kyumei.errors import ConfigError
 from kyumei.formats import tgw_flow, vpc_flow
 from kyumei.model.window import Window
-from kyumei.store import bulk_files, parse, pick
+from kyumei.store import bulk_files, bulk_rows, pick
 from kyumei.store import case as case_module
 from kyumei.store.case import Case, open_case
 from tests import ledger
@@ -145,7 +145,7 @@ def test_header_in_the_middle_changes_the_order(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opened: Callable[..., Case], bulk: int
 ) -> None:
     """A header is no record and never unread; too few columns are, too many are kept."""
-    monkeypatch.setattr(parse, "BULK_ROWS", bulk)
+    monkeypatch.setattr(bulk_rows, "BULK_ROWS", bulk)
     lines = [vpc_flow.FIELDS, default(0), default(1, "REJECT"), vpc_flow.FIELDS, default(2), SHORT.translate({ord(c): None for c in "${}"})]
     lines += [short(3), short(4), "eni-0c2d 10.0.1.9", f"{short(5)} one more", vpc_flow.FIELDS]
     content = "\n".join(lines) + "\n"

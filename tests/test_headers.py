@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kyumei.model.window import Window
+from kyumei.store import bulk_rows, pick
 from kyumei.store import case as case_module
-from kyumei.store import parse, pick
 from kyumei.store.case import open_case
 from tests import ledger
 
@@ -25,7 +25,7 @@ OTHER = "#Fields: time date x-edge-request-id sc-status\n"
 @pytest.mark.parametrize("windowed", [False, True])
 def test_header_governs_the_lines_below_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bulk: int, windowed: bool) -> None:  # noqa: FBT001 - a parameter
     """Until the next header in the same file, whichever reader reads, and whether all of the file is taken or the lines around a window."""
-    monkeypatch.setattr(parse, "BULK_ROWS", bulk)
+    monkeypatch.setattr(bulk_rows, "BULK_ROWS", bulk)
     monkeypatch.setattr(case_module, "WHOLE", 1)
     monkeypatch.setattr(pick, "SMALL_FILE", 1, raising=False)
     root = tmp_path / "case"

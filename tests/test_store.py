@@ -19,7 +19,7 @@ import pytest
 import zstandard
 
 from kyumei.errors import PathError
-from kyumei.store import bulk_files, lines, parse, sieve, unpack
+from kyumei.store import bulk_files, bulk_rows, lines, sieve, unpack
 from kyumei.store.inflate import KINDS, Stream, inflated
 from kyumei.store.lines import batches
 from kyumei.store.unpack import members
@@ -66,7 +66,7 @@ def root(tmp_path: Path) -> Path:
 def reader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Each way of reading in turn, whatever the size of the file."""
     way: str = request.param
-    monkeypatch.setattr(parse, "BULK_ROWS", 1 if way == "bulk" else 1 << 40)
+    monkeypatch.setattr(bulk_rows, "BULK_ROWS", 1 if way == "bulk" else 1 << 40)
     monkeypatch.setattr(bulk_files, "BULK_FROM", 1 if way == "bulk" else 1 << 40)
     return way
 

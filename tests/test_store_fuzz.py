@@ -24,7 +24,7 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kyumei.store import bulk_files, lines, parse, sieve, stage
+from kyumei.store import bulk_files, bulk_rows, lines, sieve, stage
 from kyumei.store.unpack import Unpacked
 from tests import ledger
 
@@ -126,7 +126,7 @@ def _folder() -> st.SearchStrategy[dict[str, tuple[bytes, Callable[[bytes], byte
 def _bounds() -> st.SearchStrategy[Bounds]:
     return st.builds(
         Bounds,
-        bulk_rows=st.sampled_from((1, parse.BULK_ROWS)),
+        bulk_rows=st.sampled_from((1, bulk_rows.BULK_ROWS)),
         bulk_from=st.sampled_from((1, bulk_files.BULK_FROM)),
         record_lines=st.sampled_from((3, sieve.MAX_RECORD_LINES)),
         longest=st.sampled_from((3_000, lines.MAX_LINE)),
@@ -155,7 +155,7 @@ def test_no_line_is_lost_or_doubled(folder: dict[str, tuple[bytes, Callable[[byt
 
 def _faults(root: Path, cache_folder: Path, contents: dict[str, bytes], bounds: Bounds) -> list[str]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(parse, "BULK_ROWS", bounds.bulk_rows)
+        patch.setattr(bulk_rows, "BULK_ROWS", bounds.bulk_rows)
         patch.setattr(bulk_files, "BULK_FROM", bounds.bulk_from)
         for module in (sieve, stage):
             patch.setattr(module, "MAX_RECORD_LINES", bounds.record_lines)

@@ -6,6 +6,7 @@ While the database parses one format, the files of the next are searched.
 from __future__ import annotations
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -51,12 +52,14 @@ def build(  # noqa: PLR0913 - what a case depends on
 
     All files are looked at before the first is read: a zone met in one is a hint for all others.
     """
-    create_tables(con)
-    if looked is None:
-        looked = look_at(artifacts, settings)
-    else:
-        names = {artifact.name for artifact in artifacts}
-        looked = [(artifact, [as_looked_at(part) for part in own]) for artifact, own in looked if artifact.name in names]
+    with ThreadPoolExecutor(1) as pool:  # the database makes the tables while Python looks at the files
+        made = pool.submit(create_tables, con.cursor())
+        if looked is None:
+            looked = look_at(artifacts, settings)
+        else:
+            names = {artifact.name for artifact in artifacts}
+            looked = [(artifact, [as_looked_at(part) for part in own]) for artifact, own in looked if artifact.name in names]
+        made.result()
     parts = [part for _, own in looked for part in own]
     spare_small(parts)
     hints = tuple(sorted({offset for part in parts for offset in offsets(part.identity)}))
@@ -90,10 +93,16 @@ class _Reading:
                 if part.format is not None:
                     self._by_format.setdefault(part.format, []).append(part)
         self._waiting = Counter({name: len(parts) for name, parts in self._by_format.items()})
+        self.order = self._ordered()
+        """The artifacts in the order in which to read them."""
+        left = 0
+        for number in reversed(self.order):
+            for part in looked[number][1]:
+                part.alone = text_size(part.artifact) > left
+            left += text_size(looked[number][0])
 
-    @property
-    def order(self) -> list[int]:
-        """The artifacts in the order in which to read them: those of one format together, first what takes longest to parse."""
+    def _ordered(self) -> list[int]:
+        """The artifacts of one format together, first what takes longest to parse."""
         costs = {name: sum(_cost(part) for part in parts) for name, parts in self._by_format.items()}
         named = [next((part.format for part in parts if part.format is not None), "") for _, parts in self._looked]
         return sorted(range(len(self._looked)), key=lambda number: (-costs.get(named[number], 0), named[number], number))

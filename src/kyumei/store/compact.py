@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from kyumei.layouts.casts import quoted
-from kyumei.store.bulk_files import NOT_PLAIN
+from kyumei.store.bulk_rows import NOT_PLAIN
 from kyumei.store.memory import memory
 from kyumei.store.stage import ids
 

@@ -69,7 +69,7 @@ class Stream:
         have = len(self._ready) - self._at
         if have >= size or self._ended:
             return
-        pieces = [self._ready[self._at :]]
+        pieces = [self._ready[self._at :]] if have else []
         while have < size and not self._ended:
             try:
                 piece = self._pull()
@@ -78,7 +78,8 @@ class Stream:
             self._ended = not piece
             pieces.append(piece)
             have += len(piece)
-        self._ready, self._at = b"".join(pieces), 0
+        # A piece that is asked for as it was pulled is not copied.
+        self._ready, self._at = pieces[0] if len(pieces) == 1 else b"".join(pieces), 0
 
 
 def inflated(packed: Stream, kind: str) -> Stream:

@@ -64,12 +64,14 @@ def blocks(chunks: Iterable[bytes]) -> Iterator[Block]:
                 continue
             yield Block(offset, carry, lost)
             offset, carry, lost = offset + lost + 1, b"", 0
-        text = carry + piece
-        cut = text.rfind(b"\n")
-        carry = text[cut + 1 :]
+        cut = piece.rfind(b"\n")
         if cut >= 0:
-            yield Block(offset, text[:cut])
-            offset += cut + 1
+            data = b"".join((carry, memoryview(piece)[:cut]))
+            carry = piece[cut + 1 :]
+            yield Block(offset, data)
+            offset += len(data) + 1
+        else:
+            carry += piece
         if len(carry) > MAX_LINE:
             lost, carry = len(carry), carry[:KEPT]
     if carry:

@@ -6,7 +6,6 @@ with the reason. Nothing is dropped.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -14,14 +13,16 @@ from typing import TYPE_CHECKING, Any
 from kyumei import discover
 from kyumei.contracts import Refused
 from kyumei.formats.resource_snapshot import STATE_AND_ROWS, operation_of, snapshot_rows
-from kyumei.layouts.casts import quoted
 from kyumei.layouts.clocks import YEARLESS_TIME
-from kyumei.model.table import LINEAGE, Kind
+from kyumei.model.table import LINEAGE
+from kyumei.store.bulk_rows import claim_staged, count_of, keep_claimed, numbered, pays, read_staged, select_of
 from kyumei.store.compact import joined, parse_compact
 from kyumei.store.event_lines import in_year_of
 from kyumei.store.filled import filled
+from kyumei.store.inner import OUTER_FORMATS, parse_inner
 from kyumei.store.lines import BLANKS, decode
 from kyumei.store.part import heads
+from kyumei.store.rows import CHUNK_ROWS, insert_rows
 from kyumei.store.stage import BLANK, ids, insert_tuples, refuse_long, stage, take_headers
 from kyumei.store.take import open_document
 from kyumei.store.unwrap import Broken, records
@@ -32,32 +33,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from kyumei.contracts import Format, Layout
-    from kyumei.model.table import Table
     from kyumei.store.part import Part
-
-CHUNK_ROWS = 20_000
-SAMPLED = 400
-"""Records that tell the bulk reader which shapes there are."""
-BULK_ROWS = 4_000
-"""Records from which the bulk reader pays: planning its query takes longer than reading a few thousand records one by one."""
-SHORTEST_INNER = 15
-"""Characters that a message needs to hold a time and a text."""
-ENVELOPE_TIME = "make_timestamp(s.envelope_ms * 1000)"
-"""When CloudWatch Logs had the event: the time of a record that states none."""
-OUTER_FORMATS = {
-    "syslog": "true",
-    "json_lines": "status IS NULL AND path IS NULL AND (level IS NULL OR regexp_matches(message, '^\\[?[0-9]'))",
-}
-"""Formats whose message may be a record of another format, and the rows that can be.
-
-Docker and the journal pass on lines of any program.
-"""
-INNER_FORMATS = (
-    *("nginx_access", "nginx_error", "apache_access", "apache_error"),
-    *("postgres_log", "mysql_error", "mysql_slow", "mysql_general", "app_log", "json_lines"),
-)
-POSTGRES_PART = "CASE WHEN program = 'postgres' THEN regexp_replace(message, '^\\[[0-9]+(?:-[0-9]+)?\\] ', '') ELSE message END"
-"""The message without the number of the line and of its part, which PostgreSQL puts before each that it hands to syslog."""
 
 STREAMS = "CREATE TABLE streams (_artifact INTEGER, _line BIGINT, log_group VARCHAR, stream VARCHAR, digest VARCHAR, envelope_ms BIGINT)"
 """Which events are of which log group and stream of CloudWatch Logs; see ``part.Streamed``."""
@@ -109,7 +85,7 @@ def parse_rest(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> None:
     refuse_long(con, unclaimed)
     _parse_unclaimed(con, unclaimed)
     for name in OUTER_FORMATS:
-        _parse_inner(con, name)
+        parse_inner(con, name)
     con.execute("DROP TABLE _lines")
 
 
@@ -123,7 +99,8 @@ def _take_single_lines(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) ->
             continue
         con.execute(f"CREATE OR REPLACE TEMP TABLE _staged AS SELECT * FROM _lines WHERE _artifact IN {ids(guests)}")
         # Without a sample: a line of a shape that it did not show would be taken for a part of the record above.
-        _keep_bulk(con, leaf, via=None, selects=[leaf.layout.bulk(_numbered())])
+        claim_staged(con, leaf.layout.bulk(numbered()))
+        keep_claimed(con, leaf)
         con.execute(
             "DELETE FROM _lines USING _staged s, _bulk b "
             "WHERE s.rowid = b._line AND _lines._artifact = s._artifact AND _lines._line = s._line"
@@ -136,13 +113,13 @@ def _parse_records(con: duckdb.DuckDBPyConnection, leaf: Format, own: Sequence[P
     under = _place_headers(con, leaf, own)
     custom = {part.artifact.number: part.layout for part in own if part.layout is not None}
     left = "SELECT _artifact, _line, text, _span, envelope_ms FROM _staged ORDER BY 1, 2"
-    if _count(con, "_staged") >= BULK_ROWS:
+    if pays(con):
         own_layout = f"_artifact NOT IN ({','.join(map(str, custom))})" if custom else "true"
         own_layout += " AND rowid NOT IN (SELECT record FROM _under)" if under else ""
         chosen = [(leaf.layout, own_layout), *((layout, f"_artifact = {number}") for number, layout in custom.items())]
         chosen += [(layout, f"rowid IN (SELECT record FROM _under WHERE layout = {number})") for number, layout in enumerate(under)]
-        _keep_bulk(con, leaf, via=None, selects=[_bulk(con, layout, where) for layout, where in chosen])
-        left = "SELECT s.* FROM _staged s ANTI JOIN _bulk b ON s.rowid = b._line ORDER BY _artifact, _line"
+        refused = read_staged(con, leaf, own, [select_of(con, layout, where) for layout, where in chosen])
+        left = f"SELECT _artifact, _line, text, _span, envelope_ms FROM _staged WHERE rowid IN ({refused}) ORDER BY 1, 2"
     _read_exactly(con, left, {part.artifact.number: part for part in own})
 
 
@@ -169,53 +146,13 @@ def _place_headers(con: duckdb.DuckDBPyConnection, leaf: Format, own: Sequence[P
     return layouts
 
 
-def _count(con: duckdb.DuckDBPyConnection, table: str) -> int:
-    row = con.execute(f"SELECT count(*) FROM {table}").fetchone()
-    return int(row[0]) if row else 0
-
-
-def _bulk(con: duckdb.DuckDBPyConnection, layout: Layout, where: str = "true") -> str:
-    """The bulk reader's SELECT over some of ``_staged``, for the shapes that records from all over it have."""
-    every = f"_staged WHERE {where}"
-    step = max(_count(con, every) // SAMPLED, 1)
-    sample = con.execute(f"SELECT text FROM (SELECT text, row_number() OVER () AS n FROM {every}) WHERE n % {step} = 0 LIMIT {SAMPLED}")
-    return layout.bulk(_numbered(where), [text for (text,) in sample.fetchall()])
-
-
-def _numbered(where: str = "true") -> str:
-    """The relation over ``_staged`` that a bulk reader gets. Its ``_line`` is the number of the row: many records may start on one line."""
-    return f"(SELECT _artifact, rowid AS _line, text FROM _staged WHERE {where})"
-
-
-def _keep_bulk(con: duckdb.DuckDBPyConnection, leaf: Format, via: str | None, selects: Sequence[str]) -> None:
-    """Read ``_staged`` by bulk into the format's table, with the raw text unless the record lies inside another.
-
-    ``_bulk`` holds afterwards what was read; its ``_line`` is the rowid of the staged record.
-    """
-    con.execute(f"CREATE OR REPLACE TEMP TABLE _bulk AS {' UNION ALL '.join(f'({select})' for select in selects)}")
-    con.execute("DELETE FROM _bulk WHERE _ok IS DISTINCT FROM true")
-    if via is not None:
-        _refuse_unclaimed(con, leaf)
-    else:  # the year of an envelope is given by the exact reader
-        enveloped = f"_naive = {YEARLESS_TIME} AND s.envelope_ms IS NOT NULL"
-        con.execute(f"DELETE FROM _bulk USING _staged s WHERE s.rowid = _bulk._line AND {enveloped}")
-    columns = ", ".join(f'b."{column.name}"' for column in leaf.table.columns)
-    own = f"{quoted(via)}, b._naive, b._extra, NULL" if via else "NULL, b._naive, b._extra, s.text"
-    if via is None and "time" in leaf.table:
-        columns = columns.replace('b."time"', f'coalesce(b."time", {ENVELOPE_TIME})', 1)
-        own = own.replace("b._naive", f'if(b."time" IS NULL AND {ENVELOPE_TIME} IS NOT NULL, 0, b._naive)')
-    con.execute(
-        f'INSERT INTO "{leaf.name}" SELECT s._artifact, s._line, s._span, {own}, {columns} FROM _bulk b JOIN _staged s ON s.rowid = b._line'
-    )
-
-
 def _read_exactly(con: duckdb.DuckDBPyConnection, left: str, parts: dict[int, Part]) -> None:
     """Read the records that ``left`` selects one by one.
 
     By their file's format, by any other that claims them, line by line, or not at all.
     """
     con.execute(f"CREATE OR REPLACE TEMP TABLE _left AS SELECT row_number() OVER () AS n, * FROM ({left})")
-    for start in range(0, _count(con, "_left"), CHUNK_ROWS):
+    for start in range(0, count_of(con, "_left"), CHUNK_ROWS):
         outcome = _Outcome()
         chunk = con.execute(
             f"SELECT _artifact, _line, text, _span, envelope_ms FROM _left WHERE n > {start} AND n <= {start + CHUNK_ROWS} ORDER BY n"
@@ -288,31 +225,6 @@ def _read_one(part: Part, line: int, text: str) -> tuple[str, dict[str, Any]] | 
     return adopted or why
 
 
-def insert_rows(con: duckdb.DuckDBPyConnection, table: Table, rows: list[dict[str, Any]]) -> None:
-    """Append rows given as column to value; what a row leaves out is null."""
-    columns = (*LINEAGE, *table.columns)
-    raw = {Kind.TIME: "VARCHAR", Kind.JSON: "VARCHAR"}
-    structure = json.dumps({column.name: raw.get(column.kind, str(column.kind)) for column in columns})
-    selected = ", ".join(f'(r."{column.name}")::{column.kind}' for column in columns)
-    for start in range(0, len(rows), CHUNK_ROWS):
-        texts = [
-            json.dumps({column.name: _plain(row.get(column.name), column.kind) for column in columns})
-            for row in rows[start : start + CHUNK_ROWS]
-        ]
-        con.execute(
-            f'INSERT INTO "{table.name}" SELECT {selected} FROM (SELECT from_json(unnest(?::VARCHAR[]), {quoted(structure)}) AS r)', [texts]
-        )
-
-
-def _plain(value: Any, kind: Kind) -> Any:  # noqa: ANN401 - any value of a row
-    """A value as JSON can hold it."""
-    if isinstance(value, datetime):
-        return value.isoformat(sep=" ")
-    if kind is Kind.JSON and value is not None and not isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
-    return value
-
-
 def _parse_unclaimed(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> None:
     """Lines of files that no format claims: each is tried by every format, and unread if none takes it."""
     unclaimed = {part.artifact.number: part for part in parts}
@@ -353,47 +265,3 @@ def _parse_answer(con: duckdb.DuckDBPyConnection, part: Part) -> None:
             rows.setdefault(last, []).append({**found, **own})
     for name, found_rows in rows.items():
         insert_rows(con, shelf[name].table, found_rows)
-
-
-def _parse_inner(con: duckdb.DuckDBPyConnection, outer: str) -> None:
-    """Hand the messages of a host log to the formats that may lie inside; their rows keep the outer line and say ``_via``."""
-    if outer not in discover.formats():
-        return
-    con.execute(
-        "CREATE OR REPLACE TEMP TABLE _staged AS "
-        f"SELECT _artifact, _line, rtrim({POSTGRES_PART}, chr(10)) AS text, _span, coalesce(program, '') AS program "
-        f'FROM "{outer}" WHERE length(message) > {SHORTEST_INNER} AND {OUTER_FORMATS[outer]} AND _via IS NULL'
-    )
-    if _count(con, "_staged") < BULK_ROWS * len(INNER_FORMATS):
-        _read_inner(con, outer)
-        return
-    for name in _inner_formats(outer):
-        leaf = discover.formats()[name]
-        _keep_bulk(con, leaf, outer, [_bulk(con, leaf.layout)])
-
-
-def _refuse_unclaimed(con: duckdb.DuckDBPyConnection, leaf: Format) -> None:
-    """Take out of ``_bulk`` the messages that the format could read but does not claim."""
-    sure = con.execute("SELECT b._line, s.text, s.program FROM _bulk b JOIN _staged s ON s.rowid = b._line").fetchall()
-    wrong = [(number,) for number, text, program in sure if not leaf.sniff(text, program)]
-    if wrong:
-        con.execute("CREATE OR REPLACE TEMP TABLE _wrong (_line BIGINT)")
-        insert_tuples(con, "_wrong", wrong, ("BIGINT",))
-        con.execute("DELETE FROM _bulk USING _wrong WHERE _bulk._line = _wrong._line")
-
-
-def _inner_formats(outer: str) -> tuple[str, ...]:
-    return tuple(name for name in INNER_FORMATS if name != outer)
-
-
-def _read_inner(con: duckdb.DuckDBPyConnection, outer: str) -> None:
-    """Read the messages of a short host log one by one."""
-    rows: dict[str, list[dict[str, Any]]] = {}
-    for artifact, line, text, span, program in con.execute("SELECT * FROM _staged ORDER BY 1, 2").fetchall():
-        for name in _inner_formats(outer):
-            leaf = discover.formats()[name]
-            if leaf.sniff(text, program) and not isinstance(found := leaf.layout.read(text), Refused):
-                rows.setdefault(name, []).append({**found, "_artifact": artifact, "_line": line, "_span": span, "_via": outer})
-                break
-    for name, found_rows in rows.items():
-        insert_rows(con, discover.formats()[name].table, found_rows)

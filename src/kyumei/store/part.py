@@ -59,6 +59,8 @@ class Part:
     """Whether the lines of each record were joined while picking, so that every row of ``_lines`` is a record."""
     small: bool = False
     """Whether it is read whole whatever the window."""
+    alone: bool = False
+    """Whether what is left to be read after it is less than itself, so that no other file keeps the other cores busy."""
     spans: tuple[tuple[datetime, datetime], ...] = ()
     """From when to when (aware) some records at its start, in its middle and at its end are; none where that is not known."""
 

@@ -161,7 +161,7 @@ def _as_found(raw: IO[bytes], size: int) -> Callable[[], bytes]:
     left = [size]
 
     def pull() -> bytes:
-        piece = raw.read(min(CHUNK, left[0]))
+        piece = raw.read(min(STEP, left[0]))
         left[0] -= len(piece)
         return piece
 
