@@ -74,3 +74,29 @@ def test_the_method_is_taken_from_a_hop_that_tells_it() -> None:
         == "the application itself answered 403 to GET /report: its own permission check refused the request (Forbidden: /report)"
     )
     assert finding.subject["method"] == "GET"
+
+
+def _refused(*, good_too: bool) -> ServerView:
+    """Django refuses a host: the error names the host and no path, a warning the path; ``good_too``: it comes with good answers, too."""
+    view = ServerView()
+    rows = []
+    for second in (0, 40, 95):
+        rows.append(view.add("app_log", AT | {"time": after(second), "server": "gunicorn", "status": 400}))
+        view.add("app_log", {"time": after(second), "level": "ERROR", "message": "Invalid HTTP_HOST header: 'www.example.com'."})
+        view.add("app_log", {"time": after(second), "level": "WARNING", "message": "Bad Request: /report"})
+    for second in range(3, 90, 9):
+        view.add("app_log", AT | {"time": after(second), "server": "gunicorn", "status": 200, "path": "/"})
+        if good_too:
+            view.add("app_log", {"time": after(second), "level": "ERROR", "message": "Invalid HTTP_HOST header: 'www.example.com'."})
+    seen = {"app": tuple(rows)}
+    view.failures = (Failure(hop="app", table="app_log", total=3, rows=tuple(rows), sightings=seen, key="f1", why="its record says so"),)
+    return view
+
+
+@pytest.mark.parametrize(
+    ("good_too", "said"), [(False, "“Invalid HTTP_HOST header: 'www.example.com'.”"), (True, "“Bad Request: /report”")]
+)
+def test_an_error_that_comes_with_each_refusal_says_more_than_a_warning(said: str, *, good_too: bool) -> None:
+    """Also for 4xx; not where the same error comes with good answers."""
+    (finding,) = ask(_refused(good_too=good_too), RULE).findings
+    assert finding.title == f"the application itself answered 400 to GET /report: it logged {said}"

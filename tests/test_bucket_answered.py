@@ -32,7 +32,7 @@ S3 = {
 class EdgeView(TablesView):
     """A view over CloudFront's log and the bucket's."""
 
-    tables: ClassVar[tuple[str, ...]] = ("cloudfront_access", "s3_access")
+    tables: ClassVar[tuple[str, ...]] = ("cloudfront_access", "s3_access", "alb_access", "resource_snapshot")
 
 
 @pytest.mark.parametrize(
@@ -43,6 +43,10 @@ class EdgeView(TablesView):
         ({"object_key": "site/assets/logo.png"}, [Certainty.LIKELY]),  # with the origin's path in front
         ({"requester": "arn:aws:iam::123456789012:user/example", "user_agent": "aws-cli/2.15.0"}, []),
         ({"object_key": "old-assets/logo.png"}, []),
+        # A website endpoint names the index document of a folder; elsewhere the key is what was asked for.
+        ({"operation": "WEBSITE.GET.OBJECT", "object_key": "assets/logo.png/index.html"}, [Certainty.LIKELY]),
+        ({"operation": "WEBSITE.GET.OBJECT", "path": "/old-assets/logo.png", "object_key": "assets/logo.png"}, []),
+        ({"object_key": "assets/logo.png/index.html"}, []),
         ({"status": 200, "error_code": None}, []),
         ({"time": NOON - timedelta(seconds=30)}, []),
     ],
@@ -111,3 +115,22 @@ def test_two_buckets_with_the_object_in_that_second_are_none() -> None:
 def test_a_key_is_the_path_with_what_the_origin_puts_before_it(path: str, key: str, same: bool) -> None:  # noqa: FBT001 - a table of cases
     """The root has a default object of no known name."""
     assert is_key(path, key) is same
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "wanted", "unwanted"),
+    [
+        (503, "SlowDown", "less at once", "where CloudFront asks for it"),
+        (500, "InternalError", "S3's own", "where CloudFront asks for it"),
+        (404, "NoSuchKey", "where CloudFront asks for it", "less at once"),
+    ],
+)
+def test_what_mends_it_is_by_what_the_bucket_said(status: int, error: str, wanted: str, unwanted: str) -> None:
+    """S3-038: an object that S3 was too busy to give is where it should be."""
+    view = EdgeView()
+    row = view.store("cloudfront_access", EDGE | {"status": status})
+    view.store("s3_access", S3 | {"status": status, "error_code": error})
+    view.failures = (Failure(hop="unknown", table="cloudfront_access", total=1, rows=(row,), sightings={"cloudfront": (row,)}, key="f1"),)
+    says = " ".join(one.says for one in RULE.examine(view).findings[0].remedy)
+    assert wanted in says
+    assert unwanted not in says

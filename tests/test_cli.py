@@ -417,6 +417,31 @@ def test_a_wrong_name_is_answered_with_the_nearest(capsys: pytest.CaptureFixture
     assert capsys.readouterr().err == "kyumei: there is no format 'wafs'\nhint: did you mean waf? kyumei formats lists them all\n"
 
 
+def test_a_file_is_no_cache(api: Callable[[Investigation], FakeApi], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Who names a file by mistake learns it at once, and nothing is read."""
+    asked = api(RICH)
+    file = tmp_path / "notes.txt"
+    file.write_text("mine")
+    assert main(["investigate", "logs", "403", "--cache", str(file)]) == 2
+    assert (
+        capsys.readouterr().err == f"kyumei: --cache {file} is a file, not a folder\nhint: name a folder; it is made where there is none\n"
+    )
+    assert asked.asked == {}
+    assert file.read_text() == "mine"
+
+
+def test_a_cache_that_cannot_be_written_is_told(
+    api: Callable[[Investigation], FakeApi], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One line, and the answer all the same."""
+    api(RICH)
+    (tmp_path / "notes.txt").write_text("mine")
+    assert main(["tables", "logs", "--cache", str(tmp_path / "notes.txt" / "cache")]) == 0
+    said = capsys.readouterr().err
+    assert said.startswith(f"note: --cache {tmp_path / 'notes.txt' / 'cache'} cannot be written (")
+    assert said.count("\n") == 1
+
+
 # The real process
 
 

@@ -137,6 +137,20 @@ def test_an_error_of_which_only_error_is_told_may_come_from_the_cache(changed: d
     assert told(view) == found
 
 
+@pytest.mark.parametrize(("after", "between", "found"), [(100, "404", True), (100, "200", False), (400, "404", False)])
+def test_an_error_from_the_cache_may_have_been_given_many_times(after: int, between: str, found: bool) -> None:  # noqa: FBT001 - what is expected
+    """The origin gave it once, and others got it from the cache before this one. A success between, or its time being over, ends that."""
+    kept = config(CustomErrorResponses={"Quantity": 1, "Items": [{"ErrorCode": 404, "ErrorCachingMinTTL": 300}]})
+    view = related(MemoryView(covering=frozenset({"alb_access"}), answers={"get-distribution-config": [kept]}))
+    row(view, "Error", "Error", status="404", seconds=0.8)
+    at_origin(view, path="/orders", status="404", target_status="404", wall=0.7)
+    for number in range(3):
+        row(view, "Error", "Error", status="404", seconds=0.003, after=20 + number)
+    row(view, *(("Hit", "Hit") if between == "200" else ("Error", "Error")), status=between, seconds=0.003, after=40)
+    view.failed(row(view, "Error", "Error", status="404", seconds=0.003, after=after), hop="unknown")
+    assert told(view) == ([("EDGE-085", "likely")] if found else [])
+
+
 def test_an_error_from_the_cache_needs_the_origins_silence() -> None:
     """With a row at the origin for this very request, or no log of it, nothing is said but what would decide."""
     view = related(MemoryView(covering=frozenset({"alb_access"})))
@@ -152,7 +166,7 @@ def test_an_error_from_the_cache_needs_the_origins_silence() -> None:
     [
         (config(), "/files/a.pdf", {}, [("EDGE-093", "likely")]),
         (config(), "/files/a.pdf", {"cookie": "session=1"}, [("EDGE-093", "likely")]),
-        (config(), "/files/a.pdf", {"query": "Expires=1&Signature=abc&Key-Pair-Id=K2"}, []),
+        (config(), "/files/a.pdf", {"query": "Expires=1747734390&Signature=abc&Key-Pair-Id=K2"}, []),
         (config(), "/orders", {}, []),
         (config(WebACLId="arn:aws:wafv2:us-east-1:123456789012:global/webacl/cdn/1"), "/files/a.pdf", {}, [("EDGE-093", "possible")]),
         (None, "/files/a.pdf", {}, []),

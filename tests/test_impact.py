@@ -53,3 +53,37 @@ def test_clients_are_those_that_asked(tmp_path: Path, client: str, forwarded: st
     told = [finding.impact for finding in answer.findings if finding.impact]
     assert told
     assert {(one.requests, one.clients) for one in told} == {(12, clients)}
+
+
+def _sparse(gaps: list[tuple[int, int]], fine_between: int) -> str:
+    """An access log of stretches of failing requests, each so many hours after the start and so long, with fine ones between."""
+    lines: list[tuple[datetime, int]] = []
+    for (hour, count), (following, _) in zip(gaps, [*gaps[1:], (gaps[-1][0] + 3, 0)], strict=True):
+        begin, end = START + timedelta(hours=hour), START + timedelta(hours=following)
+        lines += [(begin + timedelta(minutes=4 * number), 200 if number % 2 else 502) for number in range(2 * count)]
+        last = begin + timedelta(minutes=8 * count)
+        lines += [(last + (end - last) * (number + 1) / (fine_between + 1), 200) for number in range(fine_between)]
+    return "\n".join(
+        f"203.0.113.{number % 200 + 1} - - [{moment:%d/%b/%Y:%H:%M:%S} +0000] "
+        f'"GET /orders HTTP/1.1" {status} 157 "-" "Mozilla/5.0 Chrome/132.0"'
+        for number, (moment, status) in enumerate(lines)
+    )
+
+
+@pytest.mark.parametrize(
+    ("fine_between", "requests"), [(6, 27), (60, 10)], ids=["a night with hardly a request", "hours in which all went well"]
+)
+def test_a_pause_without_traffic_does_not_end_a_failure(tmp_path: Path, fine_between: int, requests: int) -> None:
+    """Half of all requests fail, evening and morning; whether that is one failure is told by what was asked for in between."""
+    folder = tmp_path / "case"
+    folder.mkdir()
+    text = _sparse([(0, 8), (6, 10), (13, 9)], fine_between)
+    (folder / "access.log").write_text(text + "\n", encoding="utf-8")
+    errors = []
+    for number, line in enumerate(text.splitlines()):
+        if " 502 " in line:
+            moment = datetime.strptime(line.split("[")[1].split("]")[0], "%d/%b/%Y:%H:%M:%S %z")
+            errors.append(_error(int((moment - START).total_seconds()) // 10, f"203.0.113.{number % 200 + 1}"))
+    (folder / "error.log").write_text("\n".join(errors) + "\n", encoding="utf-8")
+    answer = investigate(folder, "502 on /orders at 2025-03-11 07:16 UTC", now=NOW, cache=tmp_path / "cache")
+    assert {finding.impact.requests for finding in answer.findings if finding.impact} == {requests}

@@ -225,3 +225,24 @@ def test_many_lines_are_read_alike(opened: Callable[[str, str], Case]) -> None:
     assert case.value("SELECT count(*) FROM lambda_log") == len(told)
     counted = "SELECT count(*) FROM lambda_invocation WHERE line_count = 5 AND len(messages) = 2 AND request_seconds IS NOT NULL"
     assert case.value(counted) == 1200
+
+
+def test_shapes_in_turn_are_all_in_the_sample(opened: Callable[[str, str], Case], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four lines a run: whichever of them one in so many met, the others would be read one by one."""
+    monkeypatch.setattr("kyumei.store.exact.read_one", lambda _part, _line, text: pytest.fail(f"read one by one: {text}"))
+    runs = (f"{number:08x}-1111-4222-8333-555555555555" for number in range(4000))
+    four = (
+        f"START RequestId: {{0}} Version: $LATEST\n{START:%FT%T.000Z}\t{{0}}\tINFO\tpriced\nEND RequestId: {{0}}\n" + report("{0}", 12.3)
+    ).format
+    case = opened("worker.log", "\n".join(four(run) for run in runs) + "\n")
+    assert case.value("SELECT count(*) FROM lambda_log") == 16_000
+
+
+def test_what_is_asked_for_each_request_is_kept(opened: Callable[[str, str], Case]) -> None:
+    """As a table; the other derived relation stays a view."""
+    case = opened("worker.log", f"START RequestId: {A} Version: $LATEST\nprinted\nEND RequestId: {A}\n{report(A, 12.3)}\n")
+    assert case.rows("SELECT table_name FROM duckdb_tables() WHERE starts_with(table_name, 'lambda_')") == [
+        {"table_name": "lambda_line"},
+        {"table_name": "lambda_log"},
+    ]
+    assert [line[0] for line in lines(case)] == [A] * 4

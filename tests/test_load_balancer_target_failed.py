@@ -56,6 +56,15 @@ def test_a_row_shows_one_pattern(more: dict[str, Any], idle: float, kind: Kind) 
     assert classify(row(MemoryView(), **more), idle, told=True) is kind
 
 
+@pytest.mark.parametrize(
+    ("seconds", "told", "kind"),
+    [("90.012", False, Kind.DIED), ("90.012", True, Kind.UNTOLD), ("60.900", False, Kind.UNTOLD), ("31.002", False, Kind.DIED)],
+)
+def test_a_wait_beyond_the_default_shows_a_longer_idle_timeout(seconds: str, kind: Kind, *, told: bool) -> None:
+    """EDGE-016: at the idle timeout the balancer answers 504; a 502 after more than the default shows that it is longer."""
+    assert classify(row(MemoryView(), times=f"0.001 {seconds} -1", wall=float(seconds)), 60, told=told) is kind
+
+
 def answers(**more: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
     """Answers of AWS by operation, with low lines for hyphens."""
     return {name.replace("_", "-"): found for name, found in more.items()}
@@ -132,6 +141,27 @@ def test_certainty_follows_from_what_else_the_case_holds(
     assert findings(view) == found
     gaps = [gap for opinion in ask(view).values() for gap in opinion.gaps]
     assert bool(gaps) == (not found or found[0][1] != "proven")
+
+
+@pytest.mark.parametrize(
+    ("own", "seconds", "reason", "sure"),
+    [
+        (True, -1, "OOMKilled", "proven"),
+        (True, -1, "Error", "proven"),
+        (True, -1, "Completed", "possible"),
+        (True, -600, "OOMKilled", "possible"),
+        (False, -1, "OOMKilled", "possible"),
+    ],
+)
+def test_the_container_of_the_target_ended(seconds: int, reason: str, sure: str, *, own: bool) -> None:
+    """EDGE-037: the pod that has the target's address tells why its container ended in that second; not another pod, nor another time."""
+    view = MemoryView()
+    failing = row(view, **AT_WORK)
+    pod = {"object_name": "shop-6c9d", "container_name": "shop", "last_reason": reason, "last_exit_code": 137}
+    address = failing["target_ip"] if own else "10.0.9.9"
+    view.add("kubernetes_pod", pod | {"private_ip": address, "last_ended": NAIVE + timedelta(seconds=seconds), "time": NAIVE})
+    view.failed(failing)
+    assert findings(view) == [("EDGE-037", sure)]
 
 
 def test_a_target_that_has_the_request_did_not_refuse_it() -> None:

@@ -97,6 +97,11 @@ def test_a_list_obeys_no_escape_sequence(folder: Path, capsys: pytest.CaptureFix
     assert out == "hostile   status\n\\x1b[31m  200\n"
 
 
+def test_a_slip_in_the_sql_is_answered_with_what_a_question_looks_like(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The columns of a table would not help there."""
+    assert "hint: ask one SELECT, such as SELECT" in ask(folder, "SELEC 1", capsys=capsys)[2]
+
+
 def test_no_rows_is_an_answer(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """In every form."""
     sql = "SELECT path FROM nginx_access WHERE status = 500"

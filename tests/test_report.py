@@ -16,11 +16,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from kyumei.model.finding import Citation, Finding, Investigation, Moment
-from kyumei.model.symptom import Symptom
+from kyumei.model.finding import Certainty, Citation, Finding, Impact, Investigation, Moment
+from kyumei.model.symptom import Symptom, Trouble
 from kyumei.report.compose import to_document
 from kyumei.report.diagram import hop_diagram
 from kyumei.report.escape import code_block, code_span, for_html, for_json, for_markdown, visible
+from kyumei.report.extent import impact_words
 from kyumei.report.html import POLICY, to_html
 from kyumei.report.json_document import to_json, to_json_text
 from kyumei.report.markdown import to_markdown
@@ -64,6 +65,49 @@ def test_golden(name: str, investigation: Investigation, draw: Callable[[Investi
 
 
 # What the reader sees first
+
+
+def test_what_was_seen_instead_of_a_status_is_echoed() -> None:
+    """A misread trouble or duration must be seen, as a misread status is."""
+    symptom = replace(RICH.symptom, status=None, kind=Trouble.TLS, took_seconds=30.5)
+    read = dict(to_document(replace(RICH, symptom=symptom)).asked)["Read as"]
+    assert "TLS: handshake or certificate · took 30.5 s" in read
+    assert "TLS" not in dict(to_document(RICH).asked)["Read as"]
+
+
+def test_one_request_is_no_stretch_of_time() -> None:
+    """It has a moment, and says nothing of what came later."""
+    impact = Impact(requests=1, clients=1, paths=1, first=AT, last=AT, share=1.0, since=0, ongoing=True, sql="SELECT 1")
+    said = impact_words(impact, None)
+    assert "at 2025-02-06 05:32:10.123 UTC" in said
+    assert said.endswith("nothing later shows whether it goes on")
+    over = impact_words(replace(impact, requests=2, last=AT + MINUTE, since=1, ongoing=False), None)
+    assert "from 2025-02-06 05:32:10.123 UTC to" in over
+    assert over.endswith("over: 1 request since was not answered so")
+
+
+def test_a_paste_is_told_in_one_line_by_its_beginning() -> None:
+    """Nobody needs a page of a mail above the answer; the JSON has it whole."""
+    text = "< HTTP/2 403\n< server: awselb/2.0\n" + "x" * 1000
+    answer = replace(RICH, symptom=replace(RICH.symptom, text=text))
+    told = dict(to_document(answer).asked)["Symptom"]
+    assert told.startswith("< HTTP/2 403 < server: awselb/2.0 xxx")
+    assert told.endswith("[…634 characters…]")
+    assert to_document(answer).title == told
+    assert to_json(answer)["symptom"]["text"] == text
+
+
+def test_blank_words_are_no_symptom() -> None:
+    """Spaces alone are shown as what they say."""
+    assert dict(to_document(replace(RICH, symptom=replace(RICH.symptom, text="  "))).asked)["Symptom"] == "none was given"
+
+
+def test_who_answered_is_not_called_unknown_beside_a_proof() -> None:
+    """A bucket or a handshake is no hop of the table; the proven cause says it. Where nothing is proven, it stays unknown."""
+    hops = tuple(replace(hop, answered=None) for hop in RICH.hops)
+    assert "Answered by" not in dict(to_document(replace(RICH, hops=hops)).glance.facts)
+    likely = replace(RICH.findings[0], certainty=Certainty.LIKELY)
+    assert dict(to_document(replace(RICH, hops=hops, findings=(likely,))).glance.facts)["Answered by"] == "not known"
 
 
 @pytest.mark.parametrize("draw", [to_text, to_markdown])

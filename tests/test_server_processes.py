@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kyumei.edge.server.process_events import Event, Kind, own_kills, read
+from kyumei.edge.server.process_events import PREFILTER, Event, Kind, own_kills, own_words, read
 from kyumei.edge.victims import asked, explains, fit
 from kyumei.model.finding import Certainty, Citation
 from tests.rules.server_memory import AT, NOON, ServerView, after, ask, failing
@@ -297,6 +298,77 @@ def test_lines_become_events() -> None:
     assert read([_line(0, "user wrote: please restart"), _line(1, "Stopping here", "app")]) == []
 
 
+@pytest.mark.parametrize(
+    ("message", "kind", "pid", "words"),
+    [
+        ("[7] ! Terminating timed out worker (Worker 0 failed to check in within 60 seconds): 21", Kind.TIMED_OUT, 21, ""),
+        ("[7] ! Terminating timed out worker: 21", Kind.TIMED_OUT, 21, ""),
+        ("worker=1 PID:21 timeout (61s > 60s), killing", Kind.TIMED_OUT, 21, ""),
+        (
+            "[pool www] child 21, script '/srv/index.php' (request: \"GET /x.php?y=1\") execution timed out (30.5 sec), terminating",
+            Kind.TIMED_OUT,
+            21,
+            "",
+        ),
+        ("[pool www] child 21 exited on signal 11 (SIGSEGV - core dumped) after 9.1 seconds from start", Kind.CRASHED, 21, ""),
+        ("[pool www] child 21 exited on signal 9 (SIGKILL) after 9.1 seconds from start", Kind.KILLED, 21, ""),
+        ("reaped #<Process::Status: pid 21 SIGKILL (signal 9)> worker=1", Kind.KILLED, 21, ""),
+        ("Unhandled exception. System.IO.IOException: No space left", Kind.BROKE_OFF, None, "System.IO.IOException: No space left"),
+        ("panic: assignment to entry in nil map", Kind.BROKE_OFF, None, "assignment to entry in nil map"),
+        ("fatal error: concurrent map writes", Kind.BROKE_OFF, None, "concurrent map writes"),
+        (
+            "Terminating due to java.lang.OutOfMemoryError: Java heap space",
+            Kind.HEAP_FULL,
+            None,
+            "java.lang.OutOfMemoryError: Java heap space",
+        ),
+        ("2026/11/18 02:05:03 http: panic serving 10.0.0.21:305: nil map", Kind.PANICKED, None, "nil map"),
+        ("Application run failed\n\norg.example.BeanException: no bean", Kind.UNBOOTABLE, None, "org.example.BeanException: no bean"),
+        ("! Unable to load application: LoadError: cannot load such file", Kind.UNBOOTABLE, None, "LoadError: cannot load such file"),
+    ],
+)
+def test_other_servers_say_it_in_other_words(message: str, kind: Kind, pid: int | None, words: str) -> None:
+    """Puma, unicorn, php-fpm, the JVM, .NET, Go and Spring Boot; what runs beside the servers costs no request."""
+    assert re.search(PREFILTER, message)
+    (event,) = read([_line(0, message, where="|web/app.log")])
+    assert (event.kind, event.pid, own_words(event), event.serves) == (kind, pid, words, True)
+    (event,) = read([_line(0, message, where="|web/celery.log")])
+    assert event.serves is False
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "[7] ! Terminating timed out worker (Worker 0 failed to boot within 60 seconds): 21",
+        "[pool www] child 21, script '/srv/index.php' (request: \"GET /x.php\") executing too slow (5.2 sec), logging",
+        "[pool www] child 21 exited on signal 15 (SIGTERM) after 33.3 seconds from start",
+        "[Recovery] 2026/11/18 - 02:05:03 panic recovered:",
+        "caught java.lang.OutOfMemoryError: Java heap space",
+    ],
+)
+def test_what_is_no_end_of_a_process(message: str) -> None:
+    """A worker that never served, a warning, the stop of an idle child, a panic that was answered, an error that was caught."""
+    assert read([_line(0, message)]) == []
+
+
+def test_a_heap_that_is_full_ends_the_process_until_it_runs_again() -> None:
+    """EDGE-151: requests at that moment, and those refused until Spring Boot has started; not those afterwards."""
+    view = ServerView()
+    view.add("app_log", {"time": after(0), "message": "Terminating due to java.lang.OutOfMemoryError: Java heap space"})
+    view.add("app_log", {"time": after(30), "message": "c.e.Shop : Started ShopApplication in 8.3 seconds (process running for 9.2)"})
+    (finding,) = ask(_balancer(view, 0.2, 12, 25, 300, lasted=0.01), RULE).findings
+    assert (finding.code, finding.certainty, finding.layer, finding.explains) == ("EDGE-151", Certainty.LIKELY, "app", 3)
+    assert finding.title.startswith("the Java process ended itself because its heap was full (java.lang.OutOfMemoryError: Java heap space)")
+
+
+@pytest.mark.parametrize(("end", "codes"), [(0.1, [("EDGE-153", Certainty.LIKELY)]), (70, [])])
+def test_a_handler_that_panics(end: float, codes: list[tuple[str, Certainty]]) -> None:
+    """EDGE-153: Go's server closes the one connection; the panic of another minute is another request's."""
+    view = ServerView()
+    view.add("app_log", {"time": after(0), "message": "http: panic serving 10.0.0.21:305: runtime error: index out of range [3]"})
+    assert _codes(_balancer(view, end, lasted=0.01)) == codes
+
+
 def test_hosts_of_events_and_requests() -> None:
     """A host's name that tells its address, folders that differ in their number only, and where nothing tells."""
 
@@ -306,6 +378,9 @@ def test_hosts_of_events_and_requests() -> None:
     row = {"time": after(1), "request_seconds": 30.0}
     assert explains(event("ip-10-0-1-23|m"), asked("nginx_access", row, "10.0.1.23:8000"))
     assert not explains(event("ip-10-0-1-24|m"), asked("nginx_access", row, "10.0.1.23:8000"))
+    assert explains(event("|ip-10-0-1-23/app.log"), asked("alb_access", row, "10.0.1.23"))
+    assert not explains(event("|logs/ip-10-0-1-24/app.log"), asked("alb_access", row, "10.0.1.23"))
+    assert not explains(event("|10.0.1.24/app.log"), asked("alb_access", row, "10.0.1.23"))
     assert explains(event("|web1/app.log"), asked("nginx_access", row, "", "web1/nginx/access.log"))
     assert not explains(event("|web2/app.log"), asked("nginx_access", row, "", "web1/access.log"))
     assert explains(event("|app/app.log"), asked("nginx_access", row, "", "nginx/access.log"))

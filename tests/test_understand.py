@@ -151,6 +151,18 @@ REPEATED += [
 ]
 REPEATED += ["<!-- ", "<script>", "<a", "<Message>", "* Trying ::1 ", "> a: ", "curl -H ", "curl https://a -m 'b", " HTTP/1.1 403 520"]
 REPEATED += ["deployed ", "after release "]
+REPEATED += ['{"a":', '"a":"', '{"status":502}', '{"status":200,"a":"', "datapoints [", "Alarm Arn: datapoint [", "Timestamp: ", '\\"']
+REPEATED += [
+    "https://ü.",
+    "https://日本",
+    "/ü",
+    "/日",
+    "x." * 30 + "console.aws.amazon.com ",
+    "ERR_A This site ",
+    "traceparent: 00-",
+    'upstream: "',
+]
+REPEATED += ["1 hour and ", "10-", "last week ", "先週", "昼", "at lunch ", "tokyo time ", "vor 1 ", "hier ", "at 1432 hrs ", "5 and "]
 REPEATED += ["/)", "error status ", "14:32 JST ", "[[", "%", "host ", "last ", "a" * 60 + "."]
 
 

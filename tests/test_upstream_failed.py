@@ -240,3 +240,40 @@ def test_names_in_lines() -> None:
     assert upstream_of({"upstream": "http://unix:/run/shop.sock:/report"}) == "unix:/run/shop.sock"
     assert upstream_of({"upstream": "http://[2001:db8::7]:80/"}) == "[2001:db8::7]:80"
     assert upstream_of({"message": "attempt to connect to 10.0.2.31:9000 (app) failed"}) == "10.0.2.31:9000"
+
+
+@pytest.mark.parametrize(
+    ("message", "status", "code"),
+    [
+        ('pwrite() "/var/lib/nginx/body/0000000012" failed (28: No space left on device)', 500, "EDGE-135"),
+        ('open() "/var/lib/nginx/body/0000000012" failed (28: No space left on device)', 500, "EDGE-135"),
+        ('pwritev() "/var/lib/nginx/body/0000000012" has written only 4096 of 8192', 500, "EDGE-135"),
+        ('open() "/var/lib/nginx/body/0000000012" failed (13: Permission denied)', 500, "EDGE-135"),
+        # While it reads an answer the client has its status already; and a file that it may not read gives 403.
+        ('pwritev() "/var/lib/nginx/proxy/0000000012" failed (28: No space left on device)', 200, None),
+        ('open() "/var/lib/nginx/body/0000000012" failed (2: No such file or directory)', 500, None),
+    ],
+)
+def test_nginx_cannot_keep_the_body(message: str, status: int, code: str | None) -> None:
+    """EDGE-135: it puts bodies that are large into files, and answers 500 by itself where it cannot."""
+    found = signature_of(message, status)
+    assert (found.code if found else None) == code
+    assert found is None or found.layer == "host"
+
+
+@pytest.mark.parametrize(
+    ("line", "status", "found"),
+    [
+        ({"code": "AH00878", "message": "read response failed from 10.0.2.31:8009 (shop)"}, 504, True),
+        ({"code": "AH00992", "message": "ajp_read_header: ajp_ilink_receive failed"}, 500, True),
+        ({"message": "Timeout when reading response headers from daemon process 'shop': /srv/wsgi.py"}, 504, True),
+        ({"message": "Truncated or oversized response headers received from daemon process 'shop': /srv/wsgi.py"}, 500, True),
+        ({"message": "Truncated or oversized response headers received from daemon process 'shop': /srv/wsgi.py"}, 404, False),
+        ({"code": "AH01017", "message": "ajp: connection to 10.0.2.31:8009 kept"}, 504, False),
+    ],
+)
+def test_apache_in_front_of_ajp_and_wsgi(line: dict[str, str], status: int, *, found: bool) -> None:
+    """EDGE-146: the server behind Apache gave no answer, whichever way Apache speaks to it; it leaves open why."""
+    told = signature_of_line(line, status)
+    assert (told is not None and told.code == "EDGE-146" and bool(told.open)) is found
+    assert upstream_of({"message": "read response failed from 10.0.2.31:8009 (shop)"}) == "10.0.2.31:8009"

@@ -117,6 +117,7 @@ SAMPLE = {
         ("silent", Certainty.PROVEN),
         ("acl", Certainty.PROVEN),
         ("alb", Certainty.PROVEN),
+        ("alb behind cloudfront", Certainty.PROVEN),
         ("alb by time", Certainty.LIKELY),
         ("alb forwarded", Certainty.LIKELY),
         ("sample", Certainty.PROVEN),
@@ -148,8 +149,10 @@ def test_proven_takes_a_second_source(what: str, certainty: Certainty) -> None:
     row = view.add("waf", record())
     view.blocked(row, silent=("nginx",) if "silent" in what else (), human=what != "scanner", sure=what != "not sure")
     if "alb" in what:
-        seen = balancer_row(view, **({"actions": ["waf", "forward"], "target_ip": "10.0.1.5"} if "forwarded" in what else {}))
-        joined = "time, method and path" if "time" in what else "trace id"
+        forwarded = {"actions": ["waf", "forward"], "target_ip": "10.0.1.5"} if "forwarded" in what else {}
+        seen = balancer_row(view, **forwarded, **({"trace_id": None} if "time" in what else {}))
+        # Of an exchange that CloudFront is part of, too, only its joint with the first is told.
+        joined = {"alb by time": "time, method and path", "alb behind cloudfront": "request id"}.get(what, "trace id")
         view.failures = (replace(view.failures[0], sightings={"waf": (row,), "alb": (seen,)}, joined_by=joined),)
     (finding,) = ask(view)["waf_rule_blocked"].findings
     assert finding.certainty is certainty

@@ -90,6 +90,8 @@ class Derived:
 
     table: Table
     select: str
+    kept: bool = False
+    """Whether rules ask it once for each request, so that it is worked out once and kept."""
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from kyumei.errors import InputError
+from kyumei.report.escape import visible
 
 
 def _named(path: str) -> str:
@@ -16,6 +18,20 @@ def _named(path: str) -> str:
         message = "no path was given: it is empty"
         raise InputError(message, "give the folder that holds the logs, or one log file")
     return path
+
+
+def _cache(folder: Path | None) -> Path | None:
+    """A folder for what is derived: refused where it is a file, told where it cannot be written, for then nothing is kept."""
+    if folder is None:
+        return None
+    if folder.exists() and not folder.is_dir():
+        message = f"--cache {folder} is a file, not a folder"
+        raise InputError(message, "name a folder; it is made where there is none")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        sys.stderr.write(f"note: --cache {visible(str(folder))} cannot be written ({error.strerror}): nothing is kept for the next run\n")
+    return folder
 
 
 Folder = Annotated[
@@ -32,6 +48,7 @@ File = Annotated[
     ),
 ]
 Cache = Annotated[
-    Path | None, typer.Option("--cache", metavar="DIR", help="Keep what is derived here instead of in the user's cache folder.")
+    Path | None,
+    typer.Option("--cache", metavar="DIR", help="Keep what is derived here instead of in the user's cache folder.", callback=_cache),
 ]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Show where an internal error happened.")]

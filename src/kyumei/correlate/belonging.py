@@ -43,7 +43,9 @@ def strangers(case: Case, symptom: Symptom, window: Window) -> dict[str, str]:
                 "or only a part"
             )
     for hop in ("server", "app"):
-        if hop in hops and "nginx" in hops:
+        if hop not in hops:
+            found[hop] = "its log records no requests"
+        elif "nginx" in hops:
             total, met = _shared_paths(case, window, hop)
             if total >= FEWEST_PATHS and met < total * SHARE:
                 found[hop] = (

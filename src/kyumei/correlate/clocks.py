@@ -2,8 +2,9 @@
 
 A log that writes an offset is taken at its word. For the others (nginx error log, syslog, most application logs) the zone is, in this
 order: told by case.toml; the difference to a second time on the same line (gunicorn inside syslog); the difference at which the same
-requests stand in another log; the zone that the other logs of the same host write; UTC. All but the first are inferences and are said to
-be (EDGE-120 to EDGE-125). A year that is not written is the one that puts the row nearest to the dated logs of the case (EDGE-127).
+requests stand in another log, or the log's errors beside failing ones; the zone that the other logs of the same host write; UTC. All but
+the first are inferences and are said to be (EDGE-120 to EDGE-125). A year that is not written is the one that puts the row nearest to the
+dated logs of the case (EDGE-127).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from kyumei import discover
+from kyumei.correlate.coinciding import zones
 from kyumei.correlate.skew import settle_skews
 from kyumei.layouts.casts import quoted
 from kyumei.model.artifact import Clock
@@ -73,7 +75,7 @@ def settle(con: duckdb.DuckDBPyConnection, settings: Settings, moment: datetime 
             "_naive > 0 ORDER BY 1, 3"
         ).fetchall()
         waiting += [_Log(table, artifact, name, via) for artifact, name, via in rows]
-    for find in (partial(_told, settings), _inner, _matched, _same_host):
+    for find in (partial(_told, settings), _inner, _matched, _coinciding, _same_host):
         found = find(con, waiting) if waiting else {}
         waiting = [log for log in waiting if log not in found]
     nothing = Clock("UTC", "assumed", why=UNTOLD)
@@ -236,6 +238,18 @@ def _votes(con: duckdb.DuckDBPyConnection, logs: Sequence[_Log], found: Zones) -
     for place, zone, count in rows:
         votes.setdefault(logs[place], []).append((zone, count))
     return votes
+
+
+def _coinciding(con: duckdb.DuckDBPyConnection, logs: Sequence[_Log]) -> Zones:
+    """The zone at which a log's errors stand where requests failed, for logs that name no request."""
+    by_place = {(log.table, log.artifact, log.via): log for log in logs}
+    found = {
+        by_place[place]: Clock(zone_name(zone), "matched", why=f"at {met} moments its errors stand where requests failed in another log")
+        for place, (zone, met) in zones(con, list(by_place)).items()
+    }
+    _shift(con, found)
+    _note(con, found)
+    return found
 
 
 def _same_host(con: duckdb.DuckDBPyConnection, logs: Sequence[_Log]) -> Zones:

@@ -2,25 +2,21 @@
 
 A *sighting* is one record of one request at one hop. ``status`` is what that hop sent towards the client; ``own`` says whether the hop
 made that response itself (true), relayed it (false), or does not say (null). The who-answered tables of the failure knowledge base
-(EDGE-001 to EDGE-011; nginx ``$upstream_status``) stand here as data. A file that only repeats another one's records is left out, so that
-no request counts twice.
+(EDGE-001 to EDGE-011; nginx ``$upstream_status``) stand here as data. Lines that only repeat another file's are left out (``copies``), so
+that no request counts twice.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
-from itertools import accumulate
-from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from kyumei import discover
+from kyumei.correlate import copies
 from kyumei.layouts.casts import quoted
 from kyumei.store.filled import filled
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import duckdb
 
     from kyumei.model.table import Table
@@ -177,7 +173,10 @@ ANSWERING = {
         # What the integration answered and the client got, API Gateway handed on, whatever else the row says.
         "WHEN target_status = status THEN false WHEN response_type <> '-' OR error_text IS NOT NULL THEN true "
         "WHEN target_status < 400 AND status >= 500 THEN true WHEN target_status IS NOT NULL THEN false "
-        "WHEN integration_error IS NOT NULL AND status >= 500 THEN true WHEN response_type = '-' THEN false "
+        "WHEN integration_error IS NOT NULL AND status >= 500 THEN true "
+        # What is behind it gave another error: a mapping made this one of it, or API Gateway did.
+        "WHEN response_type = '-' AND integration_status >= 400 AND integration_status <> status THEN NULL "
+        "WHEN response_type = '-' THEN false "
         "WHEN NOT dispatched AND status >= 400 THEN true "
         "WHEN integration_status >= 400 AND integration_status = status THEN false END",
         kind=f"concat_ws('|', api_id, stage, CASE WHEN waf_response = 'WAF_BLOCK' THEN '{FILTERED}' ELSE response_type END, "
@@ -226,28 +225,22 @@ _OPTIONAL = {
 """Columns of a sighting that not every table has, with their types."""
 
 
-FEWEST_LINES = 3
-"""Lines that a file must have before it can be taken for a copy of another; records with an id of their own need not be many."""
-CUT_LINES = 10
-"""From so many lines a file may be a copy whose last record was cut off while it was made, and so is another one there."""
 AT_HAND = 500_000
 """Up to this many records the sightings are worked out once and held in memory; those of a larger case are a view."""
 
-Span = tuple[datetime, datetime, int]
-"""The first and the last time in a file, and its number."""
 _SPAN = 'SELECT {}, _artifact, min(time), max(time), count(*) FROM "{}" GROUP BY _artifact'
 
 
 def create(con: duckdb.DuckDBPyConnection, *, keep: bool = False) -> None:
-    """Create ``sightings`` over the tables that hold requests, and the table ``_copies`` of files that are left out of it.
+    """Create ``sightings`` over the tables that hold requests, and the table ``_copies`` of lines that are left out of it.
 
     With ``keep`` they become a part of the case, and are cached with it; what was kept is not worked out again.
     """
     if con.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'sightings' AND NOT temporary").fetchone():
         return
     kind = "TABLE" if keep else "TEMP TABLE"
-    con.execute(f"CREATE OR REPLACE {kind} _copies (table_name VARCHAR, artifact INTEGER, original INTEGER)")
-    spans: dict[str, list[Span]] = {}
+    copies.create(con, kind)
+    spans: dict[str, list[copies.Span]] = {}
     records = 0
     held = [name for name in filled(con) if name in ANSWERING]
     sql = " UNION ALL ".join(_SPAN.format(quoted(name), name) for name in held)
@@ -256,13 +249,12 @@ def create(con: duckdb.DuckDBPyConnection, *, keep: bool = False) -> None:
         if first is not None:
             spans.setdefault(name, []).append((first, last, artifact))
     for name, own in spans.items():
-        if overlaid := _overlaid(own):
-            _find_copies(con, name, overlaid)
+        copies.find(con, name, own)
     for name, answering in ANSWERING.items():
         if answering.source:
             con.execute(f"CREATE OR REPLACE {'' if keep else 'TEMP '}VIEW {relation(name)} AS {answering.source}")
     tables = [name for name in ANSWERING if name in held] or list(ANSWERING)[:1]
-    selects = " UNION ALL ".join(f"({_select(name, ANSWERING[name])})" for name in tables)
+    selects = " UNION ALL ".join(f"({_select(name, ANSWERING[name], copies.without(con, name))})" for name in tables)
     if not con.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'artifacts'").fetchone():
         selects = selects.replace(_NAMED_NGINX, "false")  # Tables alone, without the list of files that a case has.
     if records > AT_HAND:
@@ -285,12 +277,12 @@ def _column(name: str, kind: str, table: Table, answering: Answering) -> str:
     return f"{answering.path} AS path" if name == "path" else f'"{name}"'
 
 
-def _select(name: str, answering: Answering) -> str:
-    """The sightings of one table."""
+def _select(name: str, answering: Answering, once: str) -> str:
+    """The sightings of one table; ``once`` leaves out what only repeats another file's lines."""
     table = discover.format_of(name).table
     columns = ", ".join(_column(column, kind, table, answering) for column, kind in _OPTIONAL.items())
     speaks = "path IS NOT NULL" if name == "waf" else "(path IS NOT NULL OR status IS NOT NULL)"
-    speaks += f" AND _artifact NOT IN (SELECT artifact FROM _copies WHERE table_name = {quoted(name)})"
+    speaks += once
     hop, own = answering.hop, answering.own
     if answering.server != "false":
         hop, own = (f"CASE WHEN {answering.server} THEN {its} ELSE {other} END" for its, other in (("'server'", hop), ("true", own)))
@@ -300,44 +292,6 @@ def _select(name: str, answering: Answering) -> str:
         f"{answering.status} AS status, {own} AS own, {answering.kind} AS kind FROM {relation(name)} "
         f"WHERE time IS NOT NULL AND {speaks}"
     )
-
-
-def _overlaid(spans: Sequence[Span]) -> set[int]:
-    """Files whose span lies within that of another, and those others. Only such can be copies, and the spans are quick to compare."""
-    ordered = sorted(sorted(spans, key=itemgetter(1), reverse=True), key=itemgetter(0))
-    latest = list(accumulate((last for _, last, _ in ordered), max))
-    earliest = list(accumulate((last for _, last, _ in reversed(ordered)), min))[::-1]
-    within = {artifact for (_, last, artifact), before in zip(ordered[1:], latest, strict=False) if last <= before}
-    around = {artifact for (_, last, artifact), behind in zip(ordered, earliest[1:], strict=False) if behind <= last}
-    return within | around
-
-
-def _find_copies(con: duckdb.DuckDBPyConnection, name: str, artifacts: set[int]) -> None:
-    """Note the files of a table all of whose records stand in another file, too: a backup, an earlier copy of a growing file."""
-    table = discover.format_of(name).table
-    with_id = " OR ".join(f"{column} IS NOT NULL" for column in ("request_id", "trace_id") if column in table) or "false"
-    own = f"hash(time, {'request_id' if name == 'waf' else ', '.join(quoted_name(column.name) for column in table.columns)})"
-    con.execute(
-        f"""INSERT INTO _copies
-        WITH records AS (SELECT DISTINCT _artifact AS artifact, {own} AS record, ({with_id}) AS with_id,
-                _line = max(_line) OVER (PARTITION BY _artifact) AS last FROM "{name}"
-                WHERE time IS NOT NULL AND _artifact IN ({", ".join(map(str, sorted(artifacts)))})),
-            shared AS (SELECT record FROM records GROUP BY record HAVING count(*) > 1),
-            sizes AS (SELECT artifact, count(*) AS size, count(*) FILTER (NOT last) AS whole, bool_and(with_id) AS with_id FROM records
-                GROUP BY artifact),
-            pairs AS (SELECT a.artifact, b.artifact AS other, count(*) AS common, count(*) FILTER (NOT a.last) AS whole FROM records a
-                JOIN shared USING (record) JOIN records b ON a.record = b.record AND a.artifact <> b.artifact GROUP BY ALL)
-        SELECT {quoted(name)}, p.artifact, min(p.other) FROM pairs p
-            JOIN sizes s ON s.artifact = p.artifact JOIN sizes o ON o.artifact = p.other
-        WHERE (p.common = s.size OR (s.size >= {CUT_LINES} AND p.whole = s.whole AND o.size > s.size))
-            AND (s.size >= {FEWEST_LINES} OR s.with_id) AND (o.size > s.size OR p.other < p.artifact)
-        GROUP BY p.artifact"""
-    )
-
-
-def quoted_name(name: str) -> str:
-    """A column's name as SQL."""
-    return f'"{name}"'
 
 
 def position(hop: str) -> int:

@@ -127,6 +127,19 @@ def without_stage(case: Case, symptom: Symptom) -> Symptom:
     return replace(symptom, path=f"/{rest}") if own else symptom
 
 
+def as_folder(case: Case, symptom: Symptom) -> Symptom:
+    """The symptom with what it says of a folder (``/img/tiles/``) meant for all in it, where nothing was asked for by that very path."""
+    path = symptom.path or ""
+    if (
+        not path.endswith("/")
+        or not _bare(path).strip("/")
+        or case.value("SELECT count(*) FROM sightings WHERE path IN (?, ?)", [_bare(path), path])
+    ):
+        return symptom
+    inside = case.value("SELECT count(*) FROM sightings WHERE starts_with(path, ?)", [path])
+    return replace(symptom, path=None, path_word=_bare(path).rpartition("/")[2].lower()) if inside else symptom
+
+
 def condition(symptom: Symptom) -> tuple[str, list[object]]:
     """SQL that narrows the records before each is looked at; never narrower than ``matches``."""
     parts, parameters = ["true"], list[object]()

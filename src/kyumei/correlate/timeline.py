@@ -1,4 +1,4 @@
-"""What happened when, over all logs: the failing requests, what the same clients did before and after, errors, look-alikes."""
+"""What happened when, over all logs: the failing requests, what the same clients did before and after, changes, errors, look-alikes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any
 
+from kyumei.correlate.changed import changes
 from kyumei.correlate.sightings import TIES
 from kyumei.model.finding import Moment
 from kyumei.store.cite import cite_all
@@ -73,6 +74,8 @@ def timeline(case: Case, window: Window, failures: Sequence[Failure]) -> tuple[M
             [start, end],
         )
         found += [_Line(3, row, hop, f"{row['level']}: {str(row['message']).splitlines()[0][:200]}", "log error") for row in rows]
+    begun = min((row["time"] for row in failing.values()), default=window.start.replace(tzinfo=None))
+    found += [_Line(0, row, writer, says, "change") for row, writer, says in changes(case, begun, window.end.replace(tzinfo=None))]
     kept = sorted(found, key=lambda line: line.order)[:MOST]
     cited = cite_all(case, [line.row for line in kept])
     moments = [

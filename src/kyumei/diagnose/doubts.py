@@ -12,6 +12,7 @@ from itertools import pairwise
 from math import ceil, log
 from typing import TYPE_CHECKING
 
+from kyumei.correlate.components import NAMED
 from kyumei.correlate.hops import TITLES
 from kyumei.correlate.sightings import ANSWERING, position, relation
 from kyumei.diagnose.spikes import Spike, spikes
@@ -72,8 +73,27 @@ def about(expected: float) -> str:
 
 
 def _silence(case: Case) -> list[Doubt]:
-    """The first time in which no log has a request."""
-    counts = dict(case.con.execute("SELECT epoch(minute)::BIGINT // 60, sum(n)::BIGINT FROM pulse GROUP BY 1 ORDER BY 1").fetchall())
+    """The first time in which no log has a request, or one of several components of a kind has none while the others go on."""
+    whole = "SELECT epoch(minute)::BIGINT // 60, sum(n)::BIGINT FROM pulse GROUP BY 1 ORDER BY 1"
+    if found := _quiet(dict(case.con.execute(whole).fetchall()), "no log has a request"):
+        return [found]
+    for table, (_, column) in NAMED.items():
+        if table not in filled(case.con):
+            continue
+        counted: dict[str, dict[int, int]] = {}
+        for name, minute, count in case.con.execute(
+            f'SELECT {column}, epoch(time)::BIGINT // 60, count(*) FROM "{table}" WHERE time IS NOT NULL AND {column} IS NOT NULL '
+            "GROUP BY 1, 2 ORDER BY 1, 2"
+        ).fetchall():
+            counted.setdefault(name, {})[minute] = count
+        alone = [_quiet(counts, f"{name} has no request") for name, counts in counted.items()] if len(counted) > 1 else []
+        if found := next((doubt for doubt in alone if doubt), None):
+            return [found]
+    return []
+
+
+def _quiet(counts: Mapping[int, int], who: str) -> Doubt | None:
+    """The first time without a request between two times of steady traffic."""
     first, last = min(counts, default=0), max(counts, default=0)
     for before, after in pairwise(sorted(counts)):
         missing = after - before - 1
@@ -90,9 +110,8 @@ def _silence(case: Case) -> list[Doubt]:
                 "look whether a file of that time was not copied; if none was lost, ask what stands in front of what is logged here: "
                 f'kyumei investigate PATH --symptom "cannot connect at {start:%Y-%m-%d %H:%M} UTC"',
             )
-            told = f"no log has a request from {start:%Y-%m-%d %H:%M} to {end:%H:%M} UTC, where {about(expected)} would be usual"
-            return [Doubt(told, gap)]
-    return []
+            return Doubt(f"{who} from {start:%Y-%m-%d %H:%M} to {end:%H:%M} UTC, where {about(expected)} would be usual", gap)
+    return None
 
 
 def _is_habit(counts: Mapping[int, int], start: int, end: int) -> bool:

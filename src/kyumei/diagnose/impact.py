@@ -1,7 +1,8 @@
 """How much a failure did: requests, clients, paths, first and last, its share of the traffic, and whether it is over.
 
 Counted over all that was read, not only over the window of the symptom: from the failing requests in the window outwards, as long
-as the next one is less than an hour away. What came a day before is another failure, even if it looks alike.
+as the next one is less than an hour away, or as hardly anything was asked for between the two. What came a day before is another
+failure, even if it looks alike.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from kyumei import discover
+from kyumei.correlate.copies import without
 from kyumei.correlate.sightings import ANSWERING, relation
 from kyumei.layouts.casts import quoted
 from kyumei.model.finding import Impact
@@ -30,6 +32,8 @@ PRIVATE = (
     r"^(?:10\.|127\.|192\.168\.|172\.(?:1[6-9]|2[0-9]|3[01])\.|100\.(?:6[4-9]|[7-9][0-9]|1[01][0-9]|12[0-7])\.|169\.254\.|::1$|[Ff][CcDd])"
 )
 """Addresses of private networks (RFC 1918, RFC 6598, RFC 4193), of the host itself and of a link."""
+PAUSE = 8.0
+"""Requests without a failure, in units of the usual distance between two failures, that a long pause must have to part two episodes."""
 UNSURE = 3.0
 """Requests without a failure, in units of the usual distance between two failures, after which it is over."""
 
@@ -47,6 +51,8 @@ def impact(case: Case, failure: Failure, window: Window) -> Impact | None:
         where += f" AND ({answering.kind}) = {quoted(str(record['kind']))}"
     if failure.hop in BY_PATH and record["path"]:
         where += f" AND ({answering.path}) = {quoted(str(record['path']))}"
+    once = without(case.con, failure.table)
+    where += once
     start, end = window.start.replace(tzinfo=None), window.end.replace(tzinfo=None)
     counted = _episode(case, failure.table, where, (str(start), str(end)))
     if counted is None or not counted["requests"]:
@@ -56,7 +62,7 @@ def impact(case: Case, failure: Failure, window: Window) -> Impact | None:
         f"SELECT count(*), {clients}count(DISTINCT path), min(time), max(time) FROM {relation(failure.table)} "
         f"WHERE {where} AND time BETWEEN '{counted['first']}' AND '{counted['last']}'"
     )
-    return _against_traffic(case, failure.table, where, counted, sql)
+    return _against_traffic(case, failure.table, (where, once), counted, sql)
 
 
 def _client(table: str) -> str:
@@ -77,24 +83,61 @@ def _episode(case: Case, table: str, where: str, bounds: tuple[str, str]) -> dic
 
     Clients are not counted where a server shows but private addresses: those may be the nodes of what stands in front of it.
     """
+    span = _span(case, table, where, bounds)
+    if span is None:
+        return None
     nodes = "false" if table in AT_THE_DOOR else f"bool_and(coalesce(regexp_matches(client, {quoted(PRIVATE)}), true))"
     found = case.rows(
-        f"""WITH failing AS (SELECT time, {_client(table)} AS client, path FROM {relation(table)} WHERE {where} AND time IS NOT NULL),
-            marked AS (SELECT *, epoch(time - lag(time) OVER (ORDER BY time)) > {APART_SECONDS} AS apart FROM failing),
-            numbered AS (SELECT *, count(*) FILTER (apart) OVER (ORDER BY time ROWS UNBOUNDED PRECEDING) AS episode FROM marked)
+        f"""WITH failing AS (SELECT time, {_client(table)} AS client, path FROM {relation(table)}
+            WHERE {where} AND time BETWEEN ?::TIMESTAMP AND ?::TIMESTAMP)
         SELECT count(*) AS requests, CASE WHEN NOT {nodes} THEN nullif(count(DISTINCT client), 0) END AS clients,
-            count(DISTINCT path) AS paths, min(time) AS first, max(time) AS last
-        FROM numbered GROUP BY episode HAVING min(time) < ?::TIMESTAMP AND max(time) >= ?::TIMESTAMP ORDER BY 1 DESC, 4 LIMIT 1""",
+            count(DISTINCT path) AS paths, min(time) AS first, max(time) AS last FROM failing""",
+        list(span),
+    )
+    return found[0]
+
+
+def _span(case: Case, table: str, where: str, bounds: tuple[str, str]) -> tuple[Any, Any] | None:
+    """The first and the last failing request of the episode with most of them in the window.
+
+    A pause of an hour ends it, unless next to nothing was asked for in it (a night): so few requests that none of them had to fail.
+    """
+    rows = case.rows(
+        f"""WITH asked AS (SELECT time, coalesce({where}, false) AS failed FROM {relation(table)} WHERE time IS NOT NULL
+                AND (({where}) OR path IN (SELECT path FROM {relation(table)} WHERE {where}))),
+            numbered AS (SELECT *, count(*) OVER (ORDER BY time, NOT failed ROWS UNBOUNDED PRECEDING) AS place FROM asked),
+            marked AS (SELECT *, epoch(time - lag(time) OVER (ORDER BY time, place)) > {APART_SECONDS} AS apart FROM numbered WHERE failed),
+            parted AS (SELECT *, count(*) FILTER (apart) OVER (ORDER BY time, place ROWS UNBOUNDED PRECEDING) AS episode FROM marked)
+        SELECT count(*) AS requests, min(time) AS first, max(time) AS last, min(place) AS since, max(place) AS until,
+            min(time) < ?::TIMESTAMP AND max(time) >= ?::TIMESTAMP AS meant FROM parted GROUP BY episode ORDER BY first""",
         [bounds[1], bounds[0]],
     )
-    return found[0] if found else None
+    meant = [place for place, row in enumerate(rows) if row["meant"]]
+    if not meant:
+        return None
+    low = high = max(meant, key=lambda place: (rows[place]["requests"], -place))
+    failed = rows[low]["requests"]
+    while True:
+        patience = PAUSE * (rows[high]["until"] - rows[low]["since"] + 1) / failed
+        if low > 0 and rows[low]["since"] - rows[low - 1]["until"] <= patience:
+            low -= 1
+            failed += rows[low]["requests"]
+        elif high + 1 < len(rows) and rows[high + 1]["since"] - rows[high]["until"] <= patience:
+            high += 1
+            failed += rows[high]["requests"]
+        else:
+            return rows[low]["first"], rows[high]["last"]
 
 
-def _against_traffic(case: Case, table: str, where: str, counted: dict[str, Any], sql: str) -> Impact:
-    """The episode beside all requests to the same paths, in its time and after it."""
+def _against_traffic(case: Case, table: str, conditions: tuple[str, str], counted: dict[str, Any], sql: str) -> Impact:
+    """The episode beside all requests to the same paths, in its time and after it.
+
+    ``conditions`` say which requests failed, and which records are of any request that is not told already.
+    """
+    where, once = conditions
     traffic = case.rows(
         f"""SELECT count(*) FILTER (time BETWEEN $first AND $last) AS during, count(*) FILTER (time > $last) AS since FROM {relation(table)}
-        WHERE time >= $first AND path IN (SELECT path FROM {relation(table)} WHERE {where} AND time BETWEEN $first AND $last)""",
+        WHERE time >= $first{once} AND path IN (SELECT path FROM {relation(table)} WHERE {where} AND time BETWEEN $first AND $last)""",
         {"first": counted["first"], "last": counted["last"]},
     )[0]
     share = counted["requests"] / max(traffic["during"], counted["requests"])

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from kyumei import discover
 from kyumei.correlate import sightings
 from kyumei.correlate.belonging import strangers
 from kyumei.correlate.clocks import UNTOLD
+from kyumei.correlate.components import incomplete
 from kyumei.correlate.coverage import LogCoverage, by_table, coverage
 from kyumei.correlate.hops import Known, chain, table
-from kyumei.correlate.stated import is_path, without_stage
+from kyumei.correlate.stated import as_folder, is_path, without_stage
 from kyumei.correlate.timeline import timeline
 from kyumei.diagnose.causes import chained
 from kyumei.diagnose.clock_notes import CLOCKS, clock_notes
@@ -21,10 +23,12 @@ from kyumei.diagnose.error_kinds import count_errors, error_kinds
 from kyumei.diagnose.failures import find, is_browser
 from kyumei.diagnose.gaps import WHICH, before_request, deciding, elsewhere, further_out, status_seen, unlogged, which_of
 from kyumei.diagnose.impact import impact
+from kyumei.diagnose.left_over import left_over
 from kyumei.diagnose.lookalikes import look_alikes, nearest, otherwise
 from kyumei.diagnose.sockets import closed_alike, how_it_closed, speaks_of_sockets
 from kyumei.diagnose.spoken_places import with_place
 from kyumei.diagnose.standouts import count_requests, pulses, standouts
+from kyumei.diagnose.twice import whichever
 from kyumei.diagnose.unprompted import as_symptom, nothing, said_then, says_nothing, told
 from kyumei.diagnose.verdict import sentence
 from kyumei.diagnose.view import CaseView
@@ -67,7 +71,7 @@ def investigate(case: Case, symptom: Symptom, top: int = 1) -> Investigation:
     """The answer for one case and one symptom; where that says nothing, for the ``top`` gravest of what stands out."""
     sightings.create(case.con)
     if not says_nothing(symptom):
-        return _answer(case, symptom)
+        return whichever(symptom, partial(_answer, case))
     count_requests(case.con)
     count_errors(case.con)
     found, kinds = standouts(case), error_kinds(case)
@@ -78,19 +82,12 @@ def investigate(case: Case, symptom: Symptom, top: int = 1) -> Investigation:
 
 def _answer(case: Case, symptom: Symptom) -> Investigation:
     """The answer for one symptom."""
-    symptom = without_stage(case, symptom)
+    symptom = as_folder(case, without_stage(case, symptom))
     window = symptom.window or _whole(case)
     symptom = with_place(case, symptom, window)
     logs = coverage(case, window)
-    covering: dict[str, bool] = {}
-    reasons: dict[str, str] = {}
-    for log in logs:
-        covering[log.hop] = covering.get(log.hop, True) and log.covers
-        if not log.covers:
-            reasons.setdefault(log.hop, f"its log {log.log} does not cover the moment: {log.why}")
-    for hop, why in strangers(case, symptom, window).items():
-        covering[hop] = False
-        reasons[hop] = why
+    lacks = incomplete(case, symptom, window)
+    covering, reasons = _covering(logs, {**{hop: lack.why for hop, lack in lacks.items()}, **strangers(case, symptom, window)})
     known = chain(case, logs)
     failures = find(case, symptom, window, covering, known)
     seen = _Seen(window, logs, covering, reasons, known, failures, _without_zone(case))
@@ -105,7 +102,8 @@ def _answer(case: Case, symptom: Symptom) -> Investigation:
     if verdict is Verdict.CANNOT_TELL:
         lost = [] if failures or _arrived(case, symptom, seen) else [elsewhere()]
         lost += [unlogged()] if not failures and _may_be_unlogged(symptom, known) else []
-        logs_missing = deciding(failures[0] if failures else None, known, covering, reasons)
+        asked = [replace(one, name=lacks[one.hop].of) if one.hop in lacks else one for one in known]
+        logs_missing = deciding(failures[0] if failures else None, asked, covering, reasons)
         if not failures:
             logs_missing = before_request(known) if symptom.before_request else [*logs_missing, *further_out(known)]
         gaps = _merged([*gaps, *lost, *logs_missing])
@@ -135,6 +133,18 @@ def _answer(case: Case, symptom: Symptom) -> Investigation:
     return replace(
         answer, sentence=said, message=findings[0].message if verdict is Verdict.CAUSE_FOUND and findings[0].message else message
     )
+
+
+def _covering(logs: Sequence[LogCoverage], doubtful: Mapping[str, str]) -> tuple[dict[str, bool], dict[str, str]]:
+    """Whether all logs of each hop cover the moment, and why not; ``doubtful`` are hops whose logs are not all that was written."""
+    covering: dict[str, bool] = {}
+    reasons: dict[str, str] = {}
+    for log in logs:
+        covering[log.hop] = covering.get(log.hop, True) and log.covers
+        if not log.covers:
+            reasons.setdefault(log.hop, f"its log {log.log} does not cover the moment: {log.why}")
+    told = {hop: why for hop, why in doubtful.items() if hop in covering}
+    return covering | dict.fromkeys(told, False), reasons | told
 
 
 def _without_zone(case: Case) -> dict[int, str]:
@@ -186,7 +196,9 @@ def _opinions(case: Case, symptom: Symptom, seen: _Seen) -> tuple[list[Finding],
             ruled_out += [one for opinion in opinions.values() for one in opinion.ruled_out]
             # Where the innermost cause is proven, what the rules further out would still like to know does not matter any more.
             settled = {own[0].rule} if own and own[0].certainty is Certainty.PROVEN else opinions.keys()
-            gaps += [gap for name, opinion in opinions.items() if name in settled for gap in opinion.gaps]
+            # What would settle the cause that fits best is asked for first.
+            first = sorted(opinions, key=lambda name: not own or name != own[0].rule)
+            gaps += [gap for name in first if name in settled for gap in opinions[name].gaps]
     if rivals := contested(case, symptom, seen.window, seen.failures[:MOST_FAILURES], led):
         gaps.insert(0, which_of(rivals))
         findings = [replace(finding, certainty=Certainty.POSSIBLE) for finding in findings]
@@ -337,10 +349,10 @@ def _notes(case: Case, symptom: Symptom, seen: _Seen, findings: Sequence[Finding
             f"{len(troubled) - MOST_TROUBLED} more files have something that could not be read; `kyumei tables --unread` lists lines"
         )
     notes += [
-        f"{row['name']} only repeats what stands in {row['original']}, and is counted once"
+        f"{row['name']} {'only repeats' if row['whole'] else 'partly repeats'} what stands in {row['original']}, and is counted once"
         for row in case.rows(
-            "SELECT a.name, o.name AS original FROM _copies c JOIN artifacts a ON a.artifact = c.artifact "
-            "JOIN artifacts o ON o.artifact = c.original ORDER BY 1 LIMIT 10"
+            "SELECT a.name, o.name AS original, c.first_line = 0 AS whole FROM _copies c JOIN artifacts a ON a.artifact = c.artifact "
+            "JOIN artifacts o ON o.artifact = c.original ORDER BY 1, 2 LIMIT 10"
         )
     ]
     notes += [
@@ -356,16 +368,7 @@ def _notes(case: Case, symptom: Symptom, seen: _Seen, findings: Sequence[Finding
         notes.append(
             f"{passed} large file{'s were' if passed > 1 else ' was'} read only around the moment; lines outside it were passed over"
         )
-    first = next(iter(findings), None)
-    if first and seen.failures and 0 < first.explains < seen.failures[0].total:
-        notes.append(
-            f"{seen.failures[0].total - first.explains} of the {seen.failures[0].total} failing requests are not explained by the cause"
-        )
-    if len(seen.failures) > MOST_FAILURES:
-        notes.append(
-            f"{len(seen.failures) - MOST_FAILURES} further groups of failing requests fit the symptom and were not examined; "
-            "state the path or the client"
-        )
+    notes += left_over(seen.failures, findings, MOST_FAILURES)
     data = case.con.execute("SELECT min(time), max(time) FROM sightings").fetchone()
     if (
         symptom.window

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 SHOWN = 4
+SERVER_ERROR = 500
+"""What is relayed of a client's errors (a wrong password) comes all the time; a server's error was a failure whoever made it."""
 AN_HOUR_AND_A_HALF = 5400
 CODE_OF = {"waf": "EDGE-022", "alb": "EDGE-009", "nginx": "EDGE-137", "server": "EDGE-001", "app": "EDGE-001"}
 """The id under which a look-alike is ruled out, by the hop that made it."""
@@ -93,9 +95,9 @@ def otherwise(case: Case, symptom: Symptom, window: Window) -> str:
         return ""
     start, end = (moment.replace(tzinfo=None) for moment in (window.start, window.end))
     rows = case.rows(
-        "SELECT * FROM sightings WHERE time >= ? AND started < ? AND (status >= 400 OR own) AND coalesce(own, true) "
-        f"ORDER BY time, {TIES} LIMIT 20000",
-        [start, end],
+        "SELECT * FROM sightings WHERE time >= ? AND started < ? AND (status >= 400 OR own) AND (coalesce(own, true) OR status >= ?) "
+        f"ORDER BY coalesce(own, true) DESC, time, {TIES} LIMIT 20000",
+        [start, end, SERVER_ERROR],
     )
     unlike = replace(symptom, status=None, status_class=None)
     rows = [row for row in rows if row["status"] != symptom.status and is_browser(row["user_agent"])]
@@ -121,7 +123,8 @@ def _apart(row: Row, window: Window) -> str:
     """How far a record lies from the window."""
     edge = window.start if row["time"] < window.start.replace(tzinfo=None) else window.end
     seconds = abs((row["time"] - edge.replace(tzinfo=None)).total_seconds())
-    return f"{seconds / 3600:.1f} hours" if seconds >= AN_HOUR_AND_A_HALF else f"{max(1, round(seconds / 60))} minutes"
+    minutes = max(1, round(seconds / 60))
+    return f"{seconds / 3600:.1f} hours" if seconds >= AN_HOUR_AND_A_HALF else f"{minutes} minute{'s' * (minutes > 1)}"
 
 
 def _first_of_each(rows: Sequence[Row]) -> list[Row]:

@@ -59,6 +59,8 @@ class Told:
     """How far an instant may be off ("two hours ago")."""
     length: timedelta | None = None
     """How long it lasted ("for ten minutes")."""
+    whole: str = ""
+    """The week, month or year of which a day was said, and how many before this one: "week1" is last week."""
     recent: timedelta | None = None
     """The span up to now ("the last hour")."""
 
@@ -78,6 +80,7 @@ DAY_WORDS: dict[str, tuple[int, str]] = {
     "this afternoon": (0, "afternoon"),
     "this evening": (0, "evening"),
     "tonight": (0, "night"),
+    "overnight": (1, "night"),
     "tomorrow": (-1, ""),
     "一昨日": (2, ""),
     "おととい": (2, ""),
@@ -92,8 +95,40 @@ DAY_WORDS: dict[str, tuple[int, str]] = {
     "今夜": (0, "night"),
     "今晩": (0, "night"),
     "明日": (-1, ""),
+    "vorgestern": (2, ""),
+    "gestern": (1, ""),
+    "heute": (0, ""),
+    "avant-hier": (2, ""),
+    "hier soir": (1, "evening"),
+    "hier matin": (1, "morning"),
+    "aujourd'hui": (0, ""),
+    "anteayer": (2, ""),
+    "ayer": (1, ""),
+    "anoche": (1, "night"),
+    "hoy": (0, ""),
+    "前天": (2, ""),
+    "昨天": (1, ""),
+    "昨晚": (1, "night"),
+    "今天": (0, ""),
+    "今早": (0, "morning"),
+    "今晚": (0, "night"),
+    "그저께": (2, ""),
+    "어제": (1, ""),
+    "오늘": (0, ""),
 }
-PARTS = {"朝": "morning", "午前中": "morning", "午後": "afternoon", "夕方": "evening", "夜": "night", "深夜": "night"}
+"""Also the plainest ones of neighbouring languages: a clock whose "yesterday" was passed over would be looked for today."""
+PARTS = {
+    **dict.fromkeys(("朝", "午前中", "早朝", "明け方", "未明", "上午", "早上", "凌晨", "오전", "de la mañana"), "morning"),
+    **dict.fromkeys(("昼", "お昼", "昼休み", "中午"), "midday"),
+    **dict.fromkeys(("午後", "下午", "오후", "de la tarde"), "afternoon"),
+    "夕方": "evening",
+    **dict.fromkeys(("夜", "深夜", "晩", "晚上", "de la noche"), "night"),
+    **dict.fromkeys(("vormittag", "morgen", "früh"), "morning"),
+    "mittag": "midday",
+    "nachmittag": "afternoon",
+    "abend": "evening",
+    "nacht": "night",
+}
 
 _MONTH = (
     r"(jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
@@ -204,7 +239,33 @@ def _year_month_day(found: re.Match[str]) -> Told | None:
 
 def _day_word(found: re.Match[str]) -> Told | None:
     back, part = DAY_WORDS[found[0].lower()]
+    if found[0].lower() == "overnight" and re.match(
+        r" (?:batch|job|run|build|backup|import|deliver|shipp|parcel|task)", found.string[found.end() :]
+    ):
+        return None
     return Told(found.start(), found.end(), found[0], day=Day(back=back), part=part)
+
+
+def _yesterday_in_french(found: re.Match[str]) -> Told | None:
+    """``hier à 14h32``; in German the word means "here"."""
+    return Told(found.start(), found.end(), found[0], day=Day(back=1))
+
+
+def _era_day(found: re.Match[str]) -> Told | None:
+    """``R7.2.6``: the year of Reiwa, 1 was 2019."""
+    return _day(found, 2018 + int(found[1]), int(found[3]), int(found[4]))
+
+
+_WHOLES = {"last": 1, "previous": 1, "this": 0, "先々": 2, "先": 1, "昨": 1, "去": 1, "前": 1, "今": 0, "本": 0}
+_UNITS_OF_WHOLES = {"週": "week", "月": "month", "年": "year"}
+
+
+def _whole(found: re.Match[str]) -> Told | None:
+    """``last week``, ``the 6th of last month``, 先週, 先月: only beside what it holds a day of."""
+    japanese, unit = found["before"], found["unit"] or found["kanji"]
+    back = _WHOLES[(japanese or found["which"]).lower()]
+    day = Day(day=int(found["day"])) if found["day"] else None
+    return Told(found.start(), found.end(), found[0], day=day, whole=f"{_UNITS_OF_WHOLES.get(unit, unit.lower())}{back}")
 
 
 def _weekday(found: re.Match[str]) -> Told | None:
@@ -223,6 +284,7 @@ CTIME = compiled(rf"\b({_MONTH} \d{{1,2}}) (\d{{1,2}}:\d\d(?::\d\d)?)( [A-Z]{{3,
 
 _CLOCK_TAIL = r"(?=(?: ?\([月火水木金土日]\))? ?(?:に|の|、|,|at|around|about|~)? ?(?:午前|午後|[AP]M)? ?\d{1,2}[:時])"
 DATE_READERS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Told | None]], ...] = (
+    (compiled(rf"(?<![\w./-])(?-i:R)(\d{{1,2}})([./-])(\d{{1,2}})\2(\d{{1,2}})(?![\d./-]|\w){_CLOCK_TAIL}"), _era_day),
     (
         compiled(rf"(?<![\w/])(\d{{1,2}})/({'|'.join(MONTHS)})/(\d{{4}})(?::(\d\d):(\d\d):(\d\d)(?: ?([+-]\d{{4}}))?)?(?!\d)"),
         _clf_date,
@@ -237,6 +299,14 @@ DATE_READERS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Told | None
     (compiled(r"()()()(?<![\d.])(\d{1,2})日(?![間前])"), _year_month_day),
     (compiled(r"()()()\bon the (\d{1,2})(?:st|nd|rd|th)\b(?= ?(?:$|[,.;(\d]|at\b|around\b|about\b|between\b|from\b))"), _year_month_day),
     (compiled("|".join(rf"\b{word}\b" if word.isascii() else word for word in DAY_WORDS)), _day_word),
+    (compiled(r"\bhier(?= (?:à|vers|entre|après|avant|depuis) )"), _yesterday_in_french),
+    (
+        compiled(
+            r"\b(?:the (?P<day>\d{1,2})(?:st|nd|rd|th)? (?:of|in) )?(?P<which>last|previous|this) (?P<unit>week|month|year)(?:'s)?\b"
+            r"|(?P<before>先々|先|今|昨|去|本)(?P<kanji>[週月年])(?![前間末])"
+        ),
+        _whole,
+    ),
     (compiled(r"()(?:([月火水木金土日])曜日?|\(([月火水木金土日])\))"), _weekday),
     (
         compiled(r"\b(mon(?:day)?|tue(?:s(?:day)?)?|wed(?:nesday)?|thu(?:r?s?(?:day)?)|fri(?:day)?|sat(?:urday)?|sun(?:day)?)\b()()"),

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kyumei.correlate.stated import condition, matches, names
+from kyumei.diagnose.spoken_instead import with_other_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,7 +32,12 @@ MOST_PATHS = 5000
 
 
 def with_place(case: Case, symptom: Symptom, window: Window) -> Symptom:
-    """The symptom with the one word of it that names a place at which requests fail as told, else the symptom as it is."""
+    """The symptom with what the case tells of its words: a place at which requests fail as told, a time that is far from all of them."""
+    return _placed(case, with_other_time(case, symptom), window)
+
+
+def _placed(case: Case, symptom: Symptom, window: Window) -> Symptom:
+    """The symptom with the one word of it that names a place, else the symptom as it is."""
     words = [word for word in symptom.ignored if _WORD.fullmatch(word.lower()) and word.lower() not in GENERIC]
     if not words or symptom.path or symptom.request_ids or symptom.window is None or symptom.before_request:
         return symptom

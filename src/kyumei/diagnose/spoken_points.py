@@ -13,17 +13,19 @@ from kyumei.diagnose.spoken_dates import READ, Told
 from kyumei.diagnose.spoken_names import listed
 
 _LEAD = {
-    **dict.fromkeys(listed("around about approximately approx roughly circa ca near nearly almost ~ ≈ 約 およそ"), "around"),
-    **dict.fromkeys(listed("since from starting started began beginning onwards"), "since"),
-    **dict.fromkeys(listed("until till til by"), "until"),
+    **dict.fromkeys(
+        listed("around about approximately approx roughly circa ca near nearly almost ~ ≈ 約 およそ gegen vers sobre"), "around"
+    ),
+    **dict.fromkeys(listed("since from starting started began beginning onwards seit ab depuis desde"), "since"),
+    **dict.fromkeys(listed("until till til by bis hasta jusqu'à"), "until"),
     **dict.fromkeys(listed("ended stopped recovered resolved fixed"), "ended"),
     **dict.fromkeys(listed("shortly just soon right bit little immediately"), "shortly"),
-    "between": "between",
+    **dict.fromkeys(("between", "zwischen", "entre"), "between"),
     "after": "after",
     "before": "before",
 }
 _TAIL = {
-    **dict.fromkeys(("頃", "ごろ", "ころ", "くらい", "ぐらい", "あたり", "付近", "前後", "or so", "ish", "-ish"), "around"),
+    **dict.fromkeys(("頃", "左右", "ごろ", "ころ", "くらい", "ぐらい", "あたり", "付近", "前後", "or so", "ish", "-ish"), "around"),
     **dict.fromkeys(("から", "以降", "以後", "より", "onwards", "onward", "or later"), "since"),
     **dict.fromkeys(("まで", "以前"), "until"),
     **dict.fromkeys(("すぎ", "過ぎ", "直後"), "shortly after"),
@@ -34,8 +36,10 @@ REACH = 60
 """Characters before a word of time in which its meaning is looked for."""
 
 _TAILS = re.compile(r" ?(" + "|".join(sorted(_TAIL, key=len, reverse=True)) + r")(?![a-z])")
-_FILLER = frozenset(listed("at on the of in time day date local a some exactly again today's t の に は 、 , ( ) [ ] : @"))
-_CONNECT = frozenset(listed("to till til until through thru up and - ~ 〜 → … から"))
+_FILLER = frozenset(
+    listed("at on the of in time day date local a some exactly again today's t um uhr heute à las h の に は 、 , ( ) [ ] : @")
+)
+_CONNECT = frozenset(listed("to till til until through thru up and und et y bis hasta - ~ 〜 → … から"))
 _PHRASES = (
     (re.compile(r"\b(?:approx|ca|c)\.", re.IGNORECASE), " about "),
     (re.compile(r"\b(?:up to|(?:no|not) later than)\b", re.IGNORECASE), " until "),
@@ -68,7 +72,7 @@ def _connects(gap: str, words: frozenset[str], *, opened: bool) -> bool:
     """Whether the text between two points only leads from the one to the other ("14:00 to 14:30")."""
     tokens = [token.lower() for token in _TOKEN.findall(gap.replace(READ, " "))]
     links = [token for token in tokens if token in _CONNECT]
-    if "and" in links and not opened:
+    if {"and", "und", "et", "y"} & set(links) and not opened:
         return False
     return bool(links) and all(token in words or token in _LEAD for token in tokens)
 
@@ -87,8 +91,10 @@ def joined(text: str, told: list[Told]) -> list[Point]:
         gap = text[floor : one.start]
         apart = last is not None and "since" in lead and bool(last.marks & {"ended", "worked", "changed"})
         joins = last is not None and not apart and _fits(last.told, one)
+        if joins and last is not None and (one.whole or last.words[-1].whole):
+            joins = not [token for token in _TOKEN.findall(gap.replace(READ, " ")) if token.lower() not in _FILLER]
         linked = False
-        if last is not None and (one.clock or one.day or one.weekday is not None):
+        if last is not None and not one.whole and (one.clock or one.day or one.weekday is not None):
             two_days_or_clocks = bool(last.told.clock) or not one.clock or "から" in gap
             linked = two_days_or_clocks and _connects(gap, known, opened=opened or "since" in last.marks)
         if one.clock is None and one.day is None and linked and last is not None and last.told.clock is None and last.told.day:
@@ -113,6 +119,7 @@ def _fits(point: Told, one: Told) -> bool:
         or (one.clock and point.clock)
         or (one.zone and point.zone and one.start - point.end > len(" ("))
         or (one.length is not None and point.length is not None)
+        or (one.whole and point.whole)
     )
 
 
@@ -127,12 +134,14 @@ def _merged(point: Told, one: Told) -> Told:
         clock=point.clock or one.clock,
         zone=point.zone or one.zone,
         length=point.length or one.length,
+        whole=point.whole or one.whole,
     )
 
 
 def _is_time(told: Told) -> bool:
-    """A zone, a length or "in the morning" alone states no time."""
-    return bool(told.day or told.clock or told.instant or told.recent) or told.weekday is not None
+    """A zone, a length or "in the morning" alone states no time; "at lunch" and "last week" do."""
+    named = told.day or told.clock or told.instant or told.recent or told.part == "midday" or told.whole[:4] == "week"
+    return bool(named) or told.weekday is not None
 
 
 def _lead_marks(before: str) -> frozenset[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
+from urllib.parse import quote
 
 from kyumei.diagnose.spoken_dates import JAPANESE, READ, blank
 from kyumei.diagnose.spoken_names import CODES, COUNTED, COUNTED_BEFORE, METHODS, NAMES, plausible_host
@@ -68,7 +69,9 @@ _BARE_HOST = _compiled(
     r"(?::\d{1,5})?(?![\w@-]|\.\w)"
 )
 
-_STATUS_CLASS = _compiled(r"(?<![\w.])([45])(?:xx|\*\*|00番台)(?!\w)")
+_STATUS_CLASS = _compiled(
+    r"(?:(?<![\w.])|(?<=HTTPCode_ELB_)|(?<=HTTPCode_Target_)|(?<=HTTPCode_Backend_))([45])(?:xx|\*\*|00番台)(?:_Count|Error(?:Rate)?|s)?(?!\w)"
+)
 _STATUS = _compiled(r"(?:(?<![\w.,/#$+-])|(?<=http)|(?<=http[/_-]))(?<!\d:)(?<![¥€£])([1-5]\d\d|(?<!\d )000)(?:'?s)?(?!\w|[.,:/-]\d|%|\+)")
 _STATUS_LABEL = _compiled(
     r"(?:\b(?:https?|status|code|response|error)|ステータス|コード|エラー|レスポンス)(?: (?:code|error|status|of|is|was)){0,4}"
@@ -88,7 +91,11 @@ _MENDED = _compiled(
 """What follows a status that is seen no more."""
 _COUNTED = _compiled(rf" ?-?(?:(?:concurrent|different|active|affected|distinct|unique|other|more|total|internal) )?(?:{COUNTED})")
 _COUNTED_BEFORE = _compiled(rf"(?:(?<![\w-])(?:{COUNTED_BEFORE})s?|[~≈約#]|およそ|ポート|番号) ?[:=#]? ?$")
-_LASTED_BEFORE = _compiled(r"\b(?:after|for|in|within|of|timeout|every|than) $")
+_LASTED_BEFORE = _compiled(
+    r"\b(?:after|(?<!looking )(?<!alert )(?<!alerts )(?<!search )(?<!errors )for"
+    r"|(?<!increase )(?<!rise )(?<!spike )(?<!jump )(?<!uptick )(?<!surge )in"
+    r"|within|(?:timeout|limit|delay|time|latency|max|maximum|average) of|timeout|every|than) $"
+)
 """Before "503s", which then are seconds."""
 _NAMES = _compiled("|".join(rf"\b{name}s?\b" for name in sorted(NAMES, key=len, reverse=True)))
 
@@ -114,6 +121,39 @@ def trimmed(found: str) -> str:
     while found and (found[-1] in ".,;:!?'([" or _closes(found)):
         found = found[:-1]
     return found
+
+
+_ADDRESS_IN_SCRIPT = re.compile(r"(?P<scheme>(?:https?|wss?)://)(?P<host>[^\s/?#:\"'<>()@]{1,253})(?=[/:?#\s]|$)", re.IGNORECASE)
+_LETTERS_OF_A_PATH = re.compile(r"(?<=[\w.:-])/[^\s\"'<>]{1,500}|(?<!\S)/[^\s\"'<>/][^\s\"'<>]{0,500}")
+_LATIN_GREEK_CYRILLIC = re.compile(r"[\u00c0-\u024f\u0370-\u052f]+")
+_WHOLE_PART = re.compile(r"(?<=/)[^\x00-\x7f\u3000-\u309f\uff00-\uffef]+(?=[/?#]|$)")
+
+
+def with_ascii_addresses(text: str) -> str:
+    """Names and paths in other scripts as logs write them: the host in punycode, the path percent-encoded.
+
+    Japanese that stands right behind an address is a sentence that goes on; it belongs to a path only as a whole part of one.
+
+    >>> with_ascii_addresses("https://bücher.example/straße 502")
+    'https://xn--bcher-kva.example/stra%C3%9Fe 502'
+    """
+    if text.isascii():
+        return text
+    return _LETTERS_OF_A_PATH.sub(_ascii_path, _ADDRESS_IN_SCRIPT.sub(_ascii_host, text))
+
+
+def _ascii_host(found: re.Match[str]) -> str:
+    host = found["host"]
+    if not host or host.isascii() or not host.rpartition(".")[2].isascii() or "." not in host:
+        return found[0]
+    try:
+        return found["scheme"] + host.encode("idna").decode("ascii")
+    except UnicodeError:
+        return found[0]
+
+
+def _ascii_path(found: re.Match[str]) -> str:
+    return _WHOLE_PART.sub(lambda part: quote(part[0]), _LATIN_GREEK_CYRILLIC.sub(lambda letters: quote(letters[0]), found[0]))
 
 
 def read_labelled_ids(text: str) -> tuple[list[str], str]:

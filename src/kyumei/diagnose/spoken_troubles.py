@@ -85,13 +85,17 @@ _WORDS: tuple[tuple[Trouble, tuple[str, ...]], ...] = (
                 rf"{_ENDED}(?: by (?:the )?peer)?\b"
             ),
             rf"\b{_CANNOT} (?:be )?(?:connect(?:ed)?|reach(?:ed)?|establish)(?: (?:an?|the|any) (?:secure )?connection)?\b",
+            (
+                r"\b(?:dropped|closed|reset|refused|aborted|cut|interrupted|terminated) the connection\b|\brefused to connect\b"
+                r"|\bPR_(?:END_OF_FILE|CONNECT_RESET)_ERROR\b|\bNS_ERROR_(?:NET_RESET|NET_INTERRUPT|CONNECTION_REFUSED|UNKNOWN_HOST)\b"
+            ),
             r"\b(?:is|was|are|were) (?:un|not )reachable\b|\bempty reply(?: from(?: the)? server)?\b",
         ),
     ),
     (
         Trouble.TIMED_OUT,
         (
-            r"ERR_(?:CONNECTION_)?TIMED_OUT|\bETIMEDOUT\b|\bdeadline exceeded\b|\bno (?:response|answer|reply)\b",
+            r"ERR_(?:CONNECTION_)?TIMED_OUT|\bNS_ERROR_NET_TIMEOUT\b|\bETIMEDOUT\b|\bdeadline exceeded\b|\bno (?:response|answer|reply)\b",
             r"\b(?:(?:read|connect|connection|client|socket|request|operation)[ -])?(?:time[ds]?|timing)[ -]?outs?\b",
             r"\b(?:does|do|did|is|was|are|were)(?: not|n'?t) (?:respond|responding|answer|answering|reply|replying|return)\b",
             r"\bnever (?:responds?|responded|answers?|answered|returns?|returned|loads?|loaded|finishe[sd]|comes? back|came back)\b",
@@ -172,7 +176,7 @@ def read_took(text: str) -> tuple[float | None, str]:
         for found in pattern.finditer(text):
             seconds = float(found["number"]) * next((scale for unit, scale in _UNITS if unit.match(found["unit"].lower())), 1.0)
             if seconds <= MOST_SECONDS:
-                took = seconds if took is None else took
+                took = round(seconds, 6) if took is None else took
                 text = blank(text, found.start("number"), found.end("unit"))
     return took, text
 

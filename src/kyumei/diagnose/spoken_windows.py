@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 
-from kyumei.diagnose.spoken_dates import CTIME, INTERVAL, Day, Told, blank
+from kyumei.diagnose.spoken_dates import CTIME, INTERVAL, Day, Told, blank, impossible
 from kyumei.diagnose.spoken_points import Point, joined
 from kyumei.diagnose.spoken_times import spoken
 from kyumei.diagnose.spoken_zones import AMBIGUOUS, ASK, Zone, in_utc, zone_named
@@ -34,8 +34,11 @@ NOON = 12
 DAWN = 6
 """Until then "last night" is the date of the morning after."""
 WHOLE_DAY = ", the whole day"
-PART_HOURS = {"morning": (0, 12), "afternoon": (12, 18), "evening": (17, 24), "night": (18, 30)}
+PART_HOURS = {"morning": (0, 12), "midday": (11, 14), "afternoon": (12, 18), "evening": (17, 24), "night": (18, 30)}
 """From the hour to the hour of the day, when no clock was stated; a night ends in the morning."""
+
+_LATER_HOURS = {"midday": (1, DAWN), "afternoon": (1, NOON), "evening": (1, NOON), "night": (DAWN, NOON)}
+"""The hours of a clock of twelve that are those after noon in such a part of the day."""
 
 
 @dataclass(frozen=True)
@@ -153,6 +156,8 @@ def _zone_of(told: Told, setting: Setting) -> tuple[Zone, tuple[str, ...]]:
 def _date_of(told: Told, wall_now: datetime, clock: time | None) -> tuple[date, tuple[str, ...]]:
     """The date of a point, and notes on what of it was inferred: the nearest one that is not in the future."""
     today, day = wall_now.date(), told.day
+    if told.whole and (found := _of_whole(told, today)):
+        return found, (f"{found} is the day meant.",)
     later = clock is not None and clock > wall_now.time()
     if day is None:
         back = int(later) if told.weekday is None else (today.weekday() - told.weekday) % 7 or (7 if later else 0)
@@ -182,15 +187,46 @@ def _date_of(told: Told, wall_now: datetime, clock: time | None) -> tuple[date, 
     raise SymptomError(message, "write it as 2025-02-06 14:32 JST")
 
 
+def _of_whole(told: Told, today: date) -> date | None:
+    """The day of "Tuesday last week", "the 6th of last month" or "Feb 6 last year"; null where the day is stated without it."""
+    unit, back, day = told.whole[:-1], int(told.whole[-1]), told.day
+    if unit == "week" and day is None:
+        if told.weekday is None:
+            message = f"{told.said.strip()!r} does not say which day"
+            raise SymptomError(message, "write it as 2025-02-06 14:32 JST")
+        return today + timedelta(days=told.weekday - today.weekday() - 7 * back)
+    if day is None or day.back is not None or day.year or not day.day:
+        return None
+    try:
+        if unit == "year" and day.month:
+            return date(today.year - back, day.month, day.day)
+        if unit == "month" and not day.month:
+            year, month = divmod(today.year * 12 + today.month - 1 - back, 12)
+            return date(year, month + 1, day.day)
+    except ValueError:
+        raise impossible(told.said, "date") from None
+    return None
+
+
+def _week(point: Point, zone: Zone, setting: Setting, notes: tuple[str, ...]) -> Span:
+    """A week of which no day was said, from its Monday."""
+    today = setting.now.astimezone(zone.rules).date()
+    monday = today - timedelta(days=today.weekday() + 7 * int(point.told.whole[-1]))
+    start, kept, _ = in_utc(datetime.combine(monday, time()), zone)
+    end = in_utc(datetime.combine(monday + timedelta(days=7), time()), zone)[0]
+    return Span(start, end, f"the week from {monday} {zone.said}", kept, monday, timedelta(0), notes)
+
+
 def _wall_clock(told: Told) -> tuple[time | None, int]:
     """The clock in 24 hours, helped by "in the afternoon"; and the days to add (24:00 is the next day)."""
     clock = told.clock
     if clock is None:
         return None, 0
     hour = clock.hour % 24
+    first_hour, last_hour = _LATER_HOURS.get(told.part, (0, 0))
     if clock.half:
         hour = hour % NOON + NOON if clock.half == "p" and hour <= NOON else 0 if hour == NOON else hour
-    elif (told.part in {"afternoon", "evening"} and 1 <= hour < NOON) or (told.part == "night" and DAWN <= hour < NOON):
+    elif first_hour <= hour < last_hour:
         hour += NOON
     return time(hour, clock.minute, clock.second or 0, clock.micro), int(clock.hour == 24)  # noqa: PLR2004 - the end of the day
 
@@ -202,7 +238,10 @@ def _resolved(point: Point, setting: Setting) -> Span:
         return _instant(told, told.instant, setting)
     zone, notes = _zone_of(told, setting)
     clock, days = _wall_clock(told)
-    day, dated = _date_of(told, setting.now.astimezone(zone.rules).replace(tzinfo=None), clock)
+    if clock is None and told.whole.startswith("week") and told.day is None and told.weekday is None:
+        return _week(point, zone, setting, notes)
+    begins = time(PART_HOURS[told.part][0]) if clock is None and told.part and not told.day else clock
+    day, dated = _date_of(told, setting.now.astimezone(zone.rules).replace(tzinfo=None), begins)
     day += timedelta(days=days)
     name = zone.said.upper() if zone.said.isascii() and "/" not in zone.said and len(zone.said) <= 5 else zone.said  # noqa: PLR2004 - jst
     shown = zone_named(setting.option).name if setting.option and zone.numeric else None

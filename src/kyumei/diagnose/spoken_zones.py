@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from kyumei.diagnose.spoken_cities import CITIES, PLACES_IN_WORDS
 from kyumei.diagnose.spoken_names import listed
 from kyumei.errors import SymptomError
 
@@ -72,6 +73,7 @@ OFFSETS: dict[str, tuple[float, str]] = {
 """Abbreviation to hours from UTC and to the place whose name the zone gets."""
 
 PLACES = {
+    **PLACES_IN_WORDS,
     "ET": "America/New_York",
     "CT": "America/Chicago",
     "MT": "America/Denver",
@@ -174,7 +176,7 @@ def zone_named(said: str, likely: str | None = None) -> Zone:
     if upper in OFFSETS:
         hours, place = OFFSETS[upper]
         return Zone(place, said, timedelta(hours=hours), numeric=upper == "Z")
-    place_name = PLACES.get(upper) or PLACES.get(said.lower())
+    place_name = PLACES.get(upper) or PLACES.get(said.lower()) or CITIES.get(said.lower())
     if place_name:
         return Zone(place_name, said, timedelta(0)) if place_name == "UTC" else Zone(_place(place_name), said, None)
     if _OFFSET.fullmatch(said):

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from kyumei.diagnose.spoken_names import METHODS
 from kyumei.diagnose.spoken_pastes import without_boilerplate
+from kyumei.diagnose.spoken_records import is_tool
 from kyumei.diagnose.spoken_requests import (
     TRACE_ROOT,
     Target,
@@ -26,6 +27,7 @@ from kyumei.diagnose.spoken_requests import (
     read_method,
     read_status,
     read_targets,
+    with_ascii_addresses,
 )
 from kyumei.diagnose.spoken_text import cleaned, leftovers, uniform, without_quotes
 from kyumei.diagnose.spoken_troubles import read_took, read_trouble
@@ -90,7 +92,7 @@ def understand(text: str, *, now: datetime, default_zone: str | None = None, opt
 def _read(text: str, now: datetime, default_zone: str | None, options: Mapping[str, str]) -> _Reading:
     """Every reader in turn, the ones with the plainest signs first."""
     quotes, rest = without_quotes(cleaned(without_boilerplate(text)))
-    rest = uniform(rest)
+    rest = with_ascii_addresses(uniform(rest))
     if len(rest) > LONGEST:  # one ligature can stand for eighteen letters
         message = f"the symptom has {len(rest)} characters when its ligatures are written out, more than {LONGEST}: {rest[:40]!r}..."
         raise SymptomError(message, "say in a sentence what was seen, when and where")
@@ -105,12 +107,16 @@ def _read(text: str, now: datetime, default_zone: str | None, options: Mapping[s
     methods, rest = read_method(rest)
     browsers, rest = read_browser(rest)
     trouble, rest = read_trouble(rest)
+    linked = [one.host + one.path for one in targets if is_tool(one.host)] + [host for host in hosts if is_tool(host)]
+    targets = [one for one in targets if not is_tool(one.host)]
+    hosts = [host for host in hosts if not is_tool(host)]
     ids = labelled + loose
     for quote in quotes:
         said = uniform(quote)
         ids += read_labelled_ids(said)[0] + read_loose_ids(said)[0]
         if not statuses:
-            statuses = read_status(said)[0]
+            statuses, classes_said, _ = read_status(said)
+            classes = classes or classes_said
         if trouble is None and not statuses:
             trouble = read_trouble(said)[0]
     return _Reading(
@@ -124,7 +130,7 @@ def _read(text: str, now: datetime, default_zone: str | None, options: Mapping[s
         tuple(classes),
         tuple(methods),
         tuple(browsers),
-        tuple(servers + mails),
+        tuple(servers + mails + linked),
         time,
         trouble or (Trouble.SLOW if took is not None and took >= SLOW_SECONDS else None),
         took,

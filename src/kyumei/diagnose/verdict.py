@@ -58,14 +58,16 @@ def sentence(answer: Investigation, failure: Failure | None, near: str = "") -> 
         start = f"the failing request is in the logs, but not who answered it ({failure.why})"
     elif answer.gaps and answer.gaps[0].missing == WHICH:
         titles = list(dict.fromkeys(finding.title for finding in answer.findings))
-        start = f"{' -- or '.join(titles[:3])}: each of them fits what was told"
+        start = f"{'; or '.join(titles[:3])}: each of them fits what was told"
     elif answer.findings:
         start = f"{answer.findings[0].title} fits, but is not settled"
     else:
         start = f"{TITLES.get(failure.hop, failure.hop)} answered ({failure.why}), but nothing here says why"
+    asks = bool(answer.gaps) and answer.gaps[0].how.startswith("ask the person")
     return (
         f"{_capital(start)}; {missing} would decide.",
-        f"We are still looking into {seen}: our records so far do not show its cause. We are getting {missing}.",
+        f"We are still looking into {seen}: our records so far do not show its cause. "
+        + (f"Please tell us {missing}." if asks else f"We are getting {missing}."),
     )
 
 

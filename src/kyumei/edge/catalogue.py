@@ -259,7 +259,7 @@ FAMILIES = (
         {
             95: "The body is larger than nginx allows",
             134: "A directory has no index file",
-            135: "nginx may not read the file",
+            135: "nginx may not read the file, or cannot write its own",
             136: "The file is not there",
             137: "A rule of nginx denies the request",
             138: "nginx has no file descriptors left",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +64,18 @@ def asked(table: str, row: Mapping[str, Any], target: str = "", place: str = "")
     if table in _ARRIVAL:
         return Ask(row, time, time + length, timed, target, place)
     return Ask(row, time - length, time, timed, target, place)
+
+
+def measured(one: Ask, outer: Iterable[Mapping[str, Any]]) -> Ask:
+    """The request with the length that a load balancer in front measured, where the log that holds it tells none.
+
+    ``outer`` are the balancer's rows of the same requests. Of several that ended then the shortest counts.
+    """
+    if one.timed:
+        return one
+    near = [row for row in outer if row.get("path") == one.row.get("path") and abs(row["time"] - one.ended) <= BEFORE]
+    starts = [row["started"] for row in near if row.get("started") is not None and row["started"] <= one.ended]
+    return replace(one, started=max(starts), timed=True) if starts else one
 
 
 @dataclass(frozen=True)
@@ -125,11 +137,12 @@ def _more_than_chance(hit: Sequence[Ask], asks: Sequence[Ask], events: Sequence[
 
 def _same_host(event: Event, one: Ask) -> bool | None:
     """Whether event and request are of one host; null where nothing tells."""
-    host = address_of(event.where.partition("|")[0])
+    name, _, file = event.where.partition("|")
+    host = address_of(name) or next((told for part in file.split("/")[:-1] if (told := address_of(part))), "")
     if host and one.target and not one.target.startswith(_LOOPBACK):
         wanted = one.target.rpartition(":")[0] if one.target.count(":") == 1 else one.target
         return host == wanted.strip("[]") if address_of(wanted) else None
-    return same_place(event.where.partition("|")[2], one.place)
+    return same_place(file, one.place)
 
 
 def address_of(name: str) -> str:

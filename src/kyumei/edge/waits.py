@@ -18,6 +18,8 @@ class Wait:
     cause: str
     fix: str
     commands: tuple[str, ...]
+    layer: str = "database"
+    """Where the cause lies."""
 
 
 _SESSIONS = (

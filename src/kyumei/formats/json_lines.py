@@ -161,7 +161,8 @@ FIELDS = (
         (
             *_ways(
                 "method http.method http.request.method httpRequest.requestMethod "
-                "req.method request.method request_method httpMethod http_method verb",
+                "req.method request.method request_method httpMethod http_method verb "
+                "RequestMethod Properties.RequestMethod State.Method",
                 METHOD,
             ),
             *_ways("request", REQUEST_METHOD),
@@ -177,7 +178,7 @@ FIELDS = (
             ),
             *_ways("url.path http.url http.path", TARGET),
             *_ways("request", REQUEST_TARGET),
-            *_ways("url uri path http.route", TARGET),
+            *_ways("url uri path http.route RequestPath Properties.RequestPath State.Path", TARGET),
         ),
     ),
     Field("_query", _ways("query_string url.query http.query args query", FILLED)),
@@ -186,7 +187,8 @@ FIELDS = (
         _ways(
             "status statusCode status_code res.statusCode res.status response.status "
             "response.statusCode http.status_code http.response.status_code "
-            "http.status httpRequest.status http_status httpStatus responseCode response_code",
+            "http.status httpRequest.status http_status httpStatus responseCode response_code "
+            "StatusCode Properties.StatusCode State.StatusCode",
             STATUS,
         ),
     ),
@@ -194,7 +196,8 @@ FIELDS = (
         "request_seconds",
         (
             *_ways(
-                "duration_ms durationMs latency_ms latencyMs response_time_ms responseTimeMs elapsed_ms elapsedMs took_ms responseTime",
+                "duration_ms durationMs latency_ms latencyMs response_time_ms responseTimeMs elapsed_ms elapsedMs took_ms responseTime "
+                "Elapsed Properties.Elapsed State.ElapsedMilliseconds",
                 seconds(1e3),
             ),
             *_ways("request_time duration_seconds duration_s elapsed_seconds latency_seconds elapsed", seconds(1.0)),

@@ -149,6 +149,6 @@ FORMAT = Format(
     hop="app",
     delay_seconds=60,
     complete=False,
-    derived=(Derived(LINE_TABLE, LINES), Derived(INVOCATION_TABLE, INVOCATIONS)),
+    derived=(Derived(LINE_TABLE, LINES, kept=True), Derived(INVOCATION_TABLE, INVOCATIONS)),
     adopts=("app_log", "json_lines"),
 )

@@ -46,8 +46,8 @@ TABLE = Table(
 UNKNOWN = Cast("text without a column", lambda _raw: None, "NULL::VARCHAR")
 """Never fits, so that the raw field lands in ``_extra``."""
 
-# A quoted value ends at a quote before a comma or the end; nginx does not escape quotes in it, and cuts long lines inside of it.
-_VALUE = r'[^"]*(?:"[^",][^"]*)*'
+# A quoted value ends at a quote before a comma or the end of its line; nginx does not escape quotes in it, and cuts long lines inside it.
+_VALUE = r'[^"\n]*(?:"[^",\n][^"\n]*)*'
 _HEAD = (
     r"^(?P<time>[0-9]{4}/[0-9]{2}/[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}) \[(?P<level>[a-z]+)\] "
     r"(?P<pid>[0-9]+)#(?P<tid>[0-9]+): (?:\*(?P<connection>[0-9]+) ?)?"

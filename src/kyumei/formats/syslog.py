@@ -162,6 +162,7 @@ LAYOUT = Text(
     shapes=SHAPES,
     written=(stamps.SYSLOG, stamps.ISO),
     head=r"[^ \t]",
+    among=rf"(?:[0-9]{{1,6}} )?<[0-9]{{1,5}}>|{_OLD} |(?:[0-9]{{1,3}} )?{_ISO} ",
 )
 _LEVELS = "TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|ERR|CRITICAL|CRIT|FATAL|SEVERE|ALERT|EMERG|PANIC"
 _NO_LEVEL = rf"(?!(?i:{_LEVELS})\b)"

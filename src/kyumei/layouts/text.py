@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 class Text:
     """A text layout. ``head`` is the pattern of a record's first line; ``written`` are the ways in which its times are written.
 
-    ``defaults`` stand where a column is null in the end.
+    ``defaults`` stand where a column is null in the end. ``among`` is a narrower ``head`` for files in which records of other formats, too,
+    go over several lines: a head that takes any line would cut those.
     """
 
     columns: tuple[Column, ...]
@@ -40,6 +41,7 @@ class Text:
     head: str | None = None
     looks: tuple[Look, ...] = ()
     defaults: Mapping[str, str] = field(default_factory=dict)
+    among: str | None = None
 
     def stamps(self, window: Window, offsets: Sequence[timedelta]) -> tuple[str, ...]:
         """See ``contracts.Layout``."""

@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from kyumei.model.finding import Certainty, Verdict
+from kyumei.model.symptom import Trouble
 from kyumei.report.document import Banner, Bullets, Code, Document, Facts, Glance, Message, Paragraph, Section, Step, Steps, Tone
 from kyumei.report.extent import impact_section, impact_words, others_section, pulse_section, standouts_section
 from kyumei.report.moments import shown_moment, shown_span
@@ -32,6 +33,16 @@ _OPEN = {
     Verdict.HEALTHY: (Tone.HEALTHY, "Healthy", "The logs that cover this moment show no failure that fits."),
     Verdict.CANNOT_TELL: (Tone.UNKNOWN, "Cannot tell", "The logs at hand do not decide it. What would decide it comes next."),
 }
+_KINDS = {
+    Trouble.SLOW: "slow",
+    Trouble.TIMED_OUT: "timed out",
+    Trouble.NOT_CONNECTED: "no connection, or one that broke",
+    Trouble.TLS: "TLS: handshake or certificate",
+    Trouble.REDIRECT_LOOP: "redirects in a loop",
+}
+"""What was seen where it was no status, in a person's words."""
+TOLD_CHARACTERS = 400
+"""So much of a symptom is shown to people."""
 _ACRONYMS = frozenset({"acl", "alb", "arn", "id", "ip", "uri", "url", "waf"})
 _COMMAND = re.compile(r"(aws|kyumei) \S")
 
@@ -60,7 +71,7 @@ def to_document(investigation: Investigation) -> Document:
         _message(investigation, cause),
     )
     return Document(
-        title=investigation.symptom.text or "An investigation without a symptom",
+        title=_told(investigation.symptom.text) or "An investigation without a symptom",
         asked=_asked(investigation),
         banner=_banner(investigation, cause),
         glance=_glance(investigation, cause),
@@ -71,7 +82,7 @@ def to_document(investigation: Investigation) -> Document:
 def _asked(investigation: Investigation) -> tuple[tuple[str, str], ...]:
     """What was asked, and how it was read, so that a misreading is seen at once."""
     symptom = investigation.symptom
-    pairs = [("Symptom", symptom.text or "none was given")]
+    pairs = [("Symptom", _told(symptom.text) or "none was given")]
     read = " · ".join(_read_as(symptom))
     if read:
         # Where nobody named a status, what stands out most was looked at: it was not read from the symptom.
@@ -86,12 +97,22 @@ def _asked(investigation: Investigation) -> tuple[tuple[str, str], ...]:
     return tuple(pairs)
 
 
+def _told(text: str) -> str:
+    """What the person said in one line, a long paste by its beginning; the JSON report holds it whole."""
+    line = " ".join(text.split())
+    return line if len(line) <= TOLD_CHARACTERS else f"{line[:TOLD_CHARACTERS]} […{len(line) - TOLD_CHARACTERS:,} characters…]"
+
+
 def _read_as(symptom: Symptom) -> Iterable[str]:
     """The parts of the symptom that were understood, but for the time."""
     if symptom.status is not None:
         yield f"status {symptom.status:03d}"
     elif symptom.status_class:
         yield f"status {symptom.status_class}xx"
+    if symptom.kind:
+        yield _KINDS[symptom.kind]
+    if symptom.took_seconds is not None:
+        yield f"took {symptom.took_seconds:g} s"
     named = (
         ("method", symptom.method),
         ("host", symptom.host),
@@ -123,7 +144,9 @@ def _glance(investigation: Investigation, cause: Finding | None) -> Glance:
     """The first screenful after the verdict."""
     if investigation.verdict is not Verdict.CAUSE_FOUND or not cause:
         return _open_glance(investigation, cause)
-    facts = [("Answered by", _who_answered(investigation) or "not known")] if investigation.hops else []
+    # A proven cause that no hop of the table answered (a bucket, a handshake) says itself who did; "not known" would contradict it.
+    answered = _who_answered(investigation) or ("" if cause.certainty is Certainty.PROVEN else "not known")
+    facts = [("Answered by", answered)] if investigation.hops and answered else []
     facts.append(("Cause", f"{cause.code} {cause.rule}: {cause.title}"))
     facts += _subject(cause)
     if cause.onset:
@@ -148,7 +171,7 @@ def _open_glance(investigation: Investigation, cause: Finding | None) -> Glance:
     answered = _who_answered(investigation) or ("not known" if undecided and investigation.hops else "")
     facts = [("Answered by", answered)] if answered else []
     covering = ", ".join(item.table for item in investigation.coverage if item.covers_symptom)
-    if investigation.coverage:  # without a symptom there is no moment
+    if investigation.coverage and (covering or investigation.symptom.window):  # else there is no moment that could be covered
         facts.append(("Covered by", covering or "no log of this case shows that it covers the moment"))
     if cause:
         facts.append(("Would fit", f"{cause.title} ({cause.code}, {cause.certainty.value})"))

@@ -34,8 +34,15 @@ def impact_words(impact: Impact, zone: str | None) -> str:
     """How much a failure did, in one sentence."""
     clients = f" of {counted(impact.clients, 'client')}" if impact.clients else ""
     paths = f" on {counted(impact.paths, 'path')}" if impact.paths else ""
-    over = "still going on where the log ends" if impact.ongoing else f"over: {counted(impact.since, 'request')} since were not answered so"
-    span = f"from {shown_moment(impact.first, zone)} to {shown_moment(impact.last, zone)}"
+    alone = impact.requests == 1
+    ongoing = "nothing later shows whether it goes on" if alone else "still going on where the log ends"
+    over = (
+        ongoing
+        if impact.ongoing
+        else f"over: {counted(impact.since, 'request')} since {'was' if impact.since == 1 else 'were'} not answered so"
+    )
+    first = shown_moment(impact.first, zone)
+    span = f"at {first}" if alone else f"from {first} to {shown_moment(impact.last, zone)}"
     share = f"{impact.share:.1%} of the requests to these paths in that time"
     return f"{counted(impact.requests, 'request')}{clients}{paths}, {span}, {share}; {over}"
 

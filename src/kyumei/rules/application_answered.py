@@ -77,8 +77,8 @@ def examine(view: View) -> Opinion:
         if not _handed_on(failure):
             continue
         beside = [*named(view, failure, _status(failure), _method(failure)), *passed_on(failure)]
-        broken = (_status(failure) or 0) >= SERVER_ERRORS and not any(map(is_grave, beside))
-        with_it = coinciding(view, failure) if broken else []
+        status = _status(failure) or 0
+        with_it = coinciding(view, failure, status) if status >= FAILING and not any(map(is_grave, beside)) else []
         findings.append(_finding(view, failure, beside, with_it))
         if passed := failure.sightings.get("waf"):
             ruled_out.append(RuledOut("EDGE-022", "AWS WAF let these very requests pass", view.cite(passed, 1)))
@@ -164,7 +164,8 @@ def _finding(view: View, failure: Failure, beside: list[dict[str, Any]], with_it
 def _reason(failure: Failure, status: int | None, lines: list[dict[str, Any]]) -> str:
     """Why, in words: the application's own error where it logged one, else what such a status means."""
     usual = REASONS.get(status or 0, "") if failure.hop == "app" else ""
-    told = next((line for line in lines if is_grave(line) or line.get("level") == "WARNING"), None)
+    # A warning that only repeats status and path says less than the error that comes with it.
+    told = next((line for line in lines if is_grave(line)), None) or next((line for line in lines if line.get("level") == "WARNING"), None)
     if told is None:
         return usual
     return f"{usual} ({said(told)})" if usual else f"it logged “{said(told)}”"

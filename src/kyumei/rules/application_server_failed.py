@@ -21,7 +21,7 @@ from kyumei.edge.blanks import filled
 from kyumei.edge.function.raised import raised_by
 from kyumei.edge.server.errors import signature_of_line, text_of, upstream_of
 from kyumei.edge.server.process_causes import CAUSES, FOREIGN_KILL, Cause
-from kyumei.edge.server.process_events import PYTHON, Event, Kind, ended_nginx, is_web_server, own_kills, read
+from kyumei.edge.server.process_events import PYTHON, Event, Kind, ended_nginx, is_web_server, own_kills, own_words, read
 from kyumei.edge.server.process_lines import process_lines, speaks_of_kernel
 from kyumei.edge.victims import Ask, Fit, asked, fit, same_place, spread
 from kyumei.layouts.casts import quoted
@@ -140,7 +140,8 @@ def _explained(view: View, told: _Asked) -> tuple[list[Finding], list[Event]]:
 
 def _finding(view: View, told: _Asked, cause: Cause, found: Fit) -> Finding:
     first = found.events[0]
-    raised = raised_by(view, first) if cause.kind is Kind.BROKE_OFF else None
+    words = own_words(first)
+    raised = (words, first.rows[0]) if words else raised_by(view, first) if cause.kind is Kind.BROKE_OFF else None
     kernel = cause.kind is Kind.KILLED and speaks_of_kernel(view, told.start, told.end)
     cause = FOREIGN_KILL if kernel else cause
     failure = told.failure

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 from kyumei.contracts import Failure, Opinion, Rule, View
-from kyumei.edge.cloudfront.setting import place_of
+from kyumei.edge.cloudfront.finding import LOGS, fetched_from, span
+from kyumei.edge.cloudfront.setting import Place, place_of
 from kyumei.edge.probe import probe
 from kyumei.model.finding import Certainty, Check, Evidence, Finding, Gap, Remedy, RuledOut
 
@@ -28,6 +29,9 @@ LOOKED_AT = 20
 MOSTLY = 0.5
 """Share of the requests for which the bucket must have a record like them: what CloudFront keeps for seconds, it does not ask again."""
 DENIED = "AccessDenied"
+SERVER_ERROR, UNAVAILABLE = 500, 503
+BUSY = frozenset({"SlowDown", "ServiceUnavailable", "RequestLimitExceeded"})
+"""What S3 calls it when it is asked for too much (S3-038)."""
 BESIDE = timedelta(hours=1)
 FEWEST = 3
 """So many objects that CloudFront fetched without one of them in the bucket's log say that it fetches elsewhere."""
@@ -43,14 +47,14 @@ def examine(view: View) -> Opinion:
             continue
         rows = failure.rows[:LOOKED_AT]
         each = [answers(view, row) for row in rows]
-        origin = place_of(view, rows[0]).host.lower() if rows else ""
-        judged = {name: _whose(view, failure, name, origin) for name in {str(one["bucket"]) for own in each for one in own}}
+        place = place_of(view, rows[0]) if rows else Place()
+        judged = {name: _whose(view, failure, name, place) for name in {str(one["bucket"]) for own in each for one in own}}
         each = [[one for one in own if judged[str(one["bucket"])] is not None] for own in each]
         found = [one for own in each for one in own]
         # Two sites with the same paths: nothing tells which one's bucket it was.
         if not found or sum(map(bool, each)) < MOSTLY * len(rows) or len({one["bucket"] for one in found}) > 1:
             continue
-        findings.append(_finding(view, failure, found, judged[str(found[0]["bucket"])] or Certainty.LIKELY))
+        findings.append(_finding(view, failure, found, judged[str(found[0]["bucket"])] or Certainty.LIKELY, place))
         ruled_out.append(RuledOut("EDGE-022", "the request got as far as the bucket: no web ACL in front stopped it", view.cite(found, 1)))
         if found[0]["error_code"] == DENIED:
             gaps.append(_denied_gap(found[0]))
@@ -71,18 +75,25 @@ def answers(view: View, row: Mapping[str, Any]) -> list[Row]:
         row["time"] - timedelta(seconds=min(float(row.get("request_seconds") or 0), 3600.0)) - NEAR,
         row["time"] + NEAR,
     )
-    return [one for one in found if is_key(key, unquote(unquote(str(one["object_key"] or ""))))]
+    return [one for one in found if is_key(key, unquote(unquote(_asked(one))))]
 
 
-def _whose(view: View, failure: Failure, bucket: str, origin: str) -> Certainty | None:
+def _asked(record: Row) -> str:
+    """The key that a record's request asked for. Of a website's folder the log has that of its index document: there the path tells."""
+    if str(record["operation"]).startswith("WEBSITE.") and record["path"]:
+        return str(record["path"]).removeprefix("/")
+    return str(record["object_key"] or "")
+
+
+def _whose(view: View, failure: Failure, bucket: str, place: Place) -> Certainty | None:
     """How sure it is that a bucket is the origin of these requests; null where another one is.
 
     The distribution's configuration says so; else what CloudFront fetched from beside the failing path must stand in the bucket's log.
     """
-    if origin:
-        named = origin == bucket or origin.startswith((f"{bucket}.s3.", f"{bucket}.s3-"))
-        return Certainty.PROVEN if named else None
     row = failure.rows[0]
+    origins = _tried(place, row)
+    if origins:
+        return Certainty.PROVEN if any(_is_bucket(origin, bucket) for origin in origins) else None
     folder = str(row["path"] or "/").rpartition("/")[0] + "/"
     fetched = view.rows(
         f"SELECT * FROM {TABLE} WHERE status BETWEEN 200 AND 299 AND starts_with(path, ?) AND edge_result_type = 'Miss' "
@@ -95,15 +106,51 @@ def _whose(view: View, failure: Failure, bucket: str, origin: str) -> Certainty 
     return None if len(fetched) >= FEWEST else Certainty.LIKELY
 
 
+def _tried(place: Place, row: Mapping[str, Any]) -> tuple[str, ...]:
+    """The domain names that may have given the answer: the one that a real-time log names, or else each of an origin group."""
+    told = (place.host,) if row.get("origin_host") or not place.members else place.members
+    return tuple(one for one in told if one)
+
+
+def _is_bucket(origin: str, bucket: str) -> bool:
+    """Whether a domain name is that of a bucket."""
+    return origin.lower() == bucket or origin.lower().startswith((f"{bucket}.s3.", f"{bucket}.s3-"))
+
+
+def _first_failed(place: Place, bucket: str) -> str:
+    """The origin of the group that failed before the bucket was asked; empty where the bucket is the first, or the only one."""
+    first = next(iter(place.members), "")
+    return first if first and not _is_bucket(first, bucket) else ""
+
+
+def _failed_before(view: View, rows: Sequence[Mapping[str, Any]]) -> list[Row]:
+    """What logs of other origins say of the same requests: errors for which a group goes on to its next member."""
+    for table in LOGS.values():
+        if view.has(table) and fetched_from(view, table, rows[0]):
+            found = [
+                one
+                for row in rows[:LOOKED_AT]
+                for one in view.rows(
+                    f'SELECT _artifact, _line, time, status FROM "{table}" WHERE path = ? AND status <> ? AND status IN '
+                    "(400, 403, 404, 416, 429, 500, 502, 503, 504) AND time BETWEEN ?::TIMESTAMP AND ?::TIMESTAMP ORDER BY time LIMIT 1",
+                    *(row["path"], row["status"], span(row)[0] - NEAR, row["time"] + NEAR),
+                )
+            ]
+            if found:
+                return found
+    return []
+
+
 def is_key(path: str, key: str) -> bool:
     """Whether an object is what a path asks for: an origin path may stand in front of it, and the root may have a default object."""
     return key == path or bool(path and key.endswith(f"/{path}")) or (not path and key.count("/") == 0)
 
 
-def _finding(view: View, failure: Failure, found: Sequence[Row], sure: Certainty) -> Finding:
-    first, row = found[0], failure.rows[0]
+def _finding(view: View, failure: Failure, found: Sequence[Row], sure: Certainty, place: Place) -> Finding:
+    first, row, before = found[0], failure.rows[0], _first_failed(place, str(found[0]["bucket"]))
     code = f" ({first['error_code']})" if first["error_code"] else ""
     title = f"the S3 bucket {first['bucket']} behind CloudFront answered {first['status']}{code} to {row['method']} {row['path']}"
+    title += f", which it was asked for only because the first origin of the group, {before}, had failed" if before else ""
     says = (
         f"CloudFront's own row for {row['method']} {row['path']}: status {row['status']}, result {row['edge_result_type']}, which does not "
         "tell whose answer it is"
@@ -116,6 +163,7 @@ def _finding(view: View, failure: Failure, found: Sequence[Row], sure: Certainty
             view.cite(found),
             total=len(found),
         ),
+        *(_failover(view, failure, place) if before else ()),
     )
     return Finding(
         code="EDGE-086",
@@ -125,7 +173,7 @@ def _finding(view: View, failure: Failure, found: Sequence[Row], sure: Certainty
         chain=chain,
         subject={"bucket": str(first["bucket"]), "status": str(first["status"]), "method": str(row["method"]), "path": str(row["path"])}
         | ({"error": str(first["error_code"])} if first["error_code"] else {}),
-        remedy=_remedies(view, row, first),
+        remedy=(*((_mend_first(before),) if before else ()), *_remedies(view, row, first)),
         check=(Check("The same request gets the object.", probe(row["path"])),),
         explains=failure.total,
         message=f"Your request for {row['path']} reached our storage, which did not hand out the file. We are mending that.",
@@ -134,9 +182,36 @@ def _finding(view: View, failure: Failure, found: Sequence[Row], sure: Certainty
     )
 
 
+def _failover(view: View, failure: Failure, place: Place) -> list[Evidence]:
+    """That the behavior asks a group of origins, and what the first of them answered."""
+    cited = (place.distribution.citation,) if place.distribution else ()
+    found = [Evidence(f"The path's cache behavior asks an origin group: {' and, where that fails, '.join(place.members)}", cited)]
+    if failed := _failed_before(view, failure.rows):
+        says = f"The log of another origin has the same request just before, ended with {failed[0]['status']}"
+        return [*found, Evidence(says, view.cite(failed), total=len(failed))]
+    return found
+
+
+def _mend_first(before: str) -> Remedy:
+    return Remedy(
+        f"Find in the log of {before} why it failed, and mend that: the bucket is only what CloudFront asks next. What it should answer "
+        "then must be there under the same path, and the group's FailoverCriteria name the statuses for which it is asked."
+    )
+
+
 def _remedies(view: View, row: Mapping[str, Any], record: Row) -> tuple[Remedy, ...]:
     bucket, key = str(record["bucket"]), unquote(unquote(str(record["object_key"] or "")))
     head = f"aws s3api head-object --bucket {bucket} --key {quote(key, safe='/-_.~')}"
+    if record["error_code"] in BUSY or record["status"] == UNAVAILABLE:
+        # The object may well be there.
+        says = (
+            "Ask S3 for less at once: let CloudFront keep the objects longer (TTL, Origin Shield), spread the keys over more prefixes, and "
+            "let whoever else reads them retry with growing pauses. S3 gives a prefix more by itself within minutes."
+        )
+        return (Remedy(says, (f"aws s3api list-bucket-metrics-configurations --bucket {bucket}",)),)
+    if record["status"] >= SERVER_ERROR:
+        ids = f"{record.get('request_id') or '<REQUEST_ID>'} and {record.get('host_id') or '<HOST_ID>'}"
+        return (Remedy(f"The error is of S3's own: ask again after a pause. If it stays, open a case with AWS Support and name {ids}."),)
     if record["error_code"] != DENIED:
         return (Remedy("Put the object where CloudFront asks for it, or mend the path of the origin.", (head,)),)
     served = view.rows(
@@ -166,7 +241,7 @@ RULE = Rule(
     name="bucket_answered",
     codes=("EDGE-086",),
     needs=("cloudfront_access", "s3_access"),
-    helps=("waf", "resource_snapshot"),
+    helps=("waf", "resource_snapshot", *LOGS.values()),
     rivals=("cloudfront_answered", "application_answered", "waf_rule_blocked"),
     examine=examine,
 )

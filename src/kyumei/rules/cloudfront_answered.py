@@ -51,7 +51,7 @@ RULE = Rule(
     name="cloudfront_answered",
     codes=("EDGE-085", "EDGE-091", "EDGE-092", "EDGE-093"),
     needs=("cloudfront_access",),
-    helps=("alb_access", "clb_access", "nginx_access", "apache_access", "waf", "resource_snapshot"),
+    helps=("alb_access", "clb_access", "nginx_access", "apache_access", "waf", "lambda_log", "resource_snapshot"),
     rivals=("application_answered", "cloudfront_origin_failed", "waf_rule_blocked"),
     examine=examine,
 )

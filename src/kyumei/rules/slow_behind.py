@@ -17,7 +17,8 @@ from kyumei.contracts import Failure, Opinion, Rule, View
 from kyumei.edge.database.lines import fits, hosts_of, statements
 from kyumei.edge.probe import probe
 from kyumei.edge.server.errors import signature_of_line, text_of
-from kyumei.edge.victims import Ask, asked
+from kyumei.edge.server.pauses import PAUSED, pause_of, pauses
+from kyumei.edge.victims import Ask, asked, measured
 from kyumei.edge.waits import PREFILTER, Wait, seconds_in, wait_of
 from kyumei.layouts.casts import quoted
 from kyumei.model.finding import Certainty, Check, Evidence, Finding, Gap, Remedy, RuledOut
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 OUTER = frozenset({"alb", "clb", "nginx", "apache", "cloudfront", "apigateway"})
+WEB_SERVERS = frozenset({"nginx", "apache"})
+"""Whose files lie in the folder of the host that they ran on."""
 GAVE_UP = 504
 SLOW_LINES = frozenset({"EDGE-119", "EDGE-146", "EDGE-149"})
 """What the web server's own line may say where slowness is possible at all; a connection that was never made is another matter."""
@@ -60,10 +63,11 @@ def examine(view: View) -> Opinion:
     for failure in view.failures:
         if failure.hop not in OUTER or not failure.rows or not _gave_up(failure):
             continue
-        asks = [asked(failure.table, row) for row in failure.rows[:LOOKED_AT]]
+        asks = [_asked(view, failure, row) for row in failure.rows[:LOOKED_AT]]
         late, fast = _late(view, failure, asks)
         waits = _waits(view, asks, late)
         waits += _in_database(view, failure, [ask for ask in asks if all(one.ask is not ask or not one.named for one in waits)], late)
+        waits += _standing_still(view, failure, [ask for ask in asks if all(one.ask is not ask for one in waits)])
         late += _left_waiting(view, failure, [ask for ask in asks if all(one.ask is not ask for one in (*late, *fast))])
         if fast and not late:
             took = (fast[0].line["time"] - fast[0].ask.started).total_seconds()
@@ -80,6 +84,11 @@ def examine(view: View) -> Opinion:
                 )
                 gaps.append(Gap("what the application waited for", "why it was slow", how))
     return Opinion(tuple(findings), tuple(ruled_out), tuple(gaps))
+
+
+def _asked(view: View, failure: Failure, row: Mapping[str, Any]) -> Ask:
+    place = view.cite([row], 1)[0].file if failure.hop in WEB_SERVERS else ""
+    return measured(asked(failure.table, row, str(row.get("target_ip") or ""), place), failure.sightings.get("alb", ()))
 
 
 def _gave_up(failure: Failure) -> bool:
@@ -167,7 +176,7 @@ def _anothers(view: View, failure: Failure, ask: Ask, line: Mapping[str, Any]) -
 def _left_waiting(view: View, failure: Failure, asks: Sequence[Ask]) -> list[_Late]:
     """Lines of nginx of these requests with 499: it was still waiting for the application when what stands in front of it gave up."""
     found: list[_Late] = []
-    if failure.hop in {"nginx", "apache"}:
+    if failure.hop in WEB_SERVERS:
         return found
     for ask in asks:
         rows = view.rows(
@@ -219,6 +228,15 @@ def _in_database(view: View, failure: Failure, asks: Sequence[Ask], late: Sequen
             best = max(fitting, key=lambda one: one.seconds or 0.0)
             found.append(_Waited(ask, best.wait, dict(best.row) | {"said": best.said}, sure=False, named=True, client=best.client))
     return found
+
+
+def _standing_still(view: View, failure: Failure, asks: Sequence[Ask]) -> list[_Waited]:
+    """Pauses of the application's own process that took up the requests' time."""
+    if not asks:
+        return []
+    told = pauses(view, min(ask.started for ask in asks), max(ask.ended for ask in asks))
+    found = [(ask, pause_of(view, failure.table, ask, told)) for ask in asks if told]
+    return [_Waited(ask, PAUSED, dict(one[0].row), sure=False, named=one[1]) for ask, one in found if one is not None]
 
 
 def _waits(view: View, asks: Sequence[Ask], late: Sequence[_Late]) -> list[_Waited]:
@@ -310,7 +328,7 @@ def _finding(view: View, failure: Failure, asks: Sequence[Ask], late: Sequence[_
         explains=explains,
         message=f"Your request for {row.get('path')} took longer than we wait for an answer; our application was still working on it. We "
         "are making it faster.",
-        layer="database" if wait else "app",
+        layer=wait.wait.layer if wait else "app",
         failures=(failure.key,),
     )
 
@@ -360,6 +378,7 @@ def _chain(view: View, failure: Failure, asks: Sequence[Ask], late: Sequence[_La
     if waits:
         best = max(waits, key=lambda one: (one.sure, one.named))
         joined = "about this request" if best.sure else "about its path" if best.named else "at that time, though not of which request"
+        joined = "of its own process" if best.wait is PAUSED else joined
         says = f"It wrote {joined}, at {best.line['time']:%H:%M:%S} UTC: {best.line['said'].splitlines()[0][:200]}"
         if best.client:
             told = f"in that time and from the same host ({best.client}), at {best.line['time']:%H:%M:%S} UTC"

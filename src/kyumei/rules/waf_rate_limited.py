@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from kyumei.contracts import Opinion, Rule, View
 from kyumei.edge.documents import as_map
 from kyumei.edge.literals import same
+from kyumei.edge.waf.block import viewer_of
 from kyumei.edge.waf.commands import change_rules
 from kyumei.edge.waf.exception import excepting, rate, requests_match
 from kyumei.edge.waf.finding import Cause, opinion
@@ -146,7 +147,7 @@ def remedies(view: View, block: Block) -> tuple[Remedy, ...]:
     pairs, limit = stopped_requests(block), limit_of(block)
     _, most, _ = busiest_window(view, block, window_of(block))
     found = []
-    if key_of(block) == "IP" and header(from_waf(block.row), "x-forwarded-for"):
+    if key_of(block) == "IP" and (header(from_waf(block.row), "x-forwarded-for") or viewer_of(block)):
         edited = [rate(rule, forwarded=True)] if rule else ["<the rule with AggregateKeyType FORWARDED_IP and ForwardedIPConfig>"]
         says = (
             "Count by the client's own address (FORWARDED_IP, first of X-Forwarded-For), since a proxy stands before WAF. Clients can "

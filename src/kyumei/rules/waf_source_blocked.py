@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from kyumei.contracts import Opinion, Rule, View
 from kyumei.edge.documents import as_list, as_map
 from kyumei.edge.literals import among
-from kyumei.edge.waf.block import clipped
+from kyumei.edge.waf.block import clipped, viewer_of
 from kyumei.edge.waf.commands import UNKNOWN, change_addresses, change_rules
 from kyumei.edge.waf.exception import requests_match
 from kyumei.edge.waf.finding import Cause, opinion
@@ -95,7 +95,8 @@ def remedies(view: View, block: Block) -> tuple[Remedy, ...]:
 def _countries(view: View, block: Block) -> list[Remedy]:
     """Take the client's country out of those that are blocked, or put it among those that are not."""
     country, found = block.row["country"], []
-    if country is None or block.rule is None:
+    # Behind CloudFront the country is that of its edge, unless the rule goes by a header.
+    if country is None or block.rule is None or viewer_of(block):
         return []
     edited = dict(block.rule)
     for name, leaf, negated in leaves(block.statement):

@@ -141,6 +141,8 @@ def _refused(case: Case, error: duckdb.Error) -> QueryError:
             "SELECT table_name FROM duckdb_tables() WHERE estimated_size > 0 AND NOT starts_with(table_name, '_') ORDER BY 1"
         ).fetchall()
         return QueryError(said, "there are rows in " + ", ".join(name for (name,) in filled))
+    if isinstance(error, duckdb.ParserException):
+        return QueryError(said, "ask one SELECT, such as SELECT status, count(*) AS n FROM alb_access GROUP BY 1")
     if "pytz" in said:
         return QueryError("the answer holds a time with a zone inside a list or an object", "cast it: (...)::TIMESTAMP[]")
     if isinstance(error, duckdb.OutOfMemoryException):

@@ -30,6 +30,7 @@ from kyumei.store.bulk_files import PACKED
 from kyumei.store.filled import filled
 from kyumei.store.keys import needed
 from kyumei.store.memory import memory
+from kyumei.store.parse import keep_derived
 from kyumei.store.pick import look_at
 from kyumei.store.settings import Settings, read_settings
 from kyumei.store.walk import walk
@@ -164,6 +165,7 @@ def open_case(  # noqa: PLR0913 - each is a choice of the caller
         settle(con, settings)
         if isinstance(only, Window):
             _drop_outside(con, parts, only)
+        keep_derived(con)
         prepare(con)
         return Case(root, con, settings, only is None, _keeping(con, kept, small=size <= WHOLE or only is not None) if kept else None)
     building = Path(tempfile.mkdtemp(prefix=BUILDING, dir=kept.parent))
@@ -172,6 +174,7 @@ def open_case(  # noqa: PLR0913 - each is a choice of the caller
         con = connect(name)
         build(con, artifacts, settings, only, offsets, looked)
         settle(con, settings)
+        keep_derived(con)
         prepare(con)
         con.close()
         name.replace(kept)

@@ -158,6 +158,34 @@ def piece_of(line: str) -> tuple[str, bool] | None:
     return (found[2], found[3] == "P") if found else None
 
 
+_DOCKER, _BEHIND = '{"log":"', '","stream":"'
+_DOCKER_PIECE = 16 * 1024 - 3
+"""Bytes of text at which Docker cuts a line that its json-file driver writes, but for a letter that it cut in two."""
+
+
+def is_docker_line(line: str) -> bool:
+    """Whether a line is one that Docker's json-file driver writes."""
+    return line.startswith(_DOCKER) and _BEHIND + "std" in line
+
+
+def docker_piece_of(line: str) -> tuple[str, bool] | None:
+    """Of a line of Docker's json-file driver its stream, and whether the rest of its text follows in a later one; null for any other."""
+    end = line.find(_BEHIND) if line.startswith(_DOCKER) else -1
+    if end < 0:
+        return None
+    text = line[len(_DOCKER) : end]
+    stream = line[end + len(_BEHIND) :].partition('"')[0]
+    # A program that ended in the middle of a line leaves a short one; nothing follows that.
+    is_cut = not text.endswith("\\n") and len(text) * 4 >= _DOCKER_PIECE and len(text.encode("utf-8", "backslashreplace")) >= _DOCKER_PIECE
+    return stream, is_cut
+
+
+def with_docker_piece(before: str, after: str) -> str:
+    """A line of Docker's json-file driver with the text of the piece that follows it."""
+    end = before.find(_BEHIND)
+    return before[:end] + after[len(_DOCKER) : after.find(_BEHIND)] + before[end:]
+
+
 def milliseconds(raw: str) -> int | None:
     """An ISO time in UTC (or with its offset) as milliseconds since 1970."""
     parsed = parse_iso(raw)

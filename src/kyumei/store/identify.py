@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from kyumei import discover
 from kyumei.formats.resource_snapshot import LOG_OPERATIONS, operation_of, place_in
 from kyumei.layouts.casts import offset_of
-from kyumei.store.envelopes import wraps
-from kyumei.store.event_lines import STRIPPED, is_event_text
+from kyumei.store.banners import banner_names
+from kyumei.store.envelopes import LISTS, wraps
+from kyumei.store.event_lines import STRIPPED, is_docker_line, is_event_text
 from kyumei.store.lines import decode
 
 if TYPE_CHECKING:
@@ -35,11 +36,20 @@ _LED = re.compile(
     re.ASCII,
 )
 """The time of an export, or the pod and the container that stern puts before a line."""
+_LED_BY_TIME = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,18}(?:Z|\+00:00) |\[pod/|[a-z0-9][A-Za-z0-9_.-]{0,127} +\| |EVENTS\t", re.ASCII
+)
+"""What no ``log_line_prefix`` of PostgreSQL begins with: an ISO time with a T, a pod, the service of docker compose.
+
+Its lines are found behind any prefix; with that of another writer they lose what their own tells.
+"""
 _TOLERANT = frozenset({"app_log", "nginx_access", "apache_access"})
 """Formats whose lines begin with words of any sort."""
 _DECODER = json.JSONDecoder()
 _NEXT_OBJECT = re.compile(r",?\s*\{")
 _COMMA_FIRST = re.compile(r"\s*,\s*\{")
+_LIST = re.compile(rf'"(?:{"|".join(sorted(LISTS))})"\s*:\s*\[')
+"""What an envelope has."""
 _LONGEST_WORD = len("-Infinity")
 """Characters of the longest word of JSON that may be cut off."""
 _CONTROL = 0.3
@@ -62,6 +72,12 @@ class Identity:
     shape: str
     formats: tuple[str, ...] = ()
     offsets: frozenset[timedelta] = frozenset()
+    banners: tuple[str, ...] = ()
+    """The files that ``tail`` names above their lines, where it printed several; they help as the file's own name does."""
+    server: str = ""
+    """The web server whose errors stand among access lines that could be another's, too; empty where nothing tells."""
+    docker: bool = False
+    """Whether Docker's json-file driver wrote the lines."""
 
 
 def identify(name: str, head: bytes, others: tuple[bytes, ...], settings: Settings) -> Identity:
@@ -79,15 +95,31 @@ def identify(name: str, head: bytes, others: tuple[bytes, ...], settings: Settin
     if told is None and (is_event_text(text) or _is_document(text)):
         return Identity("document", (), _offsets([text], 200_000))
     lines = _sample(text, others)
-    offsets = _offsets(lines, OFFSET_WITHIN)
+    if banners := banner_names(lines):
+        lines = [line for line in lines if not banner_names([line])]
+        name = " ".join((name, *banners))
     if told is not None:
-        return Identity("lines", (told,), offsets)
-    claims = _claims(lines, name)
+        return Identity("lines", (told,), _offsets(lines, OFFSET_WITHIN), banners)
+    return _lines(name, lines, banners)
+
+
+def _lines(name: str, lines: list[str], banners: tuple[str, ...]) -> Identity:
+    """What a part is that holds lines; ``lines`` are a sample of them, ``name`` says all that names tell."""
+    offsets = _offsets(lines, OFFSET_WITHIN)
     for shape, strip in STRIPPED.items():
         pairs = [(line, found[1]) for line in lines if (found := strip(line))]
         if inner := _inside(lines, pairs, name):
-            return Identity(shape, _ordered(inner), offsets)
-    return Identity("lines", _ordered(claims), offsets)
+            server, inner = _whose(inner, [text for _, text in pairs], name)
+            return Identity(shape, _ordered(inner), offsets, banners, server)
+    server, claims = _whose(_claims(lines, name), lines, name)
+    return Identity("lines", _ordered(claims), offsets, banners, server, bool(lines) and is_docker_line(lines[0]))
+
+
+def _whose(claims: Counter[str], lines: list[str], name: str) -> tuple[str, Counter[str]]:
+    """The server whose errors stand among access lines that could be another's, too, and what is claimed with that known."""
+    if "apache_error" in claims and "nginx_access" in claims and "nginx_error" not in claims:
+        return "apache", _claims(lines, f"apache {name}")
+    return "", claims
 
 
 def _inside(lines: list[str], pairs: list[tuple[str, str]], name: str) -> Counter[str]:
@@ -99,7 +131,10 @@ def _inside(lines: list[str], pairs: list[tuple[str, str]], name: str) -> Counte
     outer = _claims([line for line, _ in pairs], name)
     known, read = sum(inner.values()), sum(outer.values())
     # With what stands before it a line of another format may still be read, as one that means less.
-    tied = known == read > 0 and outer.keys() <= _TOLERANT and all(_LED.match(line) for line, _ in pairs)
+    tied = known == read > 0 and (
+        (outer.keys() <= _TOLERANT and all(_LED.match(line) for line, _ in pairs))
+        or (inner.keys() == outer.keys() == {"postgres_log"} and all(_LED_BY_TIME.match(line) for line, _ in pairs))
+    )
     return inner if known > read or tied else Counter()
 
 
@@ -170,7 +205,12 @@ def _opens_json(start: str) -> bool:
     if start.startswith("["):
         return re.match(r'\[\s*[\[{"\]]', start) is not None and re.match(r"\[[0-9A-Z]", start) is None
     opens = re.match(r'\{\s*("(?:[^"\\]|\\.){0,200}"\s*:|\})', start) is not None
-    return opens and (_goes_on(start) or not _line_of_objects(start))
+    return opens and not _is_damaged_line(start) and (_goes_on(start) or not _line_of_objects(start))
+
+
+def _is_damaged_line(start: str) -> bool:
+    """Whether a text that is no JSON is one whole line that an object ends, and no envelope, of which some records may be sound."""
+    return start.rstrip("\r\n").find("\n") < 0 and start.endswith(("}\n", "}\r\n")) and _LIST.search(start) is None
 
 
 def _goes_on(start: str) -> bool:

@@ -6,23 +6,21 @@ with the reason. Nothing is dropped.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from kyumei import discover
 from kyumei.contracts import Refused
 from kyumei.formats.resource_snapshot import STATE_AND_ROWS, operation_of, snapshot_rows
-from kyumei.layouts.clocks import YEARLESS_TIME
 from kyumei.model.table import LINEAGE
-from kyumei.store.bulk_rows import claim_staged, count_of, keep_claimed, numbered, pays, read_staged, select_of
+from kyumei.store.banners import take_banners
+from kyumei.store.bulk_rows import count_of, pays, read_staged, select_of
 from kyumei.store.compact import joined, parse_compact
-from kyumei.store.event_lines import in_year_of
+from kyumei.store.exact import Outcome
 from kyumei.store.filled import filled
 from kyumei.store.inner import OUTER_FORMATS, parse_inner
 from kyumei.store.lines import BLANKS, decode
-from kyumei.store.part import heads
 from kyumei.store.rows import CHUNK_ROWS, insert_rows
+from kyumei.store.single_lines import take_single_lines
 from kyumei.store.stage import BLANK, ids, insert_tuples, refuse_long, stage, take_headers
 from kyumei.store.take import open_document
 from kyumei.store.unwrap import Broken, records
@@ -34,6 +32,9 @@ if TYPE_CHECKING:
 
     from kyumei.contracts import Format, Layout
     from kyumei.store.part import Part
+
+KEPT_ROWS = 2_000_000
+"""Rows up to which a derived relation is kept: of more it would take up as much room as the log itself."""
 
 STREAMS = "CREATE TABLE streams (_artifact INTEGER, _line BIGINT, log_group VARCHAR, stream VARCHAR, digest VARCHAR, envelope_ms BIGINT)"
 """Which events are of which log group and stream of CloudWatch Logs; see ``part.Streamed``."""
@@ -54,6 +55,15 @@ def create_tables(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(";".join(["BEGIN", *tables, *derived, "COMMIT"]))
 
 
+def keep_derived(con: duckdb.DuckDBPyConnection) -> None:
+    """Make tables of the derived relations that are asked again and again, once no row of theirs will change; of so many rows that pays."""
+    for name in filled(con):
+        for one in discover.formats()[name].derived:
+            if one.kept and count_of(con, f'"{name}"') <= KEPT_ROWS:
+                con.execute(f'DROP VIEW "{one.table.name}"')
+                con.execute(f'CREATE TABLE "{one.table.name}" AS {one.select}')
+
+
 def create_records(con: duckdb.DuckDBPyConnection) -> None:
     """Create the view ``_records``: the raw text of the rows of all tables that have any."""
     texts = [f'SELECT _artifact, _line, _span, _text AS text FROM "{name}" WHERE _text IS NOT NULL' for name in filled(con)]
@@ -69,8 +79,9 @@ def parse_format(con: duckdb.DuckDBPyConnection, name: str, own: Sequence[Part])
         open_document(con, part, text)
         part.format = name
     refuse_long(con, own)
+    take_banners(con, own)
     take_headers(con, leaf, own)
-    _take_single_lines(con, own)
+    take_single_lines(con, own)
     _parse_records(con, leaf, own)
 
 
@@ -83,28 +94,11 @@ def parse_rest(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> None:
             _parse_snapshot(con, part)
     unclaimed = [part for part in parts if part.format is None]
     refuse_long(con, unclaimed)
+    take_banners(con, unclaimed)
     _parse_unclaimed(con, unclaimed)
     for name in OUTER_FORMATS:
         parse_inner(con, name)
     con.execute("DROP TABLE _lines")
-
-
-def _take_single_lines(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> None:
-    """Take single-line records of other formats out of files whose own records go over several lines, before lines are joined."""
-    for name, leaf in discover.formats().items():
-        guests = [
-            part for part in parts if name in part.others and heads(part) and leaf.layout.head is None and part.identity.shape != "document"
-        ]
-        if not guests:
-            continue
-        con.execute(f"CREATE OR REPLACE TEMP TABLE _staged AS SELECT * FROM _lines WHERE _artifact IN {ids(guests)}")
-        # Without a sample: a line of a shape that it did not show would be taken for a part of the record above.
-        claim_staged(con, leaf.layout.bulk(numbered()))
-        keep_claimed(con, leaf)
-        con.execute(
-            "DELETE FROM _lines USING _staged s, _bulk b "
-            "WHERE s.rowid = b._line AND _lines._artifact = s._artifact AND _lines._line = s._line"
-        )
 
 
 def _parse_records(con: duckdb.DuckDBPyConnection, leaf: Format, own: Sequence[Part]) -> None:
@@ -153,7 +147,7 @@ def _read_exactly(con: duckdb.DuckDBPyConnection, left: str, parts: dict[int, Pa
     """
     con.execute(f"CREATE OR REPLACE TEMP TABLE _left AS SELECT row_number() OVER () AS n, * FROM ({left})")
     for start in range(0, count_of(con, "_left"), CHUNK_ROWS):
-        outcome = _Outcome()
+        outcome = Outcome()
         chunk = con.execute(
             f"SELECT _artifact, _line, text, _span, envelope_ms FROM _left WHERE n > {start} AND n <= {start + CHUNK_ROWS} ORDER BY n"
         ).fetchall()
@@ -166,63 +160,6 @@ def _read_exactly(con: duckdb.DuckDBPyConnection, left: str, parts: dict[int, Pa
                 if single.strip(BLANKS):
                     outcome.take(parts[artifact], (artifact, number, single, 1, sent))
         outcome.store(con)
-
-
-_Staged = tuple[int, int, str, int, int | None]
-"""A record: its file, the number of its first line, its text, how many lines it takes up, and when its envelope was sent."""
-
-
-@dataclass
-class _Outcome:
-    """What became of a chunk of records."""
-
-    rows: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    unread: list[tuple[int, int, str, str]] = field(default_factory=list)
-
-    def take(self, part: Part, record: _Staged) -> bool:
-        """Read one record; false when it is unread. What states no time of its own has that of its envelope, where it came in one."""
-        artifact, line, text, span, sent = record
-        found = _read_one(part, line, text)
-        if isinstance(found, str):
-            self.unread.append((artifact, line, text, found))
-            return False
-        name, row = found
-        if sent is not None and row.get("time") is None:
-            row = {**row, "time": datetime(1970, 1, 1) + timedelta(milliseconds=sent), "_naive": 0}  # noqa: DTZ001 - rows hold naive UTC
-        elif sent is not None and row["_naive"] == YEARLESS_TIME and isinstance(row["time"], datetime):
-            row = {**row, **in_year_of(row["time"], datetime(1970, 1, 1) + timedelta(milliseconds=sent))}  # noqa: DTZ001 - as above
-        self.rows.setdefault(name, []).append({**row, "_artifact": artifact, "_line": line, "_span": span, "_text": text})
-        return True
-
-    def store(self, con: duckdb.DuckDBPyConnection) -> None:
-        """Append everything to its tables."""
-        for name, found in self.rows.items():
-            insert_rows(con, discover.formats()[name].table, found)
-        insert_tuples(con, "unread", self.unread, ("INTEGER", "BIGINT", "VARCHAR", "VARCHAR"))
-
-
-def _read_one(part: Part, line: int, text: str) -> tuple[str, dict[str, Any]] | str:
-    """The format and the row of one record, or why none could be read."""
-    why = "no format claims it"
-    name = part.artifact.name
-    adopted: tuple[str, dict[str, Any]] | None = None
-    adopts: tuple[str, ...] = ()
-    if part.format is not None:
-        own = discover.formats()[part.format]
-        layout = part.layout_at(line) or own.layout
-        found = layout.read(text)
-        if not isinstance(found, Refused):
-            if not own.adopts or own.sniff(text, name):
-                return part.format, found
-            adopted, adopts = (part.format, found), own.adopts
-        else:
-            why = found.why
-    for other, leaf in discover.formats().items():
-        if other != part.format and other not in adopts and leaf.sniff(text, name):
-            found = leaf.layout.read(text)
-            if not isinstance(found, Refused):
-                return other, found
-    return adopted or why
 
 
 def _parse_unclaimed(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> None:

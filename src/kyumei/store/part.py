@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from kyumei import discover
 from kyumei.contracts import LedLayout
+from kyumei.layouts.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,6 +64,11 @@ class Part:
     """Whether what is left to be read after it is less than itself, so that no other file keeps the other cores busy."""
     spans: tuple[tuple[datetime, datetime], ...] = ()
     """From when to when (aware) some records at its start, in its middle and at its end are; none where that is not known."""
+
+    @property
+    def hint(self) -> str:
+        """The names that tell what its lines are, the last above all: the server that wrote beside them, its own, those above them."""
+        return " ".join(filter(None, (self.identity.server, self.artifact.name, *self.identity.banners)))
 
     def layout_at(self, line: int) -> Layout | None:
         """The layout of its format's records there: told by the user, by the header line above, or null for the format's own."""
@@ -122,7 +128,17 @@ def heads(part: Part) -> str | None:
     if part.joined:
         return None
     patterns = [layout.head for layout in layouts(part)]
+    if sum(pattern is not None for pattern in patterns) > 1:
+        patterns = [layout.among or layout.head if isinstance(layout, Text) else layout.head for layout in layouts(part)]
     known = [pattern for pattern in patterns if pattern]
     if not known:
         return None
-    return "|".join(f"(?:{pattern})" for pattern in dict.fromkeys([*known, *(["\\{"] if len(known) < len(patterns) else [])]))
+    leaves = [discover.formats()[name] for name in (part.format, *part.others) if name]
+    headers = [_literally(header) for leaf in leaves if leaf.layout.head for header in leaf.headers]
+    objects = ["\\{"] if len(known) < len(patterns) else []
+    return "|".join(f"(?:{pattern})" for pattern in dict.fromkeys([*known, *objects, *headers]))
+
+
+def _literally(text: str) -> str:
+    """A pattern for just this text; an escaped blank is not known to all engines."""
+    return re.sub(r"\\(\s)", r"\1", re.escape(text))

@@ -22,6 +22,7 @@ from kyumei.store.take import (
     exactly,
     has_guests,
     insert_all,
+    is_cut_by_docker,
     take_document,
     take_records,
 )
@@ -211,11 +212,19 @@ def _pick(con: duckdb.DuckDBPyConnection, part: Part, stream: Unpacked, only: Wi
         if prefixes and isinstance(only, Window) and is_far(part, only):
             part.passed_over = True
             return
-        if shape == "lines" and (prefixes or (heads(part) and not has_guests(part))):
+        if part.identity.docker and _is_cut(part):
+            insert_all(con, part, exactly(part, chunks, prefixes))
+        elif shape == "lines" and (prefixes or (heads(part) and not has_guests(part))):
             take_records(con, part, chunks, prefixes)
         elif not (is_for_bulk(part, stream) and read_bulk(con, part)):
             insert_all(con, part, exactly(part, chunks, prefixes))
     part.trouble = part.trouble or stream.trouble
+
+
+def _is_cut(part: Part) -> bool:
+    """Whether Docker cut lines of a file that it wrote; a member of an archive is not opened twice, and may be."""
+    own = part.artifact
+    return bool(own.member) or any(is_cut_by_docker(stream.chunks(STEP)) for _, _, stream in members(own))
 
 
 def _pieces(artifact: Artifact) -> tuple[bytes, ...]:

@@ -17,11 +17,11 @@ from stringzilla import count
 
 from kyumei import discover
 from kyumei.store.compact import compact_pieces, sample
-from kyumei.store.event_lines import STRIPPED, piece_of, stream_of
+from kyumei.store.event_lines import STRIPPED, docker_piece_of, piece_of, stream_of, with_docker_piece
 from kyumei.store.flow_orders import order_of
 from kyumei.store.identify import ranked
 from kyumei.store.lines import BLANKS, batches, decode
-from kyumei.store.part import Streamed, begins, heads, lead
+from kyumei.store.part import Streamed, begins, heads, layouts, lead
 from kyumei.store.sieve import Kept, sift
 from kyumei.store.unwrap import Broken, group_of, records
 
@@ -47,13 +47,14 @@ WORTH_SPLITTING = 16 * 1024
 """Bytes of lines from which the database splits them faster than we do."""
 LONGEST_JOINED = 1024 * 1024
 """Characters to which the pieces of a line that a container runtime cut are joined."""
+_TEXT_END, _LINE_END = b'","stream":"', b'\\n","stream":"'
 STEP = 64 * 1024
 """Bytes read at once: they stay in the processor's cache, and larger pieces are twice as slow."""
 
 
 def has_guests(part: Part) -> bool:
-    """Whether records of single lines stand among records of several; they are taken out of the lines before those are joined."""
-    return any(discover.formats()[name].layout.head is None for name in part.others)
+    """Whether records of single lines, or banners, stand among records of several; they are taken out before lines are joined."""
+    return bool(part.identity.banners) or any(layout.head is None for layout in layouts(part))
 
 
 def take_records(con: duckdb.DuckDBPyConnection, part: Part, chunks: Iterable[bytes], prefixes: tuple[str, ...]) -> None:
@@ -147,11 +148,24 @@ def exactly(part: Part, chunks: Iterable[bytes], prefixes: tuple[str, ...]) -> I
                 led = above(text) is not None
                 if not taking and number not in batch.long:
                     continue
-            if time_ms is None:
+            if time_ms is None and not part.identity.docker:
                 yield number, text, time_ms, 1
             else:
                 yield from pieces.whole(line, (number, text, time_ms, 1))
     yield from pieces.left()
+
+
+def is_cut_by_docker(chunks: Iterable[bytes]) -> bool:
+    """Whether Docker cut lines of a file that its json-file driver wrote: a text ends with a line feed unless it was cut."""
+    texts, ended, carry = 0, 0, b""
+    for chunk in chunks:
+        piece = carry + chunk
+        texts += count(piece, _TEXT_END)
+        ended += count(piece, _LINE_END)
+        carry = piece[-len(_LINE_END) + 1 :]
+        texts -= count(carry, _TEXT_END)
+        ended -= count(carry, _LINE_END)
+    return bool(texts + count(carry, _TEXT_END) != ended + count(carry, _LINE_END))
 
 
 Line = tuple[int, str, int | None, int]
@@ -166,13 +180,15 @@ class Pieces:
 
     def whole(self, line: str, found: Line) -> Iterator[Line]:
         """The line as it was before it was cut; nothing while a piece of it is missing. ``found`` is what was read of ``line``."""
-        told = piece_of(line)
+        docker = docker_piece_of(line)
+        told = docker or piece_of(line)
         if told is None:
             yield found
             return
         stream, is_cut = told
         if (before := self.held.pop(stream, None)) is not None:
-            found = (before[0], before[1] + found[1], before[2], before[3] + 1)
+            text = with_docker_piece(before[1], found[1]) if docker else before[1] + found[1]
+            found = (before[0], text, before[2], before[3] + 1)
         if is_cut and len(found[1]) < LONGEST_JOINED:
             self.held[stream] = found
         else:

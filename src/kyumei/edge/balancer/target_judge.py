@@ -12,6 +12,7 @@ from kyumei.edge.balancer.answer import wall_seconds
 from kyumei.edge.balancer.finding import TITLES, Judged, about, moved, request_words
 from kyumei.edge.balancer.health import checks, group_health
 from kyumei.edge.balancer.keep_alive import keep_alive
+from kyumei.edge.balancer.pod_ends import pod_ended
 from kyumei.edge.balancer.setting import group_of, idle_timeout
 from kyumei.edge.balancer.target import Kind
 from kyumei.edge.balancer.target_traces import GIVEN_UP, answered, ends, finished_early, finished_later, reached
@@ -230,7 +231,7 @@ def _died(view: View, part: Part) -> Judged:
         why = "the target finished these requests, as its own log says, so its process did not die on them"
         found = _answer_unusable(view, part, _one_path(view, part))
         return replace(found, ruled_out=(RuledOut(DIED, why, view.cite(done, 2)), *found.ruled_out))
-    if stopped := _task_stopped(view, part):
+    if stopped := _task_stopped(view, part) or pod_ended(view, part.rows):
         return Judged(signs.DIED, Certainty.PROVEN, (stopped,))
     if ended := _ended(view, part):
         if ended[1] is Certainty.PROVEN:

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from kyumei.edge.cloudfront.finding import LOGS, TABLE, Judged, config_gap, origin_gap, silence, span
 from kyumei.edge.cloudfront.judge import arrived
-from kyumei.edge.cloudfront.setting import error_seconds, functions, geography, methods, place_of
+from kyumei.edge.cloudfront.setting import error_seconds, functions, geography, methods, place_of, wants_signature
+from kyumei.edge.cloudfront.signed import refused_for
+from kyumei.edge.function.at_edge import edge_name, failed_runs
 from kyumei.edge.metrics import reading
 from kyumei.model.finding import Certainty, Evidence, Gap, RuledOut
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from kyumei.contracts import View
     from kyumei.edge.cloudfront.finding import Part
@@ -23,7 +26,8 @@ FRESH = "RefreshHit"
 KEPT = timedelta(hours=24)
 """How far back the answer that filled the cache is looked for."""
 WELL = timedelta(minutes=30)
-SUCCESS = 400
+SAID = 160
+"""Characters of a log's line that a sentence holds."""
 
 
 def cached(view: View, part: Part) -> Judged:
@@ -48,22 +52,32 @@ def cached(view: View, part: Part) -> Judged:
     return Judged(sure, tuple(evidence), gaps=gaps)
 
 
-def fetched(view: View, row: Mapping[str, object]) -> Row | None:
-    """The last earlier request for the same address whose error did not come from the cache."""
+_SAME = (
+    "path IS NOT DISTINCT FROM ? AND query IS NOT DISTINCT FROM ? AND host IS NOT DISTINCT FROM ? AND distribution IS NOT DISTINCT FROM ? "
+    "AND edge_location IS NOT DISTINCT FROM ? AND method IN ('GET', 'HEAD')"
+)
+"""What a cache knows an object by, and where."""
+
+
+def fetched(view: View, row: Mapping[str, object], since: datetime | None = None, until: datetime | None = None) -> Row | None:
+    """The last earlier request for the same address whose error did not come from the cache, between two times in UTC."""
+    ended = span(row)[1]
     found = view.rows(
-        f"SELECT * FROM {TABLE} WHERE path IS NOT DISTINCT FROM ? AND query IS NOT DISTINCT FROM ? AND status = ? AND host IS NOT DISTINCT "
-        "FROM ? AND distribution IS NOT DISTINCT FROM ? AND edge_location IS NOT DISTINCT FROM ? AND time < ?::TIMESTAMP "
-        "AND time >= ?::TIMESTAMP AND edge_result_type IN ('Miss', 'Error') AND method IN ('GET', 'HEAD') ORDER BY time DESC LIMIT 1",
-        row.get("path"),
-        row.get("query"),
-        row.get("status"),
-        row.get("host"),
-        row.get("distribution"),
-        row.get("edge_location"),
-        row["time"],
-        span(row)[1] - KEPT,
+        f"SELECT * FROM {TABLE} WHERE {_SAME} AND status = ? AND time < ?::TIMESTAMP AND time BETWEEN ?::TIMESTAMP AND ?::TIMESTAMP "
+        "AND edge_result_type IN ('Miss', 'Error') ORDER BY time DESC LIMIT 1",
+        *(*_address(row), row.get("status"), ended, since or ended - KEPT, until or ended),
     )
     return found[0] if found else None
+
+
+def answered_well(view: View, row: Mapping[str, object], since: datetime) -> bool:
+    """Whether a request for the same address went well between a time and this one."""
+    where = f"{_SAME} AND status BETWEEN 200 AND 399 AND time > ?::TIMESTAMP AND time < ?::TIMESTAMP"
+    return bool(view.rows(f"SELECT 1 AS one FROM {TABLE} WHERE {where} LIMIT 1", *_address(row), since, span(row)[1]))
+
+
+def _address(row: Mapping[str, object]) -> tuple[object, ...]:
+    return tuple(row.get(name) for name in ("path", "query", "host", "distribution", "edge_location"))
 
 
 def _well(view: View, row: Mapping[str, object]) -> Row | None:
@@ -84,9 +98,9 @@ def _well(view: View, row: Mapping[str, object]) -> Row | None:
 
 
 def function(view: View, part: Part) -> Judged:
-    """A function at the edge failed: its metrics, or the behavior's configuration, say that there is one."""
-    place = place_of(view, part.row)
-    names = functions(place)
+    """A function at the edge failed: its metrics, its own log, or the behavior's configuration, say that there is one."""
+    place, of_lambda = place_of(view, part.row), "Function" not in part.outcome.sign.metrics[0]
+    names = functions(place, of_lambda=of_lambda)
     evidence: list[Evidence] = []
     more = {"function": names[0]} if names else {}
     if names and place.distribution is not None:
@@ -95,13 +109,18 @@ def function(view: View, part: Part) -> Judged:
     moved = next((one for one in told if one.peak > 0), None)
     if moved is not None:
         evidence.append(Evidence(f"CloudWatch agrees: {moved.words}", moved.citations, total=len(moved.points)))
-    elif place.distribution is not None and place.behavior and not names:
+    runs = failed_runs(view, part.rows, names) if of_lambda else []
+    if runs:
+        says = f"The log of the function at the edge says in the same seconds: {str(runs[0]['message']).splitlines()[0][:SAID]}"
+        evidence.append(Evidence(says, view.cite(runs), total=len(runs)))
+        more["function"] = edge_name(str(runs[0]["function"] or more.get("function") or "")) or "<FUNCTION>"
+    elif moved is None and place.distribution is not None and place.behavior and not names:
         says = "Against it: the path's cache behavior runs no function, as the configuration in the case has it"
         evidence.append(Evidence(says, (place.distribution.citation,)))
-        return Judged(Certainty.POSSIBLE, tuple(evidence), gaps=(_changes(place), _log()))
-    gaps = [_log()] if not moved else []
-    gaps += [] if place.distribution else [config_gap(place, "which function runs for the path")]
-    return Judged(Certainty.PROVEN if moved or names else Certainty.LIKELY, tuple(evidence), gaps=tuple(gaps), more=more)
+        return Judged(Certainty.POSSIBLE, tuple(evidence), gaps=(_changes(place), _log(of_lambda=of_lambda)))
+    gaps = [_log(of_lambda=of_lambda, name=more.get("function", ""))] if not moved and not runs else []
+    gaps += [] if place.distribution or runs else [config_gap(place, "which function runs for the path")]
+    return Judged(Certainty.PROVEN if moved or names or runs else Certainty.LIKELY, tuple(evidence), gaps=tuple(gaps), more=more)
 
 
 def limit(view: View, part: Part) -> Judged:
@@ -143,6 +162,8 @@ def _configured(place: Place, row: Mapping[str, object]) -> tuple[bool | None, s
     if detail == "InvalidRequestMethod" and (taken := methods(place)):
         listed = ", ".join(sorted(taken))
         return method not in taken, f"The path's cache behavior takes {listed}", f": it takes {listed} only"
+    if detail == "InvalidRequestBlocked" and wants_signature(place) and (why := refused_for(row)):
+        return True, "The path's cache behavior serves signed URLs and cookies only", f": the signed URL {why}"
     if detail == "ClientGeoBlocked" and place.distribution is not None:
         kind, countries = geography(place)
         if kind == "none":
@@ -164,9 +185,11 @@ def _changes(place: Place) -> Gap:
     )
 
 
-def _log() -> Gap:
+def _log(*, of_lambda: bool, name: str = "") -> Gap:
+    where = "the Region nearest to the viewer" if of_lambda else "us-east-1"
+    region, group = ("<REGION>", "/aws/lambda/us-east-1.") if of_lambda else ("us-east-1", "/aws/cloudfront/function/")
     return Gap(
-        "log of the function at the edge (CloudWatch Logs of the Region nearest to the viewer)",
+        f"log of the function at the edge (CloudWatch Logs of {where})",
         "what the function did wrong",
-        "aws logs filter-log-events --region <REGION> --log-group-name /aws/lambda/us-east-1.<FUNCTION> --start-time <MS> --end-time <MS>",
+        f"aws logs filter-log-events --region {region} --log-group-name {group}{name or '<FUNCTION>'} --start-time <MS> --end-time <MS>",
     )

@@ -45,6 +45,7 @@ RELATED_SECONDS = 10
 AROUND = timedelta(minutes=30)
 LOOKED_AT = 5
 _UNKNOWN = re.compile(r" <[A-Z_]+>")
+_BUCKET = re.compile(r"\.s3(?:-website)?[.-](?:[a-z0-9.-]+\.)?amazonaws\.com$", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,7 @@ def silent_fronts(view: View, failure: Failure, rows: Sequence[Mapping[str, obje
     else:
         found = [hop for hop, table in LOGS.items() if view.has(table) and view.covers(table)]
     quiet = [hop for hop in found if hop not in failure.sightings and not _seen(view, LOGS[hop], rows)]
-    return [hop for hop in quiet if _fetched_from(view, LOGS[hop], rows[0])]
+    return [hop for hop in quiet if fetched_from(view, LOGS[hop], rows[0])]
 
 
 def _seen(view: View, table: str, rows: Sequence[Mapping[str, object]]) -> bool:
@@ -170,7 +171,7 @@ def _seen(view: View, table: str, rows: Sequence[Mapping[str, object]]) -> bool:
     return False
 
 
-def _fetched_from(view: View, table: str, row: Mapping[str, object]) -> bool:
+def fetched_from(view: View, table: str, row: Mapping[str, object]) -> bool:
     """Whether requests that the distribution handed on stand in this log: only then is it the log of its origin."""
     ended = span(row)[1]
     second = f"epoch(time)::BIGINT // {RELATED_SECONDS}"
@@ -195,8 +196,17 @@ def span(row: Mapping[str, object]) -> tuple[datetime, datetime]:
     return ended - timedelta(seconds=min(max(lasted, 0.0), 86400.0)), ended
 
 
-def origin_gap(part: Part, decides: str) -> Gap:
-    """The origin's log, which would confirm or exclude."""
+def origin_gap(part: Part, decides: str, place: Place | None = None) -> Gap:
+    """The origin's log, which would confirm or exclude; of a bucket, where the configuration names one."""
+    buckets = [one for one in ((place.members or (place.host,)) if place else ()) if _BUCKET.search(one)]
+    if buckets:
+        name = _BUCKET.split(buckets[0])[0]
+        return Gap(
+            f"server access log of the S3 bucket {name} behind CloudFront",
+            decides,
+            f"`aws s3api get-bucket-logging --bucket {shlex.quote(name)}` names where it lies; copy the files of that hour and the next "
+            "into the folder",
+        )
     return Gap(
         "the access log of the origin behind CloudFront (load balancer, web server)",
         decides,

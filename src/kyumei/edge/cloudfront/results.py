@@ -239,6 +239,25 @@ _VIEWER = _sign(
     "The share of requests for the path that end so falls.",
 )
 
+UNSIGNED = Outcome(
+    frozenset(),
+    Family.SETTING,
+    _sign(
+        "EDGE-093",
+        "cloudfront",
+        "the path is for signed URLs and signed cookies only, and the signed URL {what}",
+        (
+            Fix(
+                "Let the application sign anew for whoever may have the object, and for longer than people keep the page open: the time "
+                "must not have passed when a download begins, nor when its parts are asked for."
+            ),
+            Fix("Look at the clock of the host that signs, and whether a cache keeps pages with signed URLs longer than these are good."),
+        ),
+        "The same path with a newly signed URL logs a 2xx status.",
+        "4xxErrorRate",
+    ),
+)
+"""A signed URL that was not good any more, or not yet; no result type names it."""
 OUTCOMES = (
     Outcome(frozenset({"Hit", "RefreshHit", "OriginShieldHit"}), Family.CACHED, _CACHED),
     Outcome(frozenset({"OriginDnsError"}), Family.UNRESOLVED, _DNS),

@@ -58,6 +58,8 @@ class Place:
     origin: Object = field(default_factory=dict)
     host: str = ""
     """The origin's domain name."""
+    members: tuple[str, ...] = ()
+    """Domain names of the origins of the group that the behavior asks, in its order; empty where it asks one origin only."""
 
 
 def place_of(view: View, row: Mapping[str, Any]) -> Place:
@@ -69,8 +71,11 @@ def place_of(view: View, row: Mapping[str, Any]) -> Place:
     if found is None:
         return Place(logged, host=host)
     behavior = _behavior(found.config, str(row.get("path") or "/"), row.get("cache_behavior"))
-    origin = _origin(found.config, str(behavior.get("TargetOriginId") or ""), host)
-    return Place(logged or found.identity, found, behavior, origin, host or str(origin.get("DomainName") or ""))
+    wanted = str(behavior.get("TargetOriginId") or "")
+    origin = _origin(found.config, wanted, host)
+    named = {str(one.get("Id")): str(one.get("DomainName") or "") for one in _origins(found.config)}
+    members = tuple(named[one] for one in _members(found.config, wanted) if named.get(one))
+    return Place(logged or found.identity, found, behavior, origin, host or str(origin.get("DomainName") or ""), members)
 
 
 def _logged_id(view: View, row: Mapping[str, Any]) -> str:
@@ -127,17 +132,24 @@ def _fits(pattern: str, path: str) -> bool:
 
 def _origin(config: Object, identity: str, host: str) -> Object:
     """The origin of that domain name, or with that id; of a group the first."""
-    origins = [as_map(one) for one in as_list(as_map(config.get("Origins")).get("Items"))]
+    origins = _origins(config)
     by_name = [one for one in origins if host and one.get("DomainName") == host]
     if by_name:
         return by_name[0]
-    groups = {
-        str(as_map(one).get("Id")): as_list(as_map(as_map(one).get("Members")).get("Items"))
-        for one in as_list(as_map(config.get("OriginGroups")).get("Items"))
-    }
-    members = [str(as_map(one).get("OriginId")) for one in groups.get(identity, [])]
-    wanted = members[0] if members else identity
+    wanted = next(iter(_members(config, identity)), identity)
     return next((one for one in origins if one.get("Id") == wanted), {})
+
+
+def _origins(config: Object) -> list[Object]:
+    return [as_map(one) for one in as_list(as_map(config.get("Origins")).get("Items"))]
+
+
+def _members(config: Object, identity: str) -> list[str]:
+    """The ids of the origins of the group with that id, the one that is asked first in front; none where it is no group."""
+    for one in as_list(as_map(config.get("OriginGroups")).get("Items")):
+        if as_map(one).get("Id") == identity:
+            return [str(as_map(member).get("OriginId")) for member in as_list(as_map(as_map(one).get("Members")).get("Items"))]
+    return []
 
 
 def error_seconds(place: Place, status: int) -> float | None:
@@ -165,14 +177,14 @@ def _number(value: object, otherwise: float) -> float:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else float(otherwise)
 
 
-def functions(place: Place) -> list[str]:
-    """The functions of the behavior, by their names: Lambda@Edge and CloudFront Functions."""
+def functions(place: Place, *, of_lambda: bool) -> list[str]:
+    """The functions of the behavior, by their names: those of Lambda@Edge, or CloudFront's own."""
+    group, key = ("LambdaFunctionAssociations", "LambdaFunctionARN") if of_lambda else ("FunctionAssociations", "FunctionARN")
     found = []
-    for group, key in (("LambdaFunctionAssociations", "LambdaFunctionARN"), ("FunctionAssociations", "FunctionARN")):
-        for one in as_list(as_map(place.behavior.get(group)).get("Items")):
-            arn = str(as_map(one).get(key) or "")
-            name = arn.partition(":function:")[2].partition(":")[0] or arn.partition(":function/")[2]
-            found += [name] if name else []
+    for one in as_list(as_map(place.behavior.get(group)).get("Items")):
+        arn = str(as_map(one).get(key) or "")
+        name = arn.partition(":function:")[2].partition(":")[0] or arn.partition(":function/")[2]
+        found += [name] if name else []
     return list(dict.fromkeys(found))
 
 

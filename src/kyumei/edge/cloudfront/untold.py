@@ -9,10 +9,11 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from kyumei.edge.cloudfront.edge_judge import fetched
+from kyumei.edge.cloudfront.edge_judge import answered_well, fetched
 from kyumei.edge.cloudfront.finding import FRONTS, LOGS, TABLE, Judged, Part, config_gap, origin_gap, silent_fronts, span
-from kyumei.edge.cloudfront.results import GENERATED, OUTCOMES, Family, outcome_of
+from kyumei.edge.cloudfront.results import GENERATED, OUTCOMES, UNSIGNED, Family, outcome_of
 from kyumei.edge.cloudfront.setting import CACHED_SECONDS, error_seconds, place_of, wants_signature
+from kyumei.edge.cloudfront.signed import is_signed, refused_for
 from kyumei.edge.documents import as_map
 from kyumei.model.finding import Certainty, Evidence, Gap, RuledOut
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kyumei.contracts import View
+    from kyumei.edge.cloudfront.edge_judge import Row
     from kyumei.edge.cloudfront.setting import Place
 
 FORBIDDEN = 403
@@ -61,8 +63,10 @@ def judge(view: View, part: Part) -> tuple[Part, Judged]:
     if kept := _from_cache(view, part, place, quiet):
         return part, kept
     if part.row.get("status") == FORBIDDEN:
+        if expired := _expired(view, part, place, quiet):
+            return Part(part.failure, UNSIGNED, part.rows, part.total), expired
         return Part(part.failure, _SIGNED, part.rows, part.total), _forbidden(view, part, place, quiet)
-    gap = origin_gap(part, "whether the origin answered so, or CloudFront did")
+    gap = origin_gap(part, "whether the origin answered so, or CloudFront did", place)
     return part, Judged(None, gaps=() if quiet else (gap,))
 
 
@@ -72,35 +76,54 @@ def _from_cache(view: View, part: Part, place: Place, quiet: list[str]) -> Judge
     seconds = row.get("request_seconds")
     if not quiet or not isinstance(seconds, int | float) or seconds > QUICK or row.get("method") not in {"GET", "HEAD"}:
         return None
-    first = fetched(view, row)
-    if first is None or not _at_origin(view, first, quiet):
-        return None
     kept = error_seconds(place, status) if isinstance(status, int) else None
-    apart = (span(row)[0] - first["time"]).total_seconds()
-    if apart > (CACHED_SECONDS if kept is None else kept) + 1:
+    first = _fetched(view, row, quiet, CACHED_SECONDS if kept is None else kept)
+    if first is None:
         return None
+    apart = (span(row)[0] - first["time"]).total_seconds()
     says = (
         f"The origin gave the same error to an earlier request at {first['time']:%H:%M:%S} UTC, {apart:.0f} s before, and not to this one"
     )
     return Judged(Certainty.LIKELY, (Evidence(says, view.cite([first])), *_silence(quiet)))
 
 
-def _at_origin(view: View, row: Mapping[str, object], hops: list[str]) -> bool:
-    """Whether the origin's log has an earlier request with that error."""
-    return any(
-        view.rows(
-            f'SELECT count(*) AS n FROM "{LOGS[hop]}" WHERE path = ? AND status = ? AND time BETWEEN ?::TIMESTAMP AND ?::TIMESTAMP',
-            row.get("path"),
-            row.get("status"),
-            span(row)[0] - _NEAR,
-            span(row)[1] + _NEAR,
-        )[0]["n"]
-        for hop in hops
-    )
+def _fetched(view: View, row: Mapping[str, object], hops: list[str], kept: float) -> Row | None:
+    """The last request for the same address that got the error from the origin, no longer ago than the error is kept.
+
+    Between it and this one may lie others that were answered from the cache, none of them well: that would have filled it anew.
+    """
+    began = span(row)[0]
+    for hop in hops:
+        errors = view.rows(
+            f'SELECT time FROM "{LOGS[hop]}" WHERE path = ? AND status = ? AND time BETWEEN ?::TIMESTAMP AND ?::TIMESTAMP '
+            "ORDER BY time DESC LIMIT 20",
+            *(row.get("path"), row.get("status"), began - timedelta(seconds=kept + 1) - _NEAR, began),
+        )
+        for error in errors:
+            first = fetched(view, row, error["time"] - _NEAR, error["time"] + _NEAR)
+            if first and (began - first["time"]).total_seconds() <= kept + 1 and not answered_well(view, row, first["time"]):
+                return first
+    return None
 
 
 def _silence(hops: list[str]) -> list[Evidence]:
     return [Evidence(f"{FRONTS[hop]} at the origin does not have the request, though its log covers the moment") for hop in hops]
+
+
+def _expired(view: View, part: Part, place: Place, quiet: list[str]) -> Judged | None:
+    """A signed URL that CloudFront had to refuse, by the times and addresses in it; null where most of the requests had a good one."""
+    told = [said for row in part.rows if (said := refused_for(row))]
+    if not told or not (first := refused_for(part.row)) or len(told) * 2 < len(part.rows):
+        return None
+    carried = f"By what it carries in its query string or cookies, the request's signed URL {first}"
+    evidence = [Evidence(carried, view.cite([part.row])), *_silence(quiet)]
+    if place.distribution is None:
+        gap = config_gap(place, "whether the path is for signed URLs only")
+        return Judged(Certainty.POSSIBLE, tuple(evidence), gaps=(gap,), more={"what": first})
+    if not wants_signature(place):
+        return None
+    evidence.insert(0, Evidence("The path's cache behavior serves signed URLs and cookies only", (place.distribution.citation,)))
+    return Judged(Certainty.LIKELY, tuple(evidence), more={"what": first})
 
 
 def _forbidden(view: View, part: Part, place: Place, quiet: list[str]) -> Judged:
@@ -115,12 +138,12 @@ def _forbidden(view: View, part: Part, place: Place, quiet: list[str]) -> Judged
     else:
         ruled_out.append(RuledOut("EDGE-022", asked))
     if not quiet:
-        gaps.append(origin_gap(part, "whether the origin answered 403, or CloudFront did"))
+        gaps.append(origin_gap(part, "whether the origin answered 403, or CloudFront did", place))
     if place.distribution is None:
         gaps.append(
             config_gap(place, "whether the distribution asks for signed URLs, refuses countries, or lacks the name that was asked for")
         )
-    if place.distribution is None or not wants_signature(place) or _signed(part.row):
+    if place.distribution is None or not wants_signature(place) or is_signed(part.row):
         return Judged(None, ruled_out=tuple(ruled_out), gaps=tuple(gaps))
     says = "The path's cache behavior serves signed URLs and cookies only, and the request has no signature in its query string"
     evidence = (Evidence(says, (place.distribution.citation,)), *_silence(quiet))
@@ -140,9 +163,3 @@ def _asked_firewall(view: View, place: Place) -> str | None:
     if edge and view.covers("waf"):
         return "the log of AWS WAF at CloudFront covers the moment and has no block of the request"
     return None
-
-
-def _signed(row: Mapping[str, object]) -> bool:
-    """Whether the request carries what signed URLs or cookies consist of."""
-    text = f"{row.get('query') or ''}&{row.get('cookie') or ''}"
-    return "Key-Pair-Id=" in text and "Signature=" in text

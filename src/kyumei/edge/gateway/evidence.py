@@ -15,6 +15,7 @@ from kyumei.edge.function import log as function_log
 from kyumei.edge.function.changes import changed_integration
 from kyumei.edge.gateway.responses import BY_KIND, agrees
 from kyumei.edge.gateway.setting import (
+    authorizer_functions,
     integrations,
     limit_evidence,
     method_setting,
@@ -41,6 +42,8 @@ RUNS_ON = timedelta(minutes=15)
 """The longest that a function runs."""
 BEGAN = timedelta(seconds=3)
 """How far from API Gateway's call a run may seem to begin: a cold start, a clock that keeps whole seconds."""
+LONGEST_WAIT = 30.0
+"""Seconds that API Gateway waits for an authorizer at the most."""
 NEARLY = 0.97
 """Of the time that API Gateway waited; its clock and the function's start a little apart."""
 CLOSE_SECONDS = 1.0
@@ -175,6 +178,22 @@ def _identity(view: View, row: Row) -> Told:
             yield None, Evidence(says, (where,), total=1)
 
 
+def _authorizer(view: View, row: Row) -> Told:
+    """Runs that failed while the authorizer was asked: they confirm it where the configuration names its function."""
+    seconds = row.get("authorizer_seconds") or waited(row) or 0.0
+    if row.get("time") is None:
+        return
+    until = row["time"] + timedelta(seconds=min(float(seconds), LONGEST_WAIT)) + BEGAN
+    lines = [one for one in function_log.between(view, row["time"] - BEGAN, until) if function_log.ended_badly(one)]
+    known, names = function_log.functions(view), authorizer_functions(view, row)
+    for name in sorted(names) or [""]:
+        own, settled = function_log.of_function(lines, name, known)
+        if own and (name or settled):
+            words = str(own[0]["message"]).splitlines()[0][:SAID]
+            whose = f"The log of the authorizer's function {name}" if name else "The log of a function"
+            yield (settled and bool(name)) or None, Evidence(f"{whose} says in those seconds: {words}", view.cite(own), total=len(own))
+
+
 def _rate(view: View, row: Row) -> Told:
     if told := limit_evidence(view, row):
         yield True, told
@@ -216,6 +235,7 @@ _SETTINGS: dict[str, Callable[[View, Row], Told]] = {
     "ACCESS_DENIED": _denying,
     "INVALID_API_KEY": _key,
     "UNAUTHORIZED": _identity,
+    "AUTHORIZER_FAILURE": _authorizer,
     "THROTTLED": _rate,
     "INTEGRATION_TIMEOUT": _limit,
 }

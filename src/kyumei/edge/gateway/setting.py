@@ -142,6 +142,13 @@ def function_of(view: View, row: Mapping[str, Any]) -> str:
     return next(iter(arns)) if len(arns) == 1 else ""
 
 
+def authorizer_functions(view: View, row: Mapping[str, Any]) -> set[str]:
+    """The names of the functions that authorize requests of the row's API, as far as the configuration tells."""
+    kinds = (("apigateway", "authorizerUri"), ("apigatewayv2", "AuthorizerUri"))
+    uris = [str(one.get(key) or "") for service, key in kinds for one, _ in _own(view, row, service, "get-authorizers")]
+    return {function_name(found[0]).partition(":")[0] for uri in uris if (found := _ARN.search(uri))}
+
+
 def policy_evidence(view: View, row: Mapping[str, Any], function: str) -> tuple[Evidence | None, Evidence | None]:
     """What the function's policy says of this API: that it lacks the permission; or that it grants it."""
     name = function_name(function) or function
@@ -156,9 +163,28 @@ def policy_evidence(view: View, row: Mapping[str, Any], function: str) -> tuple[
     if len(told) != 1 or not api:
         return None, None
     statements, where = told[0]
-    if any(_lets_in(one, api) for one in statements):
+    asked = _asked(row)
+    if any(_lets_in(one, api, asked) for one in statements):
         return None, Evidence(f"The function's policy lets API {api} invoke it", (where,), total=1)
+    if asked and any(_lets_in(one, api, ()) for one in statements):
+        says = f"The function's policy lets API {api} invoke it for other requests, and has no statement for {asked[0]}"
+        return Evidence(says, (where,), total=1), None
     return Evidence(f"The function's policy has no statement that lets API {api} invoke it", (where,), total=1), None
+
+
+def _asked(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """What stands behind the API's id in the ARN of the caller for this request, in each way it may; empty where the row does not tell.
+
+    It is stage, method and resource, of which ``ANY`` is written as a star; or stage and route key. The path alone does not tell the
+    resource: a domain of one's own may have a base path in front.
+    """
+    stage, method, resource = (str(row.get(name) or "") for name in ("stage", "method", "resource_path"))
+    paths = [resource, *paths_of(row)] if resource.startswith("/") else []
+    route = str(row.get("route_key") or "")
+    named = [f"{stage}/{route}"] if route.startswith("$") or (route and "/" not in route) else []
+    if not stage or not (named or (method and paths)):
+        return ()
+    return tuple(dict.fromkeys((*(f"{stage}/{verb}{path}" for path in paths for verb in (method, "*") if method), *named)))
 
 
 def _statements(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -170,8 +196,8 @@ def _statements(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     yield from (as_map(one) for one in as_list(whole.get("Statement")))
 
 
-def _lets_in(statement: Mapping[str, Any], api: str) -> bool:
-    """Whether a statement lets API Gateway call, for an ARN that may be this API's."""
+def _lets_in(statement: Mapping[str, Any], api: str, asked: tuple[str, ...]) -> bool:
+    """Whether a statement lets API Gateway call, for an ARN that may be this API's and, where that is told, one of these requests'."""
     principal = statement.get("Principal")
     service = as_map(principal).get("Service", principal)
     if statement.get("Effect") != "Allow" or not (service in {GATEWAY, "*"} or GATEWAY in as_list(service)):
@@ -179,7 +205,21 @@ def _lets_in(statement: Mapping[str, Any], api: str) -> bool:
     conditions = as_map(statement.get("Condition"))
     wanted = [value for test in conditions.values() for key, value in as_map(test).items() if key.lower() == "aws:sourcearn"]
     patterns = [str(one) for value in wanted for one in (as_list(value) or [value])]
-    return not patterns or any(fnmatch.fnmatchcase(api, one.rpartition(":")[2].partition("/")[0]) for one in patterns)
+    return not patterns or any(_covers(one.split(":", 5)[-1], api, asked) for one in patterns)
+
+
+def _covers(pattern: str, api: str, asked: tuple[str, ...]) -> bool:
+    """Whether the last part of an ARN, with its wildcards, takes the API and one of these requests of it.
+
+    >>> _covers("a1b2c3d4e5/*/GET/pets/*", "a1b2c3d4e5", ("prod/GET/pets/7",))
+    True
+    >>> _covers("a1b2c3d4e5/*/GET/pets", "a1b2c3d4e5", ("prod/POST/pets",))
+    False
+    """
+    own, _, rest = pattern.partition("/")
+    if not rest or not asked:
+        return fnmatch.fnmatchcase(api, own.replace("[", "[[]"))
+    return any(fnmatch.fnmatchcase(f"{api}/{one}", pattern.replace("[", "[[]")) for one in asked)
 
 
 def limit_evidence(view: View, row: Mapping[str, Any]) -> Evidence | None:

@@ -25,6 +25,7 @@ TABLES = ("app_log", "json_lines")
 GRAVE = frozenset({"ERROR", "CRITICAL"})
 LOOKED_AT = 5
 """Failing requests whose lines are looked for one by one."""
+SERVER_ERRORS = 500
 FEWEST = 3
 """Failing requests that an error must come with before it is no coincidence."""
 MOSTLY = 0.8
@@ -93,10 +94,11 @@ _LOUD = "level IN ('WARNING', 'ERROR', 'CRITICAL')"
 _ERROR = "(coalesce(level IN ('ERROR', 'CRITICAL'), false) OR error_type IS NOT NULL)"
 
 
-def coinciding(view: View, failure: Failure) -> list[Row]:
+def coinciding(view: View, failure: Failure, status: int = SERVER_ERRORS) -> list[Row]:
     """Errors that name no request, where nearly each of these requests ended with one of them, and next to none came without a failure.
 
-    That is how a pool that is exhausted, or a database that is gone, shows in a log whose error lines do not name the request.
+    A failure is any status of 5xx, or the very status of these requests where it is none. That is how a pool that is exhausted, or a
+    database that is gone, shows in a log whose error lines do not name the request.
     """
     times = [row["time"] for row in failure.rows]
     if len(times) < FEWEST:
@@ -116,8 +118,9 @@ def coinciding(view: View, failure: Failure) -> list[Row]:
     kinds = Counter(_kind(line) for line in lines)
     if not kinds:
         return []
+    failing = f"status >= {SERVER_ERRORS}" if status >= SERVER_ERRORS else f"status = {status}"
     requests = view.rows(
-        f'SELECT time, status >= 500 AS failed FROM "{failure.table}" WHERE status IS NOT NULL '
+        f'SELECT time, {failing} AS failed FROM "{failure.table}" WHERE status IS NOT NULL '
         "AND time BETWEEN ?::TIMESTAMP AND ?::TIMESTAMP LIMIT 20000",
         start - NEAR,
         end + NEAR,

@@ -28,7 +28,7 @@ STRAINS: tuple[Signature, ...] = (*nginx_errors.STRAIN, *apache_errors.STRAIN)
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _BARE = re.compile(r"(?:filesystem path '|configuration: |directory )(/[^\s',:]*)")
 _ADDRESS = re.compile(r"^(?:[a-z]+://)?(?P<address>\[[0-9A-Fa-f:.]+\]:[0-9]+|[^/\s:]+:[0-9]+|[^/\s:]+)(?:/|$|\s)")
-_SPOKEN = re.compile(r"(?:connection to backend:|attempt to connect to|from remote server) (?P<address>[0-9A-Fa-f.:\[\]]+)")
+_SPOKEN = re.compile(r"(?:connection to backend:|attempt to connect to|from remote server|failed from) (?P<address>[0-9A-Fa-f.:\[\]]+)")
 
 
 def signature_of(message: str, status: int | None) -> Signature | None:

@@ -42,6 +42,22 @@ CAUSES = (
         "journalctl -k --since today | grep -ciE 'out of memory|oom-kill'",
     ),
     Cause(
+        Kind.HEAP_FULL,
+        "EDGE-151",
+        "app",
+        "the Java process ended itself because its heap was full",
+        "a JVM that is told to exit when its heap is full (ExitOnOutOfMemoryError) takes all requests in its hands with it, and nothing "
+        "serves until it runs again",
+        "Find what fills the heap (a heap dump of that moment, the largest requests and caches), then size the heap within the memory of "
+        "the container or host.",
+        (
+            "java -XX:MaxRAMPercentage=75 -XX:+HeapDumpOnOutOfMemoryError -XX:HeapDumpPath=<FOLDER> -XX:+ExitOnOutOfMemoryError -jar <APP>",
+            "jcmd {pid} GC.class_histogram",
+        ),
+        "The heap after a full collection levels off, and for a day the process does not end.",
+        "journalctl -u {unit} --since today | grep -c OutOfMemoryError",
+    ),
+    Cause(
         Kind.TIMED_OUT,
         "EDGE-150",
         "server",
@@ -51,11 +67,12 @@ CAUSES = (
         "threads or asynchronous workers keep one slow call from holding a whole worker.",
         (
             "gunicorn --timeout <SECONDS> --worker-class gthread --threads 4 <APP>",
+            "grep -rnE 'request_terminate_timeout|worker_timeout' <CONFIGURATION OF PHP-FPM OR PUMA>",
             "py-spy dump --pid <WORKER_PID>",
             "journalctl -u {unit} --since '{from}' --until '{until}'",
         ),
         "No further time-out of a worker, and the slowest requests stay well below the time-out.",
-        "journalctl -u {unit} --since today | grep -c 'WORKER TIMEOUT'",
+        "journalctl -u {unit} --since today | grep -cE 'WORKER TIMEOUT|timed out worker|execution timed out'",
         longer_than=1.0,
     ),
     Cause(
@@ -108,7 +125,20 @@ CAUSES = (
         "one process.",
         ("journalctl -u {unit} --since '{from}' --until '{until}'",),
         "The same request gets its page, and the process keeps running.",
-        "journalctl -u {unit} --since today | grep -c 'Node.js v'",
+        "journalctl -u {unit} --since today | grep -cE 'Node.js v|Unhandled exception|^panic: '",
+    ),
+    Cause(
+        Kind.PANICKED,
+        "EDGE-153",
+        "app",
+        "the application's handler panicked",
+        "Go's server answers a panic in a handler by closing the connection without an answer, which what stands in front turns into its "
+        "own error; other requests go on",
+        "Mend the line that the trace names, and recover from panics in a middleware, so that such a request gets a 500 of the "
+        "application's own.",
+        ("journalctl -u {unit} --since '{from}' --until '{until}' | grep -A 30 'http: panic serving'",),
+        "The same request gets its page, and no handler panics.",
+        "journalctl -u {unit} --since today | grep -c 'http: panic serving'",
     ),
     Cause(
         Kind.STOPPED,

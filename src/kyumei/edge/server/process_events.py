@@ -1,8 +1,8 @@
 """What application servers, the kernel and systemd say of processes: time-outs, kills, crashes, boots that fail, restarts.
 
-The signatures are data; reading lines by them, and joining lines that speak of one event, is pure. Texts as gunicorn, uWSGI, the Linux
-kernel and systemd write them (EDGE-150 to EDGE-153). The arbiter's own SIGKILL after a time-out prints the same text as a kill from
-outside, so a kill counts as one only if no time-out of the same process went before.
+The signatures are data; reading lines by them, and joining lines that speak of one event, is pure. Texts as gunicorn, uWSGI, Puma, unicorn,
+php-fpm, the JVM, Spring Boot, .NET, Go, the Linux kernel and systemd write them (EDGE-150 to EDGE-153). The arbiter's own SIGKILL after a
+time-out prints the same text as a kill from outside, so a kill counts as one only if no time-out of the same process went before.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ class Kind(StrEnum):
     CRASHED = "crashed"
     UNBOOTABLE = "did not boot"
     BROKE_OFF = "broke off with an error"
+    HEAP_FULL = "ended for want of heap"
+    PANICKED = "panicked at a request"
     STOPPED = "stopped"
     STARTED = "started"
 
@@ -44,7 +46,15 @@ _PID = r"\(pid: ?(?P<pid>[0-9]+)\)"
 SIGNS = (
     Sign(Kind.TIMED_OUT, rf"WORKER TIMEOUT {_PID}"),
     Sign(Kind.TIMED_OUT, r"HARAKIRI ON WORKER [0-9]+ \(pid: (?P<pid>[0-9]+)"),
+    # Puma, of a worker that served; one that is too slow to boot serves nobody yet.
+    Sign(Kind.TIMED_OUT, r"! Terminating timed out worker(?: \([Ww]orker(?: [0-9]+)? failed to check in [^)\n]{0,60}\))?: (?P<pid>[0-9]+)"),
+    Sign(Kind.TIMED_OUT, r"worker=[0-9]+ PID:(?P<pid>[0-9]+) timeout \([0-9]+s > [0-9]+s\), killing"),
+    Sign(Kind.TIMED_OUT, r"child (?P<pid>[0-9]+), script '[^'\n]{0,400}'.{0,1000} execution timed out \([0-9.]+ sec\), terminating"),
     Sign(Kind.KILLED, rf"Worker {_PID} was sent SIG(?P<signal>KILL)!"),
+    Sign(Kind.KILLED, r"reaped #<Process::Status: pid (?P<pid>[0-9]+) SIG(?P<signal>KILL) "),
+    Sign(Kind.KILLED, r"child (?P<pid>[0-9]+) exited on signal 9 \(SIG(?P<signal>KILL)"),
+    Sign(Kind.CRASHED, r"reaped #<Process::Status: pid (?P<pid>[0-9]+) SIG(?P<signal>SEGV|ABRT|BUS|ILL|FPE) "),
+    Sign(Kind.CRASHED, r"child (?P<pid>[0-9]+) exited on signal [0-9]+ \(SIG(?P<signal>SEGV|ABRT|BUS|ILL|FPE)"),
     Sign(Kind.KILLED, r"DAMN ! worker [0-9]+ \(pid: (?P<pid>[0-9]+)\) died, killed by signal (?P<signal>9)\b"),
     Sign(Kind.OUT_OF_MEMORY, r"[Oo]ut of memory: Kill(?:ed)? process (?P<pid>[0-9]+) \((?P<name>[^)\n]*)\)"),
     Sign(Kind.OUT_OF_MEMORY, r"oom-kill:.*\btask=(?P<name>[^,\n]*),pid=(?P<pid>[0-9]+)"),
@@ -61,14 +71,25 @@ SIGNS = (
     Sign(Kind.KILLED, r"(?P<unit>[^\s:]+\.service): Main process exited, code=killed, status=9/(?P<signal>KILL)"),
     # The last line that Node writes when an error that nobody caught ends it.
     Sign(Kind.BROKE_OFF, r"^Node\.js v[0-9]+\.[0-9]+\.[0-9]+$"),
+    Sign(Kind.BROKE_OFF, r"^Unhandled exception\. [A-Za-z_][\w.+]{2,200}: "),
+    Sign(Kind.BROKE_OFF, r"^panic: .|^fatal error: (?:concurrent map |all goroutines are asleep|stack overflow|runtime: )"),
+    Sign(Kind.HEAP_FULL, r"(?:Terminating|Aborting) due to java\.lang\.OutOfMemoryError"),
+    Sign(Kind.CRASHED, r"A fatal error has been detected by the Java Runtime Environment"),
+    # Go's server ends the one connection, and goes on.
+    Sign(Kind.PANICKED, r"\bpanic serving \S{2,60}: "),
     Sign(Kind.UNBOOTABLE, r"Worker failed to boot\.|App failed to load\."),
     Sign(Kind.UNBOOTABLE, rf"Worker {_PID} exited with code [34]\b"),
+    Sign(Kind.UNBOOTABLE, r"^APPLICATION FAILED TO START$|Application run failed$|! Unable to load application: |Hosting failed to start"),
+    Sign(Kind.UNBOOTABLE, r"Application startup failed\. Exiting|FPM initialization failed"),
     Sign(Kind.UNBOOTABLE, r"unable to load app [0-9]+ |no app loaded\. going in full dynamic mode"),
     Sign(Kind.STOPPED, r"Handling signal: (?P<signal>term|int|quit|hup|usr2)\b"),
     Sign(Kind.STOPPED, rf"Worker {_PID} was sent SIG(?P<signal>TERM)!"),
     Sign(Kind.STOPPED, r"Shutting down: Master|gracefully killing workers|received\.\.\.killing workers"),
     Sign(Kind.STOPPED, r"^Stopp(?:ing|ed) (?P<unit>.+?)(?:\.\.\.|\.)?$", "systemd"),
     Sign(Kind.STARTED, r"Booting worker with pid: ?(?P<pid>[0-9]+)|Listening at: |spawned uWSGI worker|Application startup complete"),
+    Sign(
+        Kind.STARTED, r"Worker [0-9]+ \(PID: (?P<pid>[0-9]+)\) booted in |Started [A-Z]\w{0,80} in [0-9.]+ seconds|Now listening on: http"
+    ),
     Sign(Kind.STARTED, r"^(?:.{0,60}\s)?(?:[Ll]istening|running) (?:on|at) (?:port |https?://\S{0,60}:|:)?[0-9]{2,5}\b"),
     Sign(Kind.STARTED, r"^Started (?P<unit>.+?)\.?$", "systemd"),
 )
@@ -78,7 +99,11 @@ PREFILTER = (
     r"general protection|Main process exited|failed to boot|failed to load\.|exited with code [34]\b|unable to load app|no app loaded|"
     r"Handling signal: |Shutting down: Master|killing workers|^Stopp(?:ing|ed) |Booting worker with pid|Listening at: |"
     r"Node\.js v[0-9]+\.|(?:[Ll]istening|running) (?:on|at) |"
-    r"spawned uWSGI worker|Application startup complete|^Started |Exception in worker process"
+    r"spawned uWSGI worker|Application startup complete|^Started |Exception in worker process|Terminating timed out worker|"
+    r"[0-9]s\), killing|execution timed out \(|reaped #<Process::Status|exited on signal [0-9]|Unhandled exception\. |"
+    r"(?m:^panic: |^fatal error: )|due to java\.lang\.OutOfMemoryError|detected by the Java Runtime|panic serving |\) booted in |"
+    r"Started [A-Z]\w* in |Now listening on: |FAILED TO START|Application run failed|Unable to load application|failed to start|"
+    r"startup failed\. Exiting|FPM initialization"
 )
 """For RE2: every line that a sign fits fits this."""
 _PATTERNS = tuple((sign, re.compile(sign.pattern, re.MULTILINE)) for sign in SIGNS)
@@ -88,6 +113,11 @@ _SERVER = re.compile(
     re.IGNORECASE,
 )
 """Names of processes and units that serve requests."""
+_WORDS = re.compile(
+    r"(?:^Unhandled exception\. |^panic: |^fatal error: |panic serving \S{2,60}: |due to (?=java\.lang\.OutOfMemoryError)|"
+    r"! Unable to load application: |Application run failed\n\s*(?=[a-z]))(?P<words>.{1,200})",
+    re.MULTILINE,
+)
 _WEB_SERVER = re.compile(r"^(?:the )?(?:nginx|apache|httpd)|nginx|apache2|httpd", re.IGNORECASE)
 _HOUSEKEEPING = re.compile(
     r"cron|rotat|apt|dnf|yum|snap|ssh|session|user |user@|slice|timer|clean|tmpfiles|journal|syslog|ntp|chrony|time|network|resolve|d-?bus|"
@@ -178,6 +208,22 @@ def serving(text: str) -> bool | None:
     return False if _HOUSEKEEPING.search(text) else None
 
 
+def beside(program: str, where: str) -> bool:
+    """Whether who wrote a line, or the name of its file, is of what stands beside servers (``celery.log``)."""
+    return any(_BESIDE.search(name.lower()) for name in (program, where.rpartition("|")[2].rpartition("/")[2]))
+
+
+def own_words(event: Event) -> str:
+    """The error that the very line of an event names; empty where it stands elsewhere.
+
+    >>> at = datetime(2026, 11, 18)
+    >>> own_words(Event(Kind.PANICKED, at, at, ({"message": "http: panic serving 10.0.0.21:4711: runtime error: index out of range"},)))
+    'runtime error: index out of range'
+    """
+    found = _WORDS.search(str(event.rows[0]["message"])[:4000])
+    return found["words"].strip() if found else ""
+
+
 def is_web_server(event: Event) -> bool:
     """Whether the process or unit is the web server and not what lies behind it."""
     return bool(_WEB_SERVER.search(event.unit or event.name))
@@ -197,7 +243,7 @@ def _single(row: Mapping[str, Any]) -> Event | None:
             continue
         told = found.groupdict()
         unit, name = told.get("unit") or "", told.get("name") or ""
-        serves = serving(unit or name) if unit or name else True
+        serves = serving(unit or name) if unit or name else not beside(program, row.get("where") or "")
         pid = int(told["pid"]) if told.get("pid") else None
         return Event(
             sign.kind,
@@ -265,7 +311,7 @@ def _joined(one: Event, other: Event) -> Event:
 
 def _until_restart(event: Event, events: Sequence[Event]) -> Event:
     """The end of a whole service lasts until it is started again."""
-    if event.kind is Kind.BROKE_OFF:
+    if event.kind in {Kind.BROKE_OFF, Kind.HEAP_FULL}:
         start = next((one for one in events if one.kind is Kind.STARTED and one.time > event.time and one.where == event.where), None)
         seen = start is not None and start.time - event.time <= LONGEST_RESTART
         return replace(event, until=start.time if seen and start else event.time + BOOTING, ended=seen)

@@ -119,10 +119,10 @@ def agrees(block: Block) -> bool | None:
 
 def balancer_agrees(failure: Failure) -> bool:
     """Whether the balancer's own row of the same request says that WAF ended it."""
-    rows = failure.sightings.get("alb", ())
-    return failure.joined_by in {BY_ID, BY_CLIENT} and any(
-        row.get("target_ip") is None and list(row.get("actions") or ())[-1:] == ["waf"] for row in rows
-    )
+    # How the failure was joined tells of one of its joints only, and there may be a distribution in front.
+    ids = {row.get("trace_id") for row in failure.rows} - {None}
+    rows = [row for row in failure.sightings.get("alb", ()) if failure.joined_by in {BY_ID, BY_CLIENT} or row.get("trace_id") in ids]
+    return any(row.get("target_ip") is None and list(row.get("actions") or ())[-1:] == ["waf"] for row in rows)
 
 
 def confirmations(block: Block) -> tuple[str, ...]:
@@ -136,6 +136,14 @@ def confirmations(block: Block) -> tuple[str, ...]:
     if block.sample is not None and block.sample.action == block.row["action"]:
         found.append("a request that WAF sampled")
     return tuple(found)
+
+
+def viewer_of(block: Block) -> Mapping[str, Any] | None:
+    """CloudFront's row of the request where the web ACL stands behind it, and so takes an address of CloudFront's for the client."""
+    if block.row["source_name"] == "CF":
+        return None
+    rows = block.failure.sightings.get("cloudfront", ())
+    return next((row for row in rows if row.get("client_ip") not in {None, block.row["client_ip"]}), None)
 
 
 def certainty(view: View, block: Block) -> Certainty:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from kyumei.edge.literals import among, literal, same
 from kyumei.edge.waf.attack_signs import looks_intended
-from kyumei.edge.waf.block import Block, agrees, balancer_agrees, clipped
+from kyumei.edge.waf.block import Block, agrees, balancer_agrees, clipped, viewer_of
 from kyumei.edge.waf.history import conduct, counted, path_share
 from kyumei.edge.waf.sql import stopped_by
 from kyumei.edge.waf.statement import describe_statement, leaves
@@ -23,7 +23,14 @@ if TYPE_CHECKING:
 NEAR = timedelta(seconds=60)
 LONG = 600
 """Characters of a statement in words that a sentence holds."""
-TABLES = {"nginx": "nginx_access", "server": "app_log", "app": "app_log"}
+TABLES = {
+    "nginx": "nginx_access",
+    "apache": "apache_access",
+    "alb": "alb_access",
+    "clb": "clb_access",
+    "server": "app_log",
+    "app": "app_log",
+}
 """Where the records of a hop stand, for the query that shows that there is none."""
 TITLES = {
     "nginx": "nginx",
@@ -31,6 +38,8 @@ TITLES = {
     "server": "the application server",
     "app": "the application",
     "alb": "the load balancer",
+    "clb": "the Classic Load Balancer",
+    "apigateway": "API Gateway",
 }
 _SORTS = {
     "REGULAR": "a rule of the web ACL's own",
@@ -42,7 +51,14 @@ _SORTS = {
 
 def chain(view: View, block: Block) -> tuple[Evidence, ...]:
     """The whole chain for one block."""
-    parts = [_record(view, block), _named(view, block), _balancer(view, block), *_silence(view, block.failure), *_configured(view, block)]
+    parts = [
+        _record(view, block),
+        _named(view, block),
+        _viewer(view, block),
+        _balancer(view, block),
+        *_silence(view, block.failure),
+        *_configured(view, block),
+    ]
     return tuple(one for one in [*parts, _sampled(block), _only_counted(view, block), *_to_judge(view, block)] if one is not None)
 
 
@@ -94,6 +110,18 @@ def _named(view: View, block: Block) -> Evidence:
     sql = f"SELECT time, client_ip, method, path, rule_id, rule_in_group FROM waf WHERE {stopped_by(row)} ORDER BY time"
     found = view.rows(f"SELECT count(*) AS n FROM waf WHERE {stopped_by(row)}")
     return Evidence(says, view.cite([row]), sql, found[0]["n"])
+
+
+def _viewer(view: View, block: Block) -> Evidence | None:
+    """Who the client really is, where the web ACL stands behind CloudFront."""
+    row = viewer_of(block)
+    if row is None:
+        return None
+    says = (
+        f"The web ACL stands behind CloudFront: {block.row['client_ip']} is an address of CloudFront's that many viewers share, and the "
+        f"viewer of this request is {row['client_ip']}, as CloudFront's own row says"
+    )
+    return Evidence(says, view.cite([row]), total=1)
 
 
 def _balancer(view: View, block: Block) -> Evidence | None:

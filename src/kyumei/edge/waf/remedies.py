@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from kyumei.edge.literals import among
-from kyumei.edge.waf.block import Block, clipped
+from kyumei.edge.waf.block import Block, clipped, viewer_of
 from kyumei.edge.waf.commands import UNKNOWN, change_addresses, change_rules, new_ip_set
 from kyumei.edge.waf.exception import all_of, counting, excepting, overriding, requests_match, shown, template
 from kyumei.edge.waf.history import Exemption, proof, stopped_requests, these_requests
@@ -113,7 +113,9 @@ def count_only(block: Block) -> tuple[Remedy, ...]:
 
 
 def clients_of(block: Block) -> tuple[str, ...]:
-    """The clients of the failing requests, the nearest first."""
+    """The clients of the failing requests, the nearest first; none where they are CloudFront's, which all its viewers share."""
+    if viewer_of(block):
+        return ()
     return tuple(dict.fromkeys(str(row["client_ip"]) for row in block.failure.rows if is_address(str(row["client_ip"]))))
 
 
@@ -158,6 +160,12 @@ def _admit(view: View, block: Block, leaf: Mapping[str, Any], seen: Sequence[str
     place = place_of(arn) or UNKNOWN
     name, forwarded = name_in(arn), "IPSetForwardedIPConfig" in leaf
     clients = [seen[0]] if forwarded else list(clients_of(block))[:FEW]
+    if not clients:
+        says = (
+            f"Let the rule look for the viewer's own address in IP set '{name}': in the web ACL of the distribution, or by X-Forwarded-For "
+            f"(IPSetForwardedIPConfig). {seen[0]} is CloudFront's, and in the set it would let in whoever comes through CloudFront."
+        )
+        return [Remedy(says, change_rules(block.place, ["<the edited rule>"]))]
     version = next((found.get("IPAddressVersion") for found, _ in resources(view, "get-ip-set", "IPSet") if found.get("ARN") == arn), None)
     fitting = [client for client in clients if version is None or (":" in client) == (version == "IPV6")]
     if not fitting:

@@ -1,0 +1,77 @@
+"""An application that writes no zone and no request: its errors stand beside failing requests at one zone, or at none."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kyumei.correlate.clocks import settle
+from kyumei.store.case import open_case
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+START = datetime(2025, 2, 6, 0, 0, tzinfo=UTC)
+JST = timedelta(hours=9)
+
+
+def irregular(seed: int, count: int) -> list[int]:
+    """Seconds after START, some minutes apart and never alike."""
+    chance = Random(seed)  # noqa: S311 - times of a log
+    at, found = 400, []
+    for _ in range(count):
+        at += chance.randrange(100, 900)
+        found.append(at)
+    return found
+
+
+def clock(folder: Path, failing: list[int], errors: list[int]) -> tuple[str, str]:
+    """How the zone of app.log is known, where requests fail at some seconds and the application writes errors at others, in JST."""
+    case = folder / "case"
+    case.mkdir()
+    access = []
+    for second in sorted({*range(0, 20_000, 20), *failing}):
+        time, status = START + timedelta(seconds=second), 500 if second in failing else 200
+        access.append(f'192.0.2.7 - - [{time:%d/%b/%Y:%H:%M:%S} +0000] "GET /orders HTTP/1.1" {status} 157 "-" "-" "-" rt=0.100')
+    (case / "access.log").write_text("\n".join(access) + "\n", "utf-8")
+    said = [(second, "ERROR", "order could not be stored: lock wait timeout") for second in errors]
+    said += [(second, "INFO", f"{second} baskets priced") for second in range(5, 20_000, 60)]
+    lines = [
+        f"{START + JST + timedelta(seconds=second):%Y-%m-%d %H:%M:%S},123 {level} [shop.db] {text}" for second, level, text in sorted(said)
+    ]
+    (case / "app.log").write_text("\n".join(lines) + "\n", "utf-8")
+    opened = open_case(case, None, lambda con, settings: settle(con, settings, START), lambda _: (timedelta(0),), cache=folder / "cache")
+    found = opened.rows("SELECT zone, source FROM _clocks WHERE table_name = 'app_log'")
+    opened.close()
+    return found[0]["zone"], found[0]["source"]
+
+
+@pytest.mark.parametrize("later", [0, 2])
+def test_many_irregular_moments_tell_the_zone(tmp_path: Path, later: int) -> None:
+    """A request is answered a moment after the error that fails it."""
+    errors = irregular(1, 20)
+    assert clock(tmp_path, [second + later for second in errors], errors) == ("+09:00", "matched")
+
+
+def test_some_errors_of_which_no_request_failed(tmp_path: Path) -> None:
+    """A third of the moments are of a background job."""
+    errors = irregular(1, 24)
+    assert clock(tmp_path, [second for number, second in enumerate(errors) if number % 3], errors) == ("+09:00", "matched")
+
+
+@pytest.mark.parametrize(
+    ("failing", "errors"),
+    [
+        pytest.param(irregular(1, 20), irregular(2, 20), id="errors that have nothing to do with it"),
+        pytest.param(list(range(905, 20_000, 900)), list(range(904, 20_000, 900)), id="a job every quarter of an hour fits every zone"),
+        pytest.param([3600, 3601, 3602], [3600, 3601, 3602], id="one outage"),
+        pytest.param(irregular(1, 4), irregular(1, 4), id="too few"),
+        pytest.param(irregular(1, 6), irregular(1, 20), id="most errors fail no request"),
+    ],
+)
+def test_what_may_coincide_by_chance_tells_nothing(tmp_path: Path, failing: list[int], errors: list[int]) -> None:
+    """The zone stays that of the other logs, or unknown."""
+    assert clock(tmp_path, failing, errors)[1] != "matched"
