@@ -115,6 +115,14 @@ def gateway_row(view: gateway.MemoryView, **more: Any) -> dict[str, Any]:  # noq
     ("status", "lines", "found"),
     [
         (502, [{"kind": "exit", "message": "Runtime exited with error: signal: killed", "outcome": "error"}], "FUNCTION_ERROR"),
+        (
+            502,
+            [
+                {"kind": "app", "message": "[ERROR] tried again", "level": "ERROR"},
+                {"kind": "error", "message": "KeyError: 'sku'", "level": "ERROR"},
+            ],
+            "FUNCTION_ERROR",
+        ),
         (504, [{"kind": "report", "message": "REPORT", "request_seconds": 41.0}], "INTEGRATION_TIMEOUT"),
         (504, [{"kind": "report", "message": "REPORT", "request_seconds": 4.0}], ""),
         (502, [{"kind": "report", "message": "REPORT", "request_seconds": 0.2}], ""),
@@ -131,6 +139,8 @@ def test_the_run_of_the_same_trace_says_what_api_gateways_log_does_not(status: i
     opinion = gateway.ask(view, gateway_row(view, status=status, target_seconds=29.0, request_seconds=29.01), hop="apigateway")
     assert [one.subject["answer"] for one in opinion.findings] == ([found] if found else [])
     assert [one.certainty for one in opinion.findings] == (["proven"] if found else [])
+    if found == "FUNCTION_ERROR":
+        assert opinion.findings[0].title.endswith(f"({lines[-1]['message']})")
 
 
 def test_several_functions_that_ran_long_leave_open_whose_run_it_was() -> None:

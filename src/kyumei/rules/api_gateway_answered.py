@@ -210,7 +210,7 @@ def _request(row: Row) -> str:
 def _finding(view: View, part: Part, kind: Response, weighed: Weighed, sure: Certainty, function: str) -> Finding:  # noqa: PLR0913 - what it is made of
     row = part.row
     names = _names(row, function)
-    cause, detail = filled(kind.cause, names), _detail(part)
+    cause, detail = filled(kind.cause, names), _detail(part) or (weighed.failed if part.kind == "FUNCTION_ERROR" else "")
     who = "AWS WAF answered" if kind.layer == "waf" else "API Gateway answered"
     # The log of the function may have its run under another id than the application's log tells requests by.
     silent = [] if weighed.ran else _silence(part.failure)

@@ -21,7 +21,7 @@ from kyumei.store.bulk_rows import NOT_PLAIN
 from kyumei.store.lines import MAX_LINE, batches, decode
 from kyumei.store.part import heads, layouts
 from kyumei.store.stage import BLANK
-from kyumei.store.unpack import members
+from kyumei.store.unpack import STEP, members
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,8 +35,6 @@ DELIMITER = "\x01"
 """Ends a field for DuckDB's reader, which cannot be told that there are none; a file that holds one is not for it."""
 BULK_FROM = 1024 * 1024
 """Bytes of a file from which starting DuckDB's reader pays."""
-STEP = 256 * 1024
-"""Bytes whose lines are counted at once."""
 HELD = 192 * 1024 * 1024
 """Bytes of text that are held in memory to be parsed on all cores, where no other file is read meanwhile.
 

@@ -64,6 +64,8 @@ class Weighed:
     beside: tuple[Evidence, ...] = ()
     ran: bool = False
     """Whether the function's own log has the request."""
+    failed: str = ""
+    """What the function's own log says of why the run ended badly."""
 
 
 def weigh(view: View, kind: str, row: Row, steps: Steps | None, function: str) -> Weighed:
@@ -88,7 +90,8 @@ def weigh(view: View, kind: str, row: Row, steps: Steps | None, function: str) -
         (confirms if holds else contradicts if holds is False else beside).append(evidence)
     elif kind == "INTEGRATION_TIMEOUT" and (outlasted := _long_run(view, row, function)):
         (confirms if outlasted[0] else beside).append(outlasted[1])
-    return Weighed(tuple(confirms), tuple(contradicts), tuple(beside), bool(runs))
+    failed = next((str(line["message"]).splitlines()[0][:SAID] for line in runs if function_log.ended_badly(line)), "")
+    return Weighed(tuple(confirms), tuple(contradicts), tuple(beside), bool(runs), failed)
 
 
 def execution_evidence(view: View, kind: str, row: Row, steps: Steps) -> tuple[bool | None, Evidence | None]:
