@@ -52,6 +52,8 @@ _LIST = re.compile(rf'"(?:{"|".join(sorted(LISTS))})"\s*:\s*\[')
 """What an envelope has."""
 _LONGEST_WORD = len("-Infinity")
 """Characters of the longest word of JSON that may be cut off."""
+_CONTROLS = bytes(code for code in range(1, 32) if code not in b"\a\b\t\n\f\r\x1b")
+"""Control characters that no program writes into a log on purpose."""
 _CONTROL = 0.3
 _SOME_CONTROL = 0.02
 _INVALID = 0.3
@@ -241,6 +243,6 @@ def _looks_binary(head: bytes) -> bool:
     sample = start.replace(b"\0", b"")
     if len(sample) * 10 <= len(start):
         return True
-    control = sum(sample.count(bytes([code])) for code in range(1, 32) if code not in {7, 8, 9, 10, 12, 13, 27})
+    control = len(sample) - len(sample.translate(None, _CONTROLS))
     invalid = len(sample) - len(sample.decode("utf-8", "ignore").encode())
     return control > len(sample) * _CONTROL or (control > len(sample) * _SOME_CONTROL and invalid > len(sample) * _INVALID)

@@ -90,9 +90,8 @@ def _insert_run(con: duckdb.DuckDBPyConnection, part: Part, run: Sequence[Kept])
         insert_all(con, part, _lines_of(part, Kept(run[0].number, data, run[0].length)))
         return
     con.execute(
-        "INSERT INTO _lines SELECT ?, ? + generate_subscripts(lines, 1), unnest(lines), NULL, 1 "
-        "FROM (SELECT string_split(?, chr(10)) AS lines)",
-        [part.artifact.number, run[0].number - 1, data.decode()],
+        "INSERT INTO _lines SELECT ?, ? + n, line, NULL, 1 FROM unnest(string_split(decode(?), chr(10))) WITH ORDINALITY AS t(line, n)",
+        [part.artifact.number, run[0].number - 1, data],
     )
 
 
