@@ -500,3 +500,20 @@ def test_the_sample_is_not_changed_by_being_shown(api: Callable[[Investigation],
     first = capsys.readouterr().out
     main(["investigate", "logs"])
     assert capsys.readouterr().out == first
+
+
+def test_an_interruption_while_the_command_is_loaded() -> None:
+    """No traceback either: the one who pressed Ctrl-C wants the prompt."""
+    loaded = (
+        "import sys\n"
+        "class Pressed:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'kyumei.cli.main':\n"
+        "            raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Pressed())\n"
+        "from kyumei.__main__ import run\n"
+        "run()\n"
+    )
+    env = {**os.environ, "PYTHONPATH": str(SOURCE)}
+    ended = subprocess.run([sys.executable, "-c", loaded], capture_output=True, check=False, env=env)  # noqa: S603 - our own interpreter and code
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, b"", b"")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kyumei.edge.server.errors import SIGNATURES, STRAINS, file_of, signature_of, signature_of_line, upstream_of
+from kyumei.edge.server.errors import SIGNATURES, STRAINS, file_of, module_of, signature_of, signature_of_line, upstream_of
 from kyumei.edge.signature import Family
 from kyumei.model.finding import Certainty
 from tests.rules.server_memory import AT, ServerView, after, ask, failing
@@ -277,3 +277,19 @@ def test_apache_in_front_of_ajp_and_wsgi(line: dict[str, str], status: int, *, f
     told = signature_of_line(line, status)
     assert (told is not None and told.code == "EDGE-146" and bool(told.open)) is found
     assert upstream_of({"message": "read response failed from 10.0.2.31:8009 (shop)"}) == "10.0.2.31:8009"
+
+
+@pytest.mark.parametrize(
+    ("upstream", "module"),
+    [
+        ("http://10.0.2.20:8000/shop", "proxy"),
+        ("https://10.0.2.20:8443/shop", "proxy"),
+        ("fastcgi://unix:/run/php/php8.3-fpm.sock:", "fastcgi"),
+        ("grpcs://10.0.2.20:50051", "grpc"),
+        ("uwsgi://10.0.2.20:3031", "uwsgi"),
+        (None, "proxy"),
+    ],
+)
+def test_the_directive_is_that_of_the_module_that_asked(upstream: str | None, module: str) -> None:
+    """A location with ``fastcgi_pass`` has no ``proxy_read_timeout``."""
+    assert module_of({"upstream": upstream}) == module

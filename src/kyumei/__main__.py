@@ -6,7 +6,8 @@ import os
 import sys
 from contextlib import suppress
 
-from kyumei.cli.main import main
+INTERRUPTED = 130
+"""Somebody pressed Ctrl-C."""
 
 
 def run() -> None:
@@ -15,7 +16,12 @@ def run() -> None:
     By then every file is closed and every thread done. Taking the interpreter and what was read apart piece by piece would only cost the
     person who waits a tenth of a second.
     """
-    code = main()
+    try:
+        from kyumei.cli.main import main  # noqa: PLC0415 - whoever presses Ctrl-C while this is loaded sees no traceback either
+
+        code = main()
+    except KeyboardInterrupt:
+        code = INTERRUPTED
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):
             stream.flush()

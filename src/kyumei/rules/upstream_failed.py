@@ -20,7 +20,7 @@ from kyumei.contracts import Failure, Opinion, Rule, View
 from kyumei.edge.blanks import filled
 from kyumei.edge.probe import probe
 from kyumei.edge.server.error_lines import LEVELS, NEAR, lines_of
-from kyumei.edge.server.errors import of_family, signature_of_line, strain_of, text_of, upstream_of
+from kyumei.edge.server.errors import module_of, of_family, signature_of_line, strain_of, text_of, upstream_of
 from kyumei.edge.server.fpm_pools import full_pool
 from kyumei.edge.server.nginx_errors import NO_START
 from kyumei.edge.server.process_events import Event, Kind, ended_nginx, read
@@ -262,6 +262,7 @@ def _filled(command: str, failure: Failure, line: Mapping[str, Any]) -> str:
     values = {
         "upstream": shlex.quote(upstream) if upstream else "<UPSTREAM>",
         "port": port if port.isdigit() else "<PORT>",
+        "module": module_of(line),
         "path": shlex.quote(str(failure.rows[0].get("path") or "<PATH>")),
         "from": _moment(failure.rows, -1),
         "until": _moment(failure.rows, 2),

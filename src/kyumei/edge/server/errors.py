@@ -78,6 +78,16 @@ def upstream_of(line: Mapping[str, object]) -> str | None:
     return found["address"] if found else None
 
 
+MODULES = frozenset({"fastcgi", "uwsgi", "scgi", "grpc"})
+"""Protocols of upstreams that a module of nginx of the same name speaks; ``proxy`` speaks the others."""
+
+
+def module_of(line: Mapping[str, object]) -> str:
+    """The module of nginx that asked the server behind, whose name its directives begin with; a PHP pool has no ``proxy_read_timeout``."""
+    scheme = str(line.get("upstream") or "").partition("://")[0].removesuffix("s")
+    return scheme if scheme in MODULES else "proxy"
+
+
 @lru_cache(maxsize=256)
 def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern)
