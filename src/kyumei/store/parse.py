@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from kyumei.contracts import Format, Layout
     from kyumei.store.part import Part
 
-KEPT_ROWS = 2_000_000
-"""Rows up to which a derived relation is kept: of more it would take up as much room as the log itself."""
+KEPT_ROWS = 500_000
+"""Rows up to which a derived relation is kept: it takes up as much room as the log itself, and its windows more while it is made."""
 
 STREAMS = "CREATE TABLE streams (_artifact INTEGER, _line BIGINT, log_group VARCHAR, stream VARCHAR, digest VARCHAR, envelope_ms BIGINT)"
 """Which events are of which log group and stream of CloudWatch Logs; see ``part.Streamed``."""
