@@ -16,7 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from kyumei import discover
-from kyumei.correlate.coinciding import zones
+from kyumei.correlate.coinciding import QUARTER, WIDEST, zones
 from kyumei.correlate.skew import settle_skews
 from kyumei.layouts.casts import quoted
 from kyumei.model.artifact import Clock
@@ -31,13 +31,10 @@ if TYPE_CHECKING:
 
 SLOT = 30
 """Seconds of a slot of a quarter of an hour."""
-QUARTER = 900
-"""Zones differ by multiples of 15 minutes; a difference is snapped to them (EDGE-125)."""
 NEAR_SECONDS = 3
 """How far two records of one request may lie apart after the zone is taken off: a request's own time, mostly."""
 INNER_SECONDS = 120
 """How long a syslog daemon may hold a line."""
-WIDEST = 14 * 3600
 ENOUGH = 3
 """Requests that must agree before a match means anything."""
 UNTOLD = "nothing in the case tells its zone"

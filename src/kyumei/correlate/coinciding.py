@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     """A table, a file, and the table whose messages hold the rows, if any."""
 
 QUARTER = 900
+"""Seconds; zones differ by multiples of 15 minutes, and a difference is snapped to them (EDGE-125)."""
 WIDEST = 14 * 3600
+"""Seconds from UTC to the furthest zone."""
 SOONER, LATER = 3, 1
 """Seconds that an error may stand before the record of the failed request, which is written once that is answered, and after it."""
 QUIET = 60
