@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -17,7 +16,6 @@ from kyumei.correlate import clocks, sightings
 from kyumei.correlate.survey import survey
 from kyumei.diagnose.investigate import investigate as _investigate
 from kyumei.diagnose.standouts import pulses, standouts
-from kyumei.diagnose.understand import understand
 from kyumei.diagnose.unprompted import as_symptom, nothing, says_nothing, told
 from kyumei.errors import PathError
 from kyumei.model.symptom import Symptom
@@ -25,11 +23,13 @@ from kyumei.model.window import Window, iso
 from kyumei.store.answers import remembered
 from kyumei.store.ask import ask
 from kyumei.store.asked import asked_of
-from kyumei.store.case import Case, is_large, open_case, open_for_survey
+from kyumei.store.case import Case, fresh, is_large, open_case, open_for_survey
 from kyumei.store.settings import read_settings
+from kyumei.store.side_by_side import meanwhile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from concurrent.futures import Future
 
     import duckdb
 
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from kyumei.store.identify import Identity
     from kyumei.store.pick import Looked
     from kyumei.store.settings import Settings
+
+    Made = Future[duckdb.DuckDBPyConnection]
 
 MARGIN = timedelta(minutes=6)
 """Read before and after the stated window of a large case: neighbours that show coverage, and records that AWS dates by their end."""
@@ -65,9 +67,18 @@ def investigate(  # noqa: PLR0913 - each is a choice of the caller
     root = Path(path)
     if not isinstance(symptom, Symptom):
         told = symptom if symptom is not None else read_settings(root).symptom
-        symptom = understand(told or "", now=now, default_zone=zone, options=options)
+        symptom = _understood(told or "", now, zone, options)
     asked = symptom
     return remembered(root, asked, top, cache, lambda: _answer(root, asked, top, cache))
+
+
+def _understood(text: str, now: datetime, zone: str | None, options: Mapping[str, str] | None) -> Symptom:
+    """What a sentence and options say; the readers of sentences are loaded where there is something to be read."""
+    if not text.strip() and not options:
+        return Symptom(text)
+    from kyumei.diagnose.understand import understand  # noqa: PLC0415 - two hundred patterns, a tenth of the start
+
+    return understand(text, now=now, default_zone=zone, options=options)
 
 
 def _answer(root: Path, symptom: Symptom, top: int, cache: Path | None) -> Investigation:
@@ -77,10 +88,12 @@ def _answer(root: Path, symptom: Symptom, top: int, cache: Path | None) -> Inves
     return _opened(root, symptom, top, cache)
 
 
-def _opened(root: Path, symptom: Symptom, top: int, cache: Path | None, looked: Looked | None = None) -> Investigation:
+def _opened(  # noqa: PLR0913 - what a survey did already comes last
+    root: Path, symptom: Symptom, top: int, cache: Path | None, looked: Looked | None = None, made: Made | None = None
+) -> Investigation:
     """The answer from what lies around the symptom's window, or from all of a small case."""
     # The modules of the rules are loaded while the database works.
-    case = _open(root, symptom.window, symptom.moment, symptom.zone, cache, looked, meanwhile=discover.rules)
+    case = _open(root, symptom.window, symptom.moment, symptom.zone, cache, looked, made=made, aside=discover.rules)
     try:
         _refuse_empty(case, root)
         return _investigate(case, symptom, top)
@@ -91,15 +104,17 @@ def _opened(root: Path, symptom: Symptom, top: int, cache: Path | None, looked: 
 def _surveyed(root: Path, symptom: Symptom, top: int, cache: Path | None) -> Investigation:
     """The answer for a large case of which nobody said what is wrong: all requests are counted, and read only around what stands out."""
     case, looked = open_for_survey(root)
+    made = meanwhile(fresh)
     try:
         left = survey(case.con, [part for _, own in looked for part in own])
         found = standouts(case)
         if not found and not pulses(case):  # no requests: what error lines say is told from all of the case, however long it takes
-            return _opened(root, symptom, top, cache, looked)
+            return _opened(root, symptom, top, cache, looked, made)
         if not found:
             answer = nothing(case, symptom)
         else:
-            answer = told([_opened(root, as_symptom(symptom, one), 1, cache, looked) for one in found[:top]], found, pulses(case, found))
+            opened = [_opened(root, as_symptom(symptom, one), 1, cache, looked, None if n else made) for n, one in enumerate(found[:top])]
+            answer = told(opened, found, pulses(case, found))
     finally:
         case.close()
     named = ", ".join(left[:SHOWN]) + (f" and {len(left) - SHOWN} more" if len(left) > SHOWN else "")
@@ -168,9 +183,10 @@ def _open(  # noqa: PLR0913 - what a case depends on
     cache: Path | None,
     looked: Looked | None = None,
     asked: Asked | None = None,
-    meanwhile: Callable[[], object] = lambda: None,
+    made: Made | None = None,
+    aside: Callable[[], object] = lambda: None,
 ) -> Case:
-    """Open a case; of a large one only what lies around the window is read, or what is asked for. ``meanwhile`` is done on the way."""
+    """Open a case; of a large one only what lies around the window is read, or what is asked for. ``aside`` is done on the way."""
     reference = moment or (window.middle if window else None)
 
     def offsets(identity: Identity) -> tuple[timedelta, ...]:
@@ -181,9 +197,9 @@ def _open(  # noqa: PLR0913 - what a case depends on
         return tuple(sorted(hints))
 
     def settle(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
-        with ThreadPoolExecutor(1) as pool:
-            pool.submit(meanwhile)
-            clocks.settle(con, settings, reference)
+        beside = meanwhile(aside)
+        clocks.settle(con, settings, reference)
+        beside.result()
 
     year = reference.astimezone(UTC).year if reference else None
     wanted = window.widened(MARGIN) if window else None
@@ -197,6 +213,7 @@ def _open(  # noqa: PLR0913 - what a case depends on
         cache=cache,
         looked=looked,
         asked=asked,
+        made=made,
     )
 
 

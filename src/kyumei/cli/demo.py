@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 
@@ -17,8 +16,7 @@ from kyumei.errors import InputError
 EPILOG = "\b\nExamples:\n  kyumei demo --html report.html\n  kyumei demo worker-timeout-502"
 
 
-@dataclass(frozen=True)
-class Example:
+class Example(NamedTuple):
     """What the person in an example says, and when it is looked at: some hours later."""
 
     symptom: str

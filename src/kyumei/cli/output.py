@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kyumei.errors import InputError, PathError
 
@@ -17,8 +16,7 @@ STANDARD = "-"
 _BY_ENDING = {".json": "json", ".md": "markdown", ".markdown": "markdown", ".html": "html", ".htm": "html"}
 
 
-@dataclass(frozen=True)
-class Output:
+class Output(NamedTuple):
     """One report: its form (text, json, markdown, html) and the file it goes to."""
 
     form: str

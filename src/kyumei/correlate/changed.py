@@ -12,9 +12,8 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kyumei.store.filled import filled
 
@@ -42,8 +41,7 @@ _ROUTINE = (
 """Calls that agents and services make all day long, and that change nothing anybody would call a change."""
 
 
-@dataclass(frozen=True)
-class _Source:
+class _Source(NamedTuple):
     """A table that tells of changes: whose log it is, SQL for which of its rows do, for what they say, and for an id of the record."""
 
     where: str

@@ -10,10 +10,9 @@ dated logs of the case (EDGE-127).
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kyumei import discover
 from kyumei.correlate.coinciding import QUARTER, WIDEST, zones
@@ -42,8 +41,7 @@ COMMON = 50
 """Keys that occur more often than this in one log match by chance and are left out."""
 
 
-@dataclass(frozen=True)
-class _Log:
+class _Log(NamedTuple):
     """Rows of one table in one file that state no zone."""
 
     table: str

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kyumei.correlate.coverage import PATIENCE, SPARSE, USUAL
 from kyumei.correlate.sightings import ORDER, position
@@ -46,8 +45,7 @@ FEWEST = 20
 """Requests of a component before its silence says anything, and of a log before its hosts do."""
 
 
-@dataclass(frozen=True)
-class Lack:
+class Lack(NamedTuple):
     """Why a log is not all that was written, and the component whose log is wanted."""
 
     why: str

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kyumei import discover
 from kyumei.correlate.sightings import NODE_WROTE
@@ -85,8 +85,7 @@ AWS_LOGS = frozenset(
 """Logs that AWS delivers in a file every few minutes: all files of a table are one log."""
 
 
-@dataclass(frozen=True)
-class LogCoverage:
+class LogCoverage(NamedTuple):
     """One log of one table: its files, its span, and whether and why (not) it covers the window."""
 
     table: str
@@ -127,8 +126,7 @@ class _Log:
     end: datetime | None = None
 
 
-@dataclass(frozen=True)
-class _Silence:
+class _Silence(NamedTuple):
     """How long a log is silent as a rule (95th percentile, seconds), and its longest silence over the window."""
 
     usual: float

@@ -8,8 +8,7 @@ see the request, who answered.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kyumei.correlate.addresses import is_private
 from kyumei.correlate.sightings import ORDER, position
@@ -80,8 +79,7 @@ _OWN_SERVICE = {"cloudfront": "cloudfront", "elb": "clb", "apigateway": "apigate
 _LISTS = frozenset({"describe-load-balancers", "list-distributions", "get-rest-apis", "get-apis"})
 
 
-@dataclass(frozen=True)
-class Known:
+class Known(NamedTuple):
     """A hop that is known to exist: its name where one is known, how it is known, and whether a log of it is here.
 
     ``timeless`` is a log whose records have no time, so that it may well have a request and nobody can say which record it is.
@@ -228,8 +226,7 @@ def _of_silent_application(case: Case) -> list[tuple[str, str, str]]:
     return []
 
 
-@dataclass(frozen=True)
-class _Clients:
+class _Clients(NamedTuple):
     """Whether nine in ten requests come from private addresses, and whether from the host itself."""
 
     private: bool

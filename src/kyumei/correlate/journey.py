@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kyumei.correlate.addresses import address, addresses, is_private
 from kyumei.correlate.claimed import of_client
@@ -205,8 +205,7 @@ def _by(key: Callable[[Exchange], str | None], found: Sequence[Exchange]) -> dic
     return grouped
 
 
-@dataclass(frozen=True)
-class _Spans:
+class _Spans(NamedTuple):
     """Exchanges of one path in order of their first moment, so that those that a record may be of are found without asking each."""
 
     starts: Sequence[datetime]

@@ -8,8 +8,7 @@ that no request counts twice.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kyumei import discover
 from kyumei.correlate import copies
@@ -28,8 +27,7 @@ TIES = "_artifact, _line, request_id"
 """SQL: an order of records of one moment, so that the same question is answered alike again."""
 
 
-@dataclass(frozen=True)
-class Answering:
+class Answering(NamedTuple):
     """How a table tells who answered: SQL for the hop, the status sent to the client, and whether the hop made it itself."""
 
     hop: str

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kyumei.correlate.changed import changes
 from kyumei.correlate.sightings import TIES
@@ -22,8 +21,7 @@ MOST = 40
 NEAR = timedelta(minutes=15)
 
 
-@dataclass(frozen=True)
-class _Line:
+class _Line(NamedTuple):
     """What may become a moment; of too many those with the lowest ``order`` are kept, and only these are cited."""
 
     order: int

@@ -6,11 +6,10 @@ between two times of steady traffic; and answers ten times as slow as is usual, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 from math import ceil, log
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kyumei.correlate.components import NAMED
 from kyumei.correlate.hops import TITLES
@@ -54,8 +53,7 @@ STEPS = 1440
 SEVERAL_DAYS = 26 * 60
 
 
-@dataclass(frozen=True)
-class Doubt:
+class Doubt(NamedTuple):
     """What casts doubt, in one clause, and what would settle it."""
 
     clause: str

@@ -6,7 +6,7 @@ line, CloudTrail by an error code, services of AWS by the state or type of an ev
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from kyumei.layouts.casts import quoted
 
@@ -48,8 +48,7 @@ _FUNCTION_SAID = (
 )
 
 
-@dataclass(frozen=True)
-class Telling:
+class Telling(NamedTuple):
     """SQL of one table: whether a row says that something went wrong, and what it says."""
 
     wrong: str

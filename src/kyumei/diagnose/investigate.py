@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kyumei import discover
 from kyumei.correlate import sightings
@@ -53,8 +53,7 @@ MOST_FAILURES = 6
 """Groups of failing requests that rules are asked about; the rest is counted in a note."""
 
 
-@dataclass(frozen=True)
-class _Seen:
+class _Seen(NamedTuple):
     """What correlation found: logs and what they cover, hops, failing requests."""
 
     window: Window
@@ -102,7 +101,7 @@ def _answer(case: Case, symptom: Symptom) -> Investigation:
     if verdict is Verdict.CANNOT_TELL:
         lost = [] if failures or _arrived(case, symptom, seen) else [elsewhere()]
         lost += [unlogged()] if not failures and _may_be_unlogged(symptom, known) else []
-        asked = [replace(one, name=lacks[one.hop].of) if one.hop in lacks else one for one in known]
+        asked = [one._replace(name=lacks[one.hop].of) if one.hop in lacks else one for one in known]
         logs_missing = deciding(failures[0] if failures else None, asked, covering, reasons)
         if not failures:
             logs_missing = before_request(known) if symptom.before_request else [*logs_missing, *further_out(known)]

@@ -9,10 +9,9 @@ days where there are any.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import accumulate
 from math import log
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,8 +26,7 @@ SAME_HOUR = 30.0
 """Chances of the same hour on other days from which their own rate counts for half."""
 
 
-@dataclass(frozen=True)
-class Spike:
+class Spike(NamedTuple):
     """The stretch ``start <= step < end`` with so many ``events`` where about ``expected`` were usual; ``score`` in nats.
 
     ``contrast`` is the log-likelihood ratio of two rates, in the stretch and out of it, against one: near zero where there is no rest

@@ -7,9 +7,8 @@ All patterns are ASCII, so that ``14:32頃`` ends where a person sees the end. N
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kyumei.errors import SymptomError
 
@@ -17,8 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-@dataclass(frozen=True)
-class Day:
+class Day(NamedTuple):
     """A day as it was said: a date, of which the year or also the month may be missing, or ``back`` days before today."""
 
     year: int | None = None
@@ -27,8 +25,7 @@ class Day:
     back: int | None = None
 
 
-@dataclass(frozen=True)
-class Clock:
+class Clock(NamedTuple):
     """A time of day as it was said. ``half`` is am, pm or empty; ``second`` is null where only the minute was said.
 
     ``unit`` is how much time the words cover: a second, a minute, an hour ("14時台"), or null where only the hour was said ("2 pm").
@@ -42,8 +39,7 @@ class Clock:
     unit: timedelta | None = timedelta(minutes=1)
 
 
-@dataclass(frozen=True)
-class Told:
+class Told(NamedTuple):
     """Words of time at ``start`` to ``end`` of the text, and what they say; joined ones say several of these."""
 
     start: int
@@ -210,7 +206,7 @@ def _compact_date(found: re.Match[str]) -> Told | None:
     if not found[4]:
         return told
     clock = clock_of(found, found.end(), (found[4], found[5], found[6]), "")
-    return replace(told, clock=clock.clock, zone=found[7] or "")
+    return told._replace(clock=clock.clock, zone=found[7] or "")
 
 
 def _clf_date(found: re.Match[str]) -> Told | None:
@@ -218,7 +214,7 @@ def _clf_date(found: re.Match[str]) -> Told | None:
     if not found[4]:
         return told
     clock = clock_of(found, found.end(), (found[4], found[5], found[6]), "")
-    return replace(told, clock=clock.clock, zone=found[7] or "")
+    return told._replace(clock=clock.clock, zone=found[7] or "")
 
 
 def _month_first(found: re.Match[str]) -> Told | None:

@@ -7,7 +7,7 @@ behind a word says how it is meant: "around", "since", "between ... and", "short
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from kyumei.diagnose.spoken_dates import READ, Told
 from kyumei.diagnose.spoken_names import listed
@@ -57,8 +57,7 @@ _FOLLOWS = re.compile(r"\b(?:after|since|following)\b[^.;!?\n]{0,30}$", re.IGNOR
 _WORKED = re.compile(r"\b(?:worked|working|works|fine|ok|okay|healthy|normal)\b", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class Point:
+class Point(NamedTuple):
     """Joined words: one day, clock or instant, and how it is meant."""
 
     told: Told
@@ -103,7 +102,7 @@ def joined(text: str, told: list[Told]) -> list[Point]:
             lead = _lead_marks(before.replace("~", " "))  # in 14:00~14:30 it means "to", in ~14:30 "around"
         tail = _tail_marks(text, one.end)
         if last is not None and joins and not linked:
-            points[-1] = replace(last, told=_merged(last.told, one), words=(*last.words, one), marks=last.marks | lead | tail)
+            points[-1] = last._replace(told=_merged(last.told, one), words=(*last.words, one), marks=last.marks | lead | tail)
         else:
             points.append(Point(one, (one,), lead | tail, linked=linked))
     return [point for point in points if _is_time(point.told)]
@@ -124,8 +123,7 @@ def _fits(point: Told, one: Told) -> bool:
 
 
 def _merged(point: Told, one: Told) -> Told:
-    return replace(
-        point,
+    return point._replace(
         end=one.end,
         said=f"{point.said} {one.said}",
         day=point.day or one.day,

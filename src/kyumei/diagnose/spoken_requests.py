@@ -8,8 +8,8 @@ something else.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
+from typing import NamedTuple
 from urllib.parse import quote
 
 from kyumei.diagnose.spoken_dates import JAPANESE, READ, blank
@@ -97,7 +97,7 @@ _LASTED_BEFORE = _compiled(
     r"|within|(?:timeout|limit|delay|time|latency|max|maximum|average) of|timeout|every|than) $"
 )
 """Before "503s", which then are seconds."""
-_NAMES = _compiled("|".join(rf"\b{name}s?\b" for name in sorted(NAMES, key=len, reverse=True)))
+_NAMES = _compiled(rf"\b(?:{'|'.join(sorted(NAMES, key=len, reverse=True))})s?\b")
 
 _METHOD_CAPITALS = re.compile(rf"(?<![\w/-])({'|'.join(METHODS)})(?![\w/-])", re.ASCII)
 _METHOD_SPOKEN = _compiled(
@@ -180,8 +180,7 @@ def read_loose_ids(text: str) -> tuple[list[str], str]:
     return ids, text
 
 
-@dataclass(frozen=True)
-class Target:
+class Target(NamedTuple):
     """Where a request went, as far as it was said; empty text where not."""
 
     start: int
@@ -333,7 +332,7 @@ def _status_rank(text: str, found: re.Match[str], code: int) -> int | None:
 def read_method(text: str) -> tuple[list[str], str]:
     """Methods in capitals, and in small letters before "request" or after "method"."""
     methods: list[str] = []
-    shouting = not re.search(r"[a-z\u3040-\u9fff]", text) and len(re.findall(r"[A-Z]{2,}", text)) > 3  # noqa: PLR2004 - a few capitals are usual
+    shouting = not any("a" <= char <= "z" or "\u3040" <= char <= "\u9fff" for char in text) and len(re.findall(r"[A-Z]{2,}", text)) > 3  # noqa: PLR2004 - a few capitals are usual
     for pattern in (_METHOD_SPOKEN, *(() if shouting else (_METHOD_CAPITALS,))):
         for found in pattern.finditer(text):
             methods.append(next(group for group in found.groups() if group).upper())

@@ -6,7 +6,6 @@ The first step of reading a time; ``spoken_points`` joins what was found, and ``
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -113,8 +112,8 @@ def _japanese_clock(found: re.Match[str]) -> Told | None:
     minute = "30" if found["rest"] == "半" else found["minute"]
     told = clock_of(found, found.end(), (found["hour"], minute, found["second"]), half)
     if found["rest"] == "台" and told.clock:
-        told = replace(told, clock=replace(told.clock, unit=timedelta(hours=1)))
-    return replace(told, part=PARTS.get(found["part"] or "", ""))
+        told = told._replace(clock=told.clock._replace(unit=timedelta(hours=1)))
+    return told._replace(part=PARTS.get(found["part"] or "", ""))
 
 
 def _lunch(found: re.Match[str]) -> Told | None:
@@ -124,12 +123,12 @@ def _lunch(found: re.Match[str]) -> Told | None:
 
 def _chinese_clock(found: re.Match[str]) -> Told | None:
     told = clock_of(found, found.end(), (found["hour"], "30" if found["rest"] else found["minute"]), "")
-    return replace(told, part=PARTS.get(found["part"] or "", ""))
+    return told._replace(part=PARTS.get(found["part"] or "", ""))
 
 
 def _hour_of_a_part(found: re.Match[str]) -> Told | None:
     """``since 9 this morning``: the word before it keeps its meaning."""
-    return replace(clock_of(found, found.end(), (found["hour"],), ""), start=found.start("hour"), said=found["hour"])
+    return clock_of(found, found.end(), (found["hour"],), "")._replace(start=found.start("hour"), said=found["hour"])
 
 
 def _military_clock(found: re.Match[str]) -> Told | None:
@@ -239,7 +238,8 @@ _ZONE_OFFSET = compiled(r"(?<![\w-])(?:UTC|GMT) ?[+-]\d{1,2}(?::?\d{2})?(?![\w:]
 _ZONE_ANYWHERE = (
     compiled(rf"(?<![\w/-]){IANA}(?![\w/])"),
     compiled(
-        "|".join(rf"\b{word}\b(?!-| (?:machine|out|limit|sheet))" if word.isascii() else word for word in PLACES if len(word) > len("ET"))
+        rf"\b(?:{'|'.join(word for word in PLACES if word.isascii() and len(word) > len('ET'))})\b(?!-| (?:machine|out|limit|sheet))|"
+        + "|".join(word for word in PLACES if not word.isascii() and len(word) > len("ET"))
     ),
     re.compile(rf"(?<![\w-])(?:{'|'.join(sorted(COMMON))})(?![\w-])", re.ASCII),
 )

@@ -6,9 +6,9 @@ of them, what was not said is inferred (and noted), and the window is as wide as
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
+from typing import NamedTuple
 
 from kyumei.diagnose.spoken_dates import CTIME, INTERVAL, Day, Told, blank, impossible
 from kyumei.diagnose.spoken_points import Point, joined
@@ -41,8 +41,7 @@ _LATER_HOURS = {"midday": (1, DAWN), "afternoon": (1, NOON), "evening": (1, NOON
 """The hours of a clock of twelve that are those after noon in such a part of the day."""
 
 
-@dataclass(frozen=True)
-class Spoken:
+class Spoken(NamedTuple):
     """A time as it was understood: the window and the instant in UTC, the zone's name, the words to echo, and notes."""
 
     window: Window
@@ -52,8 +51,7 @@ class Spoken:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Span:
+class Span(NamedTuple):
     """A point resolved: ``start`` to ``end`` in UTC is the second, minute, hour or day that was said."""
 
     start: datetime
@@ -66,8 +64,7 @@ class Span:
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Setting:
+class Setting(NamedTuple):
     """What a time is read against: now, the zones that are known, and the zone said anywhere in the text."""
 
     now: datetime
@@ -114,7 +111,7 @@ def _meaning(points: list[Point], setting: Setting) -> Spoken:
         again = answer if other is chosen else _alone(other, setting)
         if again.moment != answer.moment or again.window.start != answer.window.start:
             notes.append(f"Another time was named too: {again.says}. The window is that of {answer.says}.")
-    return _with_future(replace(answer, notes=tuple(notes)), setting)
+    return _with_future(answer._replace(notes=tuple(notes)), setting)
 
 
 def _rank(point: Point) -> int:
@@ -127,7 +124,7 @@ def _rank(point: Point) -> int:
 def _with_future(answer: Spoken, setting: Setting) -> Spoken:
     if (answer.moment or answer.window.start) <= setting.now:
         return answer
-    return replace(answer, notes=(*answer.notes, f"{answer.says} lies in the future: now is {iso(setting.now)}. Is the date right?"))
+    return answer._replace(notes=(*answer.notes, f"{answer.says} lies in the future: now is {iso(setting.now)}. Is the date right?"))
 
 
 def _zone_of(told: Told, setting: Setting) -> tuple[Zone, tuple[str, ...]]:
@@ -332,20 +329,20 @@ def _open_end(point: Point, span: Span, setting: Setting) -> tuple[datetime, str
 def _between(first: Point, second: Point, setting: Setting) -> Spoken:
     """From the one point to the other; what one of them lacks (day, zone, am or pm) it has from the other."""
     a, b = first.told, second.told
-    a, b = replace(a, zone=a.zone or b.zone), replace(b, zone=b.zone or a.zone)
+    a, b = a._replace(zone=a.zone or b.zone), b._replace(zone=b.zone or a.zone)
     if a.day is None and a.weekday is None and not b.part:
-        a = replace(a, day=b.day, weekday=b.weekday)
+        a = a._replace(day=b.day, weekday=b.weekday)
     if a.clock and b.clock and b.clock.half and not a.clock.half and a.clock.hour <= NOON:
         a = _with_half(a, b, b.clock.half)
     elif a.clock and b.clock and a.clock.half and not b.clock.half and b.clock.hour < NOON:
-        b = replace(b, clock=replace(b.clock, half="p" if (_wall_clock(a)[0] or time()) >= time(NOON) else "a"))
+        b = b._replace(clock=b.clock._replace(half="p" if (_wall_clock(a)[0] or time()) >= time(NOON) else "a"))
     start = _resolved(Point(a, ()), setting)
     follows = b.clock is not None and b.day is None and b.weekday is None
     if follows and start.day:
-        b = replace(b, day=Day(start.day.year, start.day.month, start.day.day))
+        b = b._replace(day=Day(start.day.year, start.day.month, start.day.day))
     end = _resolved(Point(b, ()), setting)
     if follows and end.start <= start.start:
-        end = _resolved(Point(replace(b, day=_next(start.day)), ()), setting)
+        end = _resolved(Point(b._replace(day=_next(start.day)), ()), setting)
     whole = b.clock is None and not b.instant
     finish = end.end if whole or (b.clock and b.clock.unit == timedelta(hours=1)) or end.start == start.start else end.start
     if finish <= start.start:
@@ -367,9 +364,9 @@ def _with_half(a: Told, b: Told, half: str) -> Told:
     """The start with the am or pm of the end, unless it would then lie behind it ("from 11:30 to 1:30 pm")."""
     if a.clock is None:
         return a
-    same = replace(a, clock=replace(a.clock, half=half))
+    same = a._replace(clock=a.clock._replace(half=half))
     fits = (_wall_clock(same)[0] or time()) < (_wall_clock(b)[0] or time())
-    return same if fits else replace(a, clock=replace(a.clock, half="a" if half == "p" else "p"))
+    return same if fits else a._replace(clock=a.clock._replace(half="a" if half == "p" else "p"))
 
 
 def _next(day: date | None) -> Day | None:

@@ -8,9 +8,8 @@ The offsets and places are those of the IANA time zone database.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from kyumei.diagnose.spoken_cities import CITIES, PLACES_IN_WORDS
@@ -124,8 +123,7 @@ _IANA = re.compile(rf"{IANA}", re.IGNORECASE | re.ASCII)
 _OFFSET = re.compile(r"(?:UTC|GMT)? ?([+-])(\d{1,2})(?::?(\d{2}))?", re.IGNORECASE | re.ASCII)
 
 
-@dataclass(frozen=True)
-class Zone:
+class Zone(NamedTuple):
     """A zone as somebody said it. ``offset`` is null where only a place is known, and then the rules of the place say the offset."""
 
     name: str

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from math import ceil, log
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kyumei.correlate.sightings import position
 from kyumei.correlate.survey import CLIENT_BITS, create_pulse
@@ -99,8 +99,7 @@ class _Scale:
         return [counts.get(step, 0) for step in range(self.count)]
 
 
-@dataclass(frozen=True)
-class _Hop:
+class _Hop(NamedTuple):
     """One hop of a case: all its requests, and those to paths that failed, by step."""
 
     case: Case

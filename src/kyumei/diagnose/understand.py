@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from ipaddress import ip_address
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kyumei.diagnose.spoken_names import METHODS
 from kyumei.diagnose.spoken_pastes import without_boilerplate
@@ -52,8 +52,7 @@ OPTIONS = ("status", "method", "path", "host", "at", "zone", "client", "request_
 _HOST_OPTION = re.compile(r"(?:[A-Za-z0-9_-]{1,63}\.){0,20}[A-Za-z0-9_-]{1,63}\.?(?::\d{1,5})?", re.ASCII)
 
 
-@dataclass(frozen=True)
-class _Reading:
+class _Reading(NamedTuple):
     """All that was read of the sentence before a choice is made among what was said twice."""
 
     rest: str
@@ -153,7 +152,7 @@ def _time(rest: str, now: datetime, default_zone: str | None, options: Mapping[s
         message = f"--at {options['at']!r} is not a time" + (f": cannot read {unread[0]!r}" if unread else "")
         raise SymptomError(message, "write it as 2025-02-06 14:32 JST")
     notes = tuple(note for note in answer.notes if stated is None or not note.startswith("No zone was stated"))
-    return replace(answer, notes=notes), rest
+    return answer._replace(notes=notes), rest
 
 
 def _checked(options: Mapping[str, str]) -> dict[str, str]:

@@ -6,8 +6,8 @@ Balancing, AWS WAF, Amazon CloudFront and Amazon API Gateway, and the messages o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Kind(StrEnum):
@@ -23,8 +23,7 @@ class Kind(StrEnum):
     CLUE = "clue"
 
 
-@dataclass(frozen=True)
-class Known:
+class Known(NamedTuple):
     """One id: what fails, and what kyumei would need to see, besides the record that shows it, to call it proven."""
 
     code: str
@@ -33,8 +32,7 @@ class Known:
     kind: Kind = Kind.CAUSE
 
 
-@dataclass(frozen=True)
-class Family:
+class Family(NamedTuple):
     """Ids that are proven alike: number to title."""
 
     proof: str

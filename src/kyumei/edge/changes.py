@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kyumei.edge.documents import as_list, as_map
 from kyumei.edge.literals import literal
@@ -57,8 +56,7 @@ _VERSION = "20[0-9]{2}_?[0-9]{2}_?[0-9]{2}(v[0-9]+)?$"
 """What Lambda, CloudFront and others append to a call's name: the version of their API."""
 
 
-@dataclass(frozen=True)
-class Resource:
+class Resource(NamedTuple):
     """What a call must name to be about it: one of the ``ids``, or all of the ``names``, each in the parameter that it belongs to.
 
     An id is an ARN, an id that no other resource has (``sg-0a1b``), or the end of an ARN (``app/shop/50dc6c495c0c9188``); it may stand in
@@ -71,8 +69,7 @@ class Resource:
     """An ARN of the account and Region in which it is, where that is known and no id tells it."""
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(NamedTuple):
     """One call that changed something. ``time`` is naive UTC, ``asked`` are its parameters, ``row`` is the event."""
 
     time: datetime
@@ -89,8 +86,7 @@ class Change:
         return f"{self.who} called {self.call} at {self.time:%Y-%m-%d %H:%M:%S} UTC with {clipped}"
 
 
-@dataclass(frozen=True)
-class Turn:
+class Turn(NamedTuple):
     """When requests went well for the last time before they failed, and when the first one failed; naive UTC."""
 
     well: datetime

@@ -6,9 +6,8 @@ how far the order of events may be trusted.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 if TYPE_CHECKING:
@@ -32,8 +31,7 @@ END = frozenset({"nginx_access"})
 NAMED = 3
 
 
-@dataclass(frozen=True)
-class LogClock:
+class LogClock(NamedTuple):
     """What is known of the clock of one log.
 
     ``zone`` is ``UTC``, ``+09:00`` or a name such as ``Europe/Berlin``; ``source`` says how it is known: ``written`` (in the log itself),
@@ -51,8 +49,7 @@ class LogClock:
     has_durations: bool = True
 
 
-@dataclass(frozen=True)
-class ClockWarning:
+class ClockWarning(NamedTuple):
     """One trap that is open in this case: its id of the knowledge base, what to know, and the files that it concerns."""
 
     code: str

@@ -11,10 +11,9 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kyumei.edge.documents import answers, as_list, as_map, qualifier
 
@@ -33,8 +32,7 @@ _RESOURCE = re.compile(r"\b(?:app|net|gwy|targetgroup)/[A-Za-z0-9-]+/[0-9a-f]+")
 _STATISTIC = re.compile(r"\b(Sum|Average|Minimum|Maximum|SampleCount|p[0-9]{1,2}(?:\.[0-9]+)?)\b")
 
 
-@dataclass(frozen=True)
-class Point:
+class Point(NamedTuple):
     """One value of a metric. ``time`` is naive UTC, the start of ``period_seconds``; ``told`` is all text that names metric and dimensions.
 
     ``metric`` and ``namespace`` are empty where they are not told, ``statistic`` too.
@@ -55,8 +53,7 @@ class Point:
         return self.time <= moment < self.time + timedelta(seconds=self.period_seconds)
 
 
-@dataclass(frozen=True)
-class Alarm:
+class Alarm(NamedTuple):
     """The state of an alarm when it was described, and since when (naive UTC, null if not told)."""
 
     name: str
@@ -69,8 +66,7 @@ class Alarm:
     citation: Citation
 
 
-@dataclass(frozen=True)
-class Reading:
+class Reading(NamedTuple):
     """Points of one metric whose periods hold the moments asked for; never empty."""
 
     metric: str

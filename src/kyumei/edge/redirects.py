@@ -7,8 +7,7 @@ communication between CloudFront and your custom origin" of the Amazon CloudFron
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from kyumei.edge.balancer.answer import last_action
@@ -90,8 +89,7 @@ def origin_protocol(view: View, row: Row) -> tuple[str, Citation] | None:
     return (policy, place.distribution.citation) if policy and place.distribution else None
 
 
-@dataclass(frozen=True)
-class Circle:
+class Circle(NamedTuple):
     """A circle: its steps at the outermost hop, the first of them as its log tells it, and the answerer's own record of one."""
 
     failure: Failure

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Family(StrEnum):
@@ -17,8 +17,7 @@ class Family(StrEnum):
     STRAIN = "strain"
 
 
-@dataclass(frozen=True)
-class Signature:
+class Signature(NamedTuple):
     """One row: the pattern on the message, the statuses that follow from it, the cause, and the fix.
 
     ``layer`` is the component in which the cause lies. ``open`` is what the line leaves unanswered, in words that follow "tells",

@@ -9,8 +9,7 @@ guide, and nginx's "Module ngx_http_upstream_module".
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,8 +27,7 @@ SMALL = 0.2
 FAILED = 400
 
 
-@dataclass(frozen=True)
-class Spent:
+class Spent(NamedTuple):
     """One slow request at the load balancer: its row, how long it took in all, and the three phases in seconds."""
 
     hop: str

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -31,8 +30,7 @@ _HOST_IP = re.compile(r"^ip-([0-9]+)-([0-9]+)-([0-9]+)-([0-9]+)\b")
 _LOOPBACK = ("127.", "::1", "localhost", "unix:")
 
 
-@dataclass(frozen=True)
-class Ask:
+class Ask(NamedTuple):
     """A failing request: when it began and ended, and the host that was asked for it, where known."""
 
     row: Mapping[str, Any]
@@ -75,11 +73,10 @@ def measured(one: Ask, outer: Iterable[Mapping[str, Any]]) -> Ask:
         return one
     near = [row for row in outer if row.get("path") == one.row.get("path") and abs(row["time"] - one.ended) <= BEFORE]
     starts = [row["started"] for row in near if row.get("started") is not None and row["started"] <= one.ended]
-    return replace(one, started=max(starts), timed=True) if starts else one
+    return one._replace(started=max(starts), timed=True) if starts else one
 
 
-@dataclass(frozen=True)
-class Fit:
+class Fit(NamedTuple):
     """What events explain of some requests.
 
     ``better`` says whether it is more than chance would; ``here`` whether the hosts are known to be the same, or cannot differ.

@@ -7,11 +7,10 @@ request did is said only by a line that names the request, its process, or the t
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class Wait:
+class Wait(NamedTuple):
     """One row: the pattern on message and error, what was waited for, and how it is mended."""
 
     pattern: str

@@ -12,7 +12,6 @@ Follows "Access logs for your Application Load Balancer" in the Elastic Load Bal
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 from kyumei.contracts import Format
 from kyumei.layouts import request_line as line
@@ -110,7 +109,7 @@ _FIELDS = (
 )
 _FEWEST = 17
 _ONCE_BARE = frozenset({"domain_name", "chosen_cert_arn", "actions_executed", "redirect_url", "error_reason"})
-_OLD = tuple(replace(known, style=_EITHER) if known.name in _ONCE_BARE else known for known in _FIELDS)
+_OLD = tuple(known._replace(style=_EITHER) if known.name in _ONCE_BARE else known for known in _FIELDS)
 """Lines of the years in which these, too, were written without quotes."""
 
 _DISPATCHED = Cast(

@@ -12,7 +12,6 @@ Follows "Connection logs for your Application Load Balancer" in the Elastic Load
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kyumei.contracts import Format
@@ -70,7 +69,7 @@ _FIELDS = (
     *(Field(name) for name in ("leaf_client_cert_serial_number", "tls_verify_status", "conn_trace_id")),
     *(Field(name) for name in ("tls_keyexchange", "elb", "ip_address")),
 )
-_NO_SUBJECT = tuple(replace(known, style=Style.BARE, shape="-") if known.style is Style.QUOTED else known for known in _FIELDS)
+_NO_SUBJECT = tuple(known._replace(style=Style.BARE, shape="-") if known.style is Style.QUOTED else known for known in _FIELDS)
 """Lines whose missing subject is a dash without quotes."""
 _FEWEST = 12
 _FAILED = "Failed:"

@@ -15,8 +15,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kyumei.contracts import Format, Refused
 from kyumei.errors import ConfigError
@@ -178,8 +177,7 @@ _ELEMENT = re.compile(r"<([A-Za-z_][A-Za-z0-9_.-]*+)(?: [^<>]*+)?>([^<>]*+)</", 
 _ROOT_ID = re.compile(r'[ \t]*<[A-Za-z]++[ \t]++id="([^"]*+)"', re.ASCII)
 
 
-@dataclass(frozen=True)
-class Xml:
+class Xml(NamedTuple):
     """Records of XML, each an element with an ``id`` and one element for each field; their bulk reader is the exact one."""
 
     inner: JsonRecord

@@ -9,9 +9,8 @@ Follows Apache's page "Module mod_log_config", Custom Log Formats.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kyumei.contracts import Refused
 from kyumei.errors import ConfigError
@@ -98,8 +97,7 @@ _TIMES: dict[str, tuple[Cast, Stamp]] = {
 """The times that can be read, by their format with its parts put together; all of them tell their zone."""
 
 
-@dataclass(frozen=True)
-class LogFormat:
+class LogFormat(NamedTuple):
     """A format string taken apart: its template, and how it writes the time."""
 
     template: TextTemplate
@@ -124,8 +122,7 @@ _STAND_IN = {'\\"': "\x01", "\\\\": "\x02"}
 _MEANT = {"\x01": '"', "\x02": "\\"}
 
 
-@dataclass(frozen=True)
-class Escaping:
+class Escaping(NamedTuple):
     r"""A template whose values may hold ``\"`` and ``\\``, which the exact reader alone reads."""
 
     inner: Templated

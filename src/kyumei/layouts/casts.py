@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 
-@dataclass(frozen=True)
-class Cast:
+class Cast(NamedTuple):
     """``python(raw)`` answers the value, or null when the raw text is not of that sort; ``sql`` does so for ``{x}``.
 
     ``shape`` is a pattern, read alike by Python ``re.ASCII`` and RE2, of the usual texts; ``plain`` is cheaper SQL that a layout may use
@@ -35,8 +33,7 @@ class Cast:
     verbatim: bool = False
 
 
-@dataclass(frozen=True)
-class Take:
+class Take(NamedTuple):
     """Fill ``column`` from the raw field ``source`` by ``cast``. With ``optional`` a value that does not fit is null and no fault."""
 
     column: str

@@ -7,8 +7,7 @@ both are kept, one a line.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kyumei.contracts import Refused
 from kyumei.layouts.casts import quoted
@@ -75,8 +74,7 @@ def _piece(word: str, column: str) -> str:
     return f'CASE WHEN _words IS NOT NULL THEN {found} ELSE "{column}" END AS "{column}"'
 
 
-@dataclass(frozen=True)
-class Companions:
+class Companions(NamedTuple):
     """A layout that finishes what ``inner`` answers: ``columns`` and ``_rest``. ``opens`` matches the first line of a record."""
 
     inner: Layout

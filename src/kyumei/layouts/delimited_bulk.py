@@ -9,8 +9,7 @@ shape that its cast knows. With a backslash other than ``\x``, or not matching, 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kyumei.layouts.casts import TEXT, quoted
 from kyumei.layouts.delimited_fields import Field, Style, Tail, Trailing, Variant
@@ -27,8 +26,7 @@ _KEPT = "_artifact, _line, _variant"
 _NO_ESCAPE = r"(NOT contains(text, '\') OR NOT regexp_matches(text, '\\(?:[^x]|$)'))"
 
 
-@dataclass(frozen=True)
-class _Plain:
+class _Plain(NamedTuple):
     """A variant whose fields are each written in one style, and where its values stand.
 
     A line cut at quotes has quoted fields at even numbers and stretches of bare ones at odd numbers. ``places`` holds for each field SQL
@@ -91,7 +89,7 @@ def _shown(layout: Delimited, every: list[tuple[int, _Plain]], shown: Sequence[S
         for found in shown:
             if found.variant == number and found.either is either:
                 fields = plain.variant.fields[: found.fields]
-                exact = _plains(replace(variant, fields=fields, needed=len(fields), bulk_tail=False))[0]
+                exact = _plains(variant._replace(fields=fields, needed=len(fields), bulk_tail=False))[0]
                 plains.append(_ended(layout, exact, found.tail))
                 cases.append(f"WHEN {_fits_exactly(layout, plains[-1])} THEN {len(plains)}")
         cases.append(f"WHEN {_fits(layout, plain)} THEN NULL")
@@ -120,7 +118,7 @@ def _ended(layout: Delimited, plain: _Plain, tail: tuple[Trailing, ...]) -> _Pla
             places[one.name] = value
         else:
             unknown.append(f"{quoted(key)} || {value}" if key else value)
-    return replace(plain, places=places, quotes=quotes, tail=tail, unknown=tuple(unknown), begun=tuple(begun))
+    return plain._replace(places=places, quotes=quotes, tail=tail, unknown=tuple(unknown), begun=tuple(begun))
 
 
 def _fits_exactly(layout: Delimited, plain: _Plain) -> str:
@@ -168,7 +166,7 @@ def _plains(variant: Variant) -> list[_Plain]:
     styles = (Style.QUOTED, Style.BARE) if any(known.style is Style.EITHER for known in variant.fields) else (Style.QUOTED,)
     plains = []
     for style in styles:
-        fields = tuple(replace(known, style=style) if known.style is Style.EITHER else known for known in variant.fields)
+        fields = tuple(known._replace(style=style) if known.style is Style.EITHER else known for known in variant.fields)
         places: dict[str, str] = {}
         quotes, token = 0, 0
         for known in fields:
@@ -182,7 +180,7 @@ def _plains(variant: Variant) -> list[_Plain]:
             token += known.spaces
             text = " || ' ' || ".join(parts)
             places[known.name] = f"({text})[2:-2]" if known.style is Style.BRACKETED else text
-        plains.append(_Plain(replace(variant, fields=fields), places, quotes, token - 1 if quotes else token))
+        plains.append(_Plain(variant._replace(fields=fields), places, quotes, token - 1 if quotes else token))
     return plains
 
 

@@ -19,8 +19,7 @@ class Style(StrEnum):
     BRACKETED = "bracketed"
 
 
-@dataclass(frozen=True)
-class Field:
+class Field(NamedTuple):
     """One field of a variant.
 
     Where ``shape`` is given the variant fits only if the text matches it (or is missing); it must be narrower than the shapes of the casts
@@ -35,8 +34,7 @@ class Field:
     spaces: int = 0
 
 
-@dataclass(frozen=True)
-class Variant:
+class Variant(NamedTuple):
     """One row of fields. ``needed`` fields must be there (all, when 0); ``spread`` is one before the first bracket that may hold spaces.
 
     With ``bulk`` false only the exact reader knows the variant, for it is rare. Such variants must come last, or fit no record that a later

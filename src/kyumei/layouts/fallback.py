@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kyumei.contracts import Refused
 
@@ -16,8 +15,7 @@ if TYPE_CHECKING:
     from kyumei.model.window import Window
 
 
-@dataclass(frozen=True)
-class Fallback:
+class Fallback(NamedTuple):
     """``first``, and ``last`` for what it refuses; only the exact reader knows the second.
 
     Records that begin with ``known``, a pattern, are the first one's even where it refuses them. ``head`` is the pattern of a record's

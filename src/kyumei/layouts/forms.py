@@ -6,8 +6,7 @@ common may be finished afterwards: columns from other columns, said once in Pyth
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kyumei.contracts import Refused
 from kyumei.layouts.casts import quoted
@@ -22,8 +21,7 @@ if TYPE_CHECKING:
     from kyumei.model.window import Window
 
 
-@dataclass(frozen=True)
-class Form:
+class Form(NamedTuple):
     """One form: a pattern that its records match at their start (all, when empty), their layout, and whether the bulk reader knows it."""
 
     pattern: str
@@ -31,8 +29,7 @@ class Form:
     bulk: bool = True
 
 
-@dataclass(frozen=True)
-class Forms:
+class Forms(NamedTuple):
     """A layout of several forms.
 
     The layouts of the forms answer the ``columns`` and ``scratch`` columns besides; ``finish`` makes the columns from both, or says why the

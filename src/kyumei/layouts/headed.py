@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -13,8 +12,7 @@ if TYPE_CHECKING:
     from kyumei.model.window import Window
 
 
-@dataclass(frozen=True)
-class Headed:
+class Headed(NamedTuple):
     """``inner``, of whose records the first line matches ``opens``."""
 
     inner: Layout

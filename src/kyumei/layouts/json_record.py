@@ -15,7 +15,7 @@ import json
 import re
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kyumei.contracts import Refused
 from kyumei.layouts.casts import TEXT, Cast, to_json
@@ -39,8 +39,7 @@ _LENIENT = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\Z)|,(?=\s*[\]}])|(?<![\w.])-?(?
 _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
-@dataclass(frozen=True)
-class Way:
+class Way(NamedTuple):
     """One way to fill a column: the value at ``path``, as text, by ``cast``.
 
     With ``shape``, a pattern of RE2, the value is kept as compact JSON instead, and the bulk reader takes it only where it matches.
@@ -57,8 +56,7 @@ class Way:
     mostly: str = ""
 
 
-@dataclass(frozen=True)
-class Field:
+class Field(NamedTuple):
     """A column and the ways to fill it, the first that fits. A column that the table lacks is there for later steps only."""
 
     column: str

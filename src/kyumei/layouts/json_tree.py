@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kyumei.layouts.casts import ISO_UTC, TEXT, Cast, quoted
 from kyumei.layouts.clocks import ISO_TIME
@@ -99,8 +98,7 @@ def shallow(columns: Sequence[str]) -> tuple[str, ...]:
     return tuple(_test(f'"{column}"') for column in columns)
 
 
-@dataclass(frozen=True)
-class Dig:
+class Dig(NamedTuple):
     """Fill ``column`` by ``cast`` from what lies at ``path``, key by key, inside the value of the tree column ``tree``."""
 
     column: str

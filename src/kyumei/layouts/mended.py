@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kyumei.contracts import SearchedLayout
 
@@ -15,8 +14,7 @@ if TYPE_CHECKING:
     from kyumei.model.window import Window
 
 
-@dataclass(frozen=True)
-class Mended:
+class Mended(NamedTuple):
     """``inner`` behind a change of the text: ``python`` for one record, and the same as ``sql`` over the column ``text``.
 
     Where the bulk reader of ``inner`` claims a record, both must give it the same text, or texts that ``inner`` reads alike. The stamps

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kyumei.contracts import Refused
 from kyumei.layouts.holding import run_of, sources_of
@@ -32,8 +32,7 @@ FEWEST_KEYS = 3
 """Names that a JSON object must share with the layout: fewer say nothing of who wrote it."""
 
 
-@dataclass(frozen=True)
-class Joint:
+class Joint(NamedTuple):
     """A field that is two others with a space between; missing where one of them is."""
 
     name: str

@@ -10,8 +10,7 @@ Both readers take an entry apart in the same steps: the comments, the lines that
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kyumei.contracts import Refused
 from kyumei.layouts.casts import INTEGER, NUMBER, TEXT, guarded, parse_epoch, quoted, to_json
@@ -66,8 +65,7 @@ def _found(patterns: dict[str, str], text: str) -> dict[str, str | None]:
     return {name: (match[1] or None) if match else None for name, match in found.items()}
 
 
-@dataclass(frozen=True)
-class SlowEntry:
+class SlowEntry(NamedTuple):
     """The layout; ``columns`` are those of the table."""
 
     columns: tuple[Column, ...]

@@ -9,10 +9,9 @@ A hit too many costs time; a miss would lose a record. So when in doubt the answ
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kyumei.layouts.casts import MONTHS
 
@@ -25,8 +24,7 @@ LIMIT = 48
 """More substrings than this for one stamp cost more than they save; the next larger grain is taken."""
 
 
-@dataclass(frozen=True)
-class Stamp:
+class Stamp(NamedTuple):
     """A way to write a time; ``find(window, offsets)`` answers the substrings, none when no substring can tell."""
 
     name: str

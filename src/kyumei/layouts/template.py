@@ -10,7 +10,7 @@ import json
 import re
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kyumei.contracts import Refused
 from kyumei.errors import ConfigError
@@ -32,8 +32,7 @@ _STRING = re.compile(r"""\s*(?:'((?:[^'\\]++|\\.)*+)'|"((?:[^"\\]++|\\.)*+)")\s*
 _MISSING = ("-", "")
 
 
-@dataclass(frozen=True)
-class TextTemplate:
+class TextTemplate(NamedTuple):
     """``start``, then each variable with the literal text behind it."""
 
     start: str

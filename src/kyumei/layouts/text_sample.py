@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kyumei.layouts.text_shapes import Shape
 
@@ -13,15 +12,13 @@ if TYPE_CHECKING:
     from kyumei.layouts.text import Text
 
 
-@dataclass(frozen=True)
-class Gate:
+class Gate(NamedTuple):
     """Shapes that no record of the sample has: a record that one of them fits is for the exact reader."""
 
     shapes: tuple[Shape, ...]
 
 
-@dataclass(frozen=True)
-class Chosen:
+class Chosen(NamedTuple):
     """The shapes that are left, in their order, and between them the gates: the first that fits decides."""
 
     steps: tuple[Shape | Gate, ...]
@@ -59,7 +56,7 @@ def _chosen(shapes: Sequence[Shape], seen: set[int]) -> Chosen:
         if number in seen:
             steps.append(shape)
         elif steps and isinstance(last := steps[-1], Gate) and not (shape.last or last.shapes[-1].last):
-            steps[-1] = replace(last, shapes=(*last.shapes, shape))
+            steps[-1] = last._replace(shapes=(*last.shapes, shape))
         else:
             steps.append(Gate((shape,)))
     return Chosen(tuple(steps))

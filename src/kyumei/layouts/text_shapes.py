@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,8 +50,7 @@ class Shape:
     begins: str = ""
 
 
-@dataclass(frozen=True)
-class Look:
+class Look(NamedTuple):
     """A second look into a text column: the first of the shapes that is found there fills columns that are still null.
 
     To pass over texts that hold nothing of the sort, one of the ``literals`` must be in the text, and the pattern ``worth``; that saves

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kyumei.report.escape import for_html, visible
 from kyumei.report.moments import in_zone
@@ -31,8 +30,7 @@ _MOST_TICKS = 8
 _DAY = timedelta(days=1)
 
 
-@dataclass(frozen=True)
-class Scale:
+class Scale(NamedTuple):
     """From moments to pixels."""
 
     start: datetime

@@ -6,8 +6,7 @@ shape or word, so that nothing hangs on colour.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kyumei.report.document import Tone
 from kyumei.report.escape import for_html, visible
@@ -26,8 +25,7 @@ _LETTERS = 22
 _STATE = {Tone.ANSWERED: "answered", Tone.SEEN: "saw it", Tone.ABSENT: "never saw it", Tone.BLIND: "blind"}
 
 
-@dataclass(frozen=True)
-class _Box:
+class _Box(NamedTuple):
     """One component: where it stands, what is written in it, how it is drawn."""
 
     x: int

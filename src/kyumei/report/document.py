@@ -5,9 +5,8 @@ The terminal, Markdown and HTML are drawn from a ``Document``; none of them adds
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from kyumei.report.quote import Quote
@@ -28,8 +27,7 @@ class Tone(StrEnum):
     PLAIN = "plain"
 
 
-@dataclass(frozen=True)
-class Paragraph:
+class Paragraph(NamedTuple):
     """A sentence or more. ``lead`` marks one that opens a part; ``quiet`` one that only annotates."""
 
     text: str
@@ -37,22 +35,19 @@ class Paragraph:
     quiet: bool = False
 
 
-@dataclass(frozen=True)
-class Bullets:
+class Bullets(NamedTuple):
     """Sentences side by side."""
 
     items: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Facts:
+class Facts(NamedTuple):
     """Names and their values."""
 
     pairs: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True)
-class Grid:
+class Grid(NamedTuple):
     """A table of plain cells. ``tones`` has one entry a row."""
 
     columns: tuple[str, ...]
@@ -64,16 +59,14 @@ class Grid:
         return self.tones[row] if row < len(self.tones) else Tone.PLAIN
 
 
-@dataclass(frozen=True)
-class Code:
+class Code(NamedTuple):
     """A command, JSON or SQL, to be copied as it stands. ``fold`` says that it may be hidden until it is asked for."""
 
     text: str
     fold: str = ""
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """One link of a chain of evidence: what it says, the lines that show it, a remark, and the query behind it."""
 
     says: str
@@ -82,15 +75,13 @@ class Step:
     sql: str = ""
 
 
-@dataclass(frozen=True)
-class Steps:
+class Steps(NamedTuple):
     """A chain of evidence, numbered from 1."""
 
     steps: tuple[Step, ...]
 
 
-@dataclass(frozen=True)
-class Message:
+class Message(NamedTuple):
     """Words that can be sent on as they are."""
 
     text: str
@@ -99,8 +90,7 @@ class Message:
 Block = Paragraph | Bullets | Facts | Grid | Code | Steps | Message
 
 
-@dataclass(frozen=True)
-class Section:
+class Section(NamedTuple):
     """A titled part. ``key`` names it for renderers; ``fold`` says that it may be closed at first where there is much to see."""
 
     key: str
@@ -109,8 +99,7 @@ class Section:
     fold: bool = False
 
 
-@dataclass(frozen=True)
-class Banner:
+class Banner(NamedTuple):
     """The verdict: a label, the answer in one sentence, and what the label means."""
 
     tone: Tone
@@ -119,8 +108,7 @@ class Banner:
     meaning: str
 
 
-@dataclass(frozen=True)
-class Glance:
+class Glance(NamedTuple):
     """What one needs at three in the morning: facts, the proving line, the first command and where the rest of it stands."""
 
     facts: tuple[tuple[str, str], ...]
@@ -129,8 +117,7 @@ class Glance:
     command_title: str = ""
 
 
-@dataclass(frozen=True)
-class Document:
+class Document(NamedTuple):
     """A whole report, in reading order: what was asked, the verdict, the glance, the sections."""
 
     title: str

@@ -6,10 +6,9 @@ a scale of their own, so that a few failures among many requests are seen; both 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from math import ceil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kyumei.report.axis import AXIS, LEFT, RIGHT, TOP, WIDTH, Scale, lane_name, ticks
 from kyumei.report.escape import for_html
@@ -40,8 +39,7 @@ _STATUSES = 4
 """Statuses that one label names."""
 
 
-@dataclass(frozen=True)
-class _Column:
+class _Column(NamedTuple):
     """The requests of some steps together."""
 
     start: datetime

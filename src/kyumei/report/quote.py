@@ -6,9 +6,8 @@ The JSON of an investigation holds every cited line whole; this is for eyes only
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -40,16 +39,14 @@ class Part(StrEnum):
     GAP = "gap"
 
 
-@dataclass(frozen=True)
-class Piece:
+class Piece(NamedTuple):
     """A run of characters of one part."""
 
     part: Part
     text: str
 
 
-@dataclass(frozen=True)
-class Quote:
+class Quote(NamedTuple):
     """A cited line for people. ``shortened`` says that some of it was left out."""
 
     file: str

@@ -12,9 +12,8 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import dataclass
 from datetime import UTC
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kyumei.contracts import Failure, Opinion, Rule, View
 from kyumei.edge.blanks import filled
@@ -40,8 +39,7 @@ _REGION = re.compile(r"\.execute-api\.([a-z0-9-]+)\.amazonaws\.com", re.ASCII)
 _IN_ARN = re.compile(r"^arn:[a-z-]+:[a-z0-9]+:([a-z0-9-]*):([0-9]{12}):", re.ASCII)
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(NamedTuple):
     """Requests of one failure that got the same kind of answer. ``by_shape``: no log names the kind, it follows from two statuses."""
 
     failure: Failure

@@ -12,9 +12,8 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kyumei.contracts import Failure, Opinion, Rule, View
 from kyumei.edge.blanks import filled
@@ -50,8 +49,7 @@ NAMED = 3
 NAMES = {"server": "the application server", "app": "the application"}
 
 
-@dataclass(frozen=True)
-class _Asked:
+class _Asked(NamedTuple):
     """A failure with what this rule knows of it: its requests, the events around them, and the lines that tell of those."""
 
     failure: Failure

@@ -7,9 +7,8 @@ what it wrote about its database in that time.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kyumei.contracts import Failure, Opinion, Rule, View
 from kyumei.edge.database.lines import fits, hosts_of, statements
@@ -27,8 +26,7 @@ CODE = "EDGE-041"
 TABLES = ("app_log", "json_lines")
 
 
-@dataclass(frozen=True)
-class _Measure:
+class _Measure(NamedTuple):
     """How long one component says that the application took, and the record that says so."""
 
     who: str
@@ -36,8 +34,7 @@ class _Measure:
     row: Row
 
 
-@dataclass(frozen=True)
-class _Waited:
+class _Waited(NamedTuple):
     """A line of the application about its database within the time of a slow request; ``sure`` if its length or path fits."""
 
     wait: Wait

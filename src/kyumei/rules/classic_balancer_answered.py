@@ -11,9 +11,8 @@ Follows "Troubleshoot a Classic Load Balancer: HTTP errors" of the user guide fo
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass, replace
 from datetime import UTC, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kyumei.contracts import Failure, Opinion, Rule, View
 from kyumei.edge.balancer import classic_balancer as classic
@@ -36,8 +35,7 @@ FEW = 3
 """Own answers from which on it tells something that nothing else was served between them."""
 
 
-@dataclass(frozen=True)
-class _Judged:
+class _Judged(NamedTuple):
     """What the rows and the case say of one group: the cause, how sure, what shows it, what is ruled out, and what is missing."""
 
     answer: Answer
@@ -178,7 +176,7 @@ def _silent(view: View, failure: Failure, rows: Sequence[Row]) -> _Judged:
         evidence.append(Evidence(says, (*view.cite(inner, 2), *((where,) if where else ()))))
     elif where is not None:
         evidence.append(Evidence(f"The idle timeout is {idle:g} s", (where,)))
-    answer = replace(classic.IDLE, cause=classic.IDLE.cause.replace("{idle}", f"{idle:g}"))
+    answer = classic.IDLE._replace(cause=classic.IDLE.cause.replace("{idle}", f"{idle:g}"))
     evidence += _counted(view, answer.metric, rows)
     proven = waited is not None or bool(_counted(view, answer.metric, rows))
     return _Judged(

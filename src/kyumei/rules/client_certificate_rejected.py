@@ -13,9 +13,8 @@ from __future__ import annotations
 
 import ipaddress
 import shlex
-from dataclasses import dataclass
 from datetime import UTC
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kyumei.contracts import Opinion, Rule, View
 from kyumei.edge.balancer.client_certificates import UNMAPPED, Refusal, refusal_of
@@ -39,8 +38,7 @@ MOST = 5_000
 """Connections of the window that are looked at."""
 
 
-@dataclass(frozen=True)
-class _Group:
+class _Group(NamedTuple):
     """Failed connections of one reason at one balancer, and whether they are known to be the reported ones."""
 
     refusal: Refusal

@@ -7,9 +7,8 @@ third one is a client that takes its answer slowly, if others were answered quic
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kyumei.contracts import Failure, Opinion, Rule, View
 from kyumei.edge.literals import literal, same
@@ -27,8 +26,7 @@ FEW = 5
 _HOPS_INSIDE = ("nginx", "apache", "server", "app")
 
 
-@dataclass(frozen=True)
-class _Phase:
+class _Phase(NamedTuple):
     """One of the two phases that depend on the client, in words."""
 
     code: str

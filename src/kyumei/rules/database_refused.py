@@ -9,10 +9,9 @@ event messages" in the RDS User Guide.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, timedelta
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kyumei.contracts import Failure, Opinion, Rule, View
 from kyumei.edge.database.events import database_events, databases_in
@@ -39,8 +38,7 @@ MOSTLY, HALF, SELDOM = 0.8, 0.5, 0.3
 _SESSIONS = "SELECT client_addr, application_name, state, count(*) FROM pg_stat_activity GROUP BY 1, 2, 3 ORDER BY 4 DESC;"
 
 
-@dataclass(frozen=True)
-class _Why:
+class _Why(NamedTuple):
     """Why the database did not serve the requests: the end of a sentence, what shows it, how sure it is, and the remedy."""
 
     cause: str

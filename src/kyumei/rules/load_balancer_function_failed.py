@@ -9,9 +9,8 @@ Elastic Load Balancing user guide.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kyumei.contracts import Opinion, Rule, View
 from kyumei.edge.balancer.answer import Part, Stage, parts
@@ -108,8 +107,7 @@ def _returned(view: View, part: Part) -> Judged:
     return Judged(ANSWERED, sure, tuple(evidence), (innocent,), (gap,))
 
 
-@dataclass(frozen=True)
-class _Told:
+class _Told(NamedTuple):
     """Lines of the function's log; ``traced`` if they are of these very requests, ``settled`` if they are surely of this function."""
 
     lines: tuple[dict[str, Any], ...]

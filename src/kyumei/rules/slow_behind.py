@@ -9,9 +9,8 @@ Follows AWS's page "Troubleshoot your Application Load Balancers" (HTTP 504) and
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kyumei.contracts import Failure, Opinion, Rule, View
 from kyumei.edge.database.lines import fits, hosts_of, statements
@@ -46,8 +45,7 @@ HALF = 0.5
 TABLES = ("app_log", "json_lines")
 
 
-@dataclass(frozen=True)
-class _Late:
+class _Late(NamedTuple):
     """A request with the application's own line for it; ``sure`` if an id or both ends agree, not only path and time."""
 
     ask: Ask
@@ -195,8 +193,7 @@ def _left_waiting(view: View, failure: Failure, asks: Sequence[Ask]) -> list[_La
     return found
 
 
-@dataclass(frozen=True)
-class _Waited:
+class _Waited(NamedTuple):
     """What the application wrote about its database in a request's time.
 
     ``sure`` if the line names the request by its id, or its path or process with a length that fits; ``named`` if it names the path only.

@@ -7,10 +7,9 @@ address, no extension, no variable of ours, no other setting. What it may use of
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import duckdb
 
@@ -34,8 +33,7 @@ AT_ONCE = 2_000
 """Rows fetched at once."""
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """The rows of a question as they come: values are null, bool, int, float, str, or lists and dicts of these."""
 
     columns: tuple[str, ...]

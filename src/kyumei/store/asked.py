@@ -7,8 +7,7 @@ layouts tell what stands in a record that has such a value (``contracts.Searched
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import duckdb
 from stringzilla import count
@@ -37,8 +36,7 @@ _OTHERWISE = ("schema_name", "catalog_name", "column_name_alias", "sample", "at_
 _LITERALS = {Kind.TEXT: "STRING", Kind.INTEGER: "INTEGER"}
 
 
-@dataclass(frozen=True)
-class Asked:
+class Asked(NamedTuple):
     """Values that a column of a table must have, one of them, in every row that counts; each condition for itself."""
 
     table: str

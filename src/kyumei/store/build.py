@@ -6,7 +6,6 @@ While the database parses one format, the files of the next are searched.
 from __future__ import annotations
 
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING
 from kyumei.store.compact import SHARE
 from kyumei.store.keys import told_by
 from kyumei.store.memory import memory
-from kyumei.store.parse import create_records, create_tables, parse_format, parse_rest
+from kyumei.store.parse import create_records, parse_format, parse_rest
 from kyumei.store.part import as_looked_at, heads
 from kyumei.store.pick import look_at, read_parts, spare_small, text_size
 from kyumei.store.side_by_side import side_by_side
@@ -25,6 +24,7 @@ MANY_LINES = 8
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from concurrent.futures import Future
     from datetime import timedelta
 
     import duckdb
@@ -39,27 +39,28 @@ if TYPE_CHECKING:
 
 
 def build(  # noqa: PLR0913 - what a case depends on
-    con: duckdb.DuckDBPyConnection,
+    made: Future[duckdb.DuckDBPyConnection],
     artifacts: Sequence[Artifact],
     settings: Settings,
     only: Window | Asked | None,
     offsets: Callable[[Identity], tuple[timedelta, ...]],
     looked: Looked | None = None,
 ) -> list[Part]:
-    """Fill the tables of a case; one Part for each file or archive member. ``looked`` is what a look at all files told, if there was one.
+    """Fill the tables of a case; one Part for each file or archive member.
+
+    ``made`` is the database with its empty tables, which may still be in the making; ``looked`` is what a look at all files told, if there
+    was one.
 
     Of large files only the records around a window are read, or those that a question asks for.
 
     All files are looked at before the first is read: a zone met in one is a hint for all others.
     """
-    with ThreadPoolExecutor(1) as pool:  # the database makes the tables while Python looks at the files
-        made = pool.submit(create_tables, con.cursor())
-        if looked is None:
-            looked = look_at(artifacts, settings)
-        else:
-            names = {artifact.name for artifact in artifacts}
-            looked = [(artifact, [as_looked_at(part) for part in own]) for artifact, own in looked if artifact.name in names]
-        made.result()
+    if looked is None:
+        looked = look_at(artifacts, settings)
+    else:
+        names = {artifact.name for artifact in artifacts}
+        looked = [(artifact, [as_looked_at(part) for part in own]) for artifact, own in looked if artifact.name in names]
+    con = made.result()
     parts = [part for _, own in looked for part in own]
     spare_small(parts)
     hints = tuple(sorted({offset for part in parts for offset in offsets(part.identity)}))

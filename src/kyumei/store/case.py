@@ -11,14 +11,14 @@ import os
 import shutil
 import sys
 import tempfile
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from secrets import token_hex
 from threading import Thread
 from time import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import duckdb
 
@@ -30,13 +30,15 @@ from kyumei.store.bulk_files import PACKED
 from kyumei.store.filled import filled
 from kyumei.store.keys import needed
 from kyumei.store.memory import memory
-from kyumei.store.parse import keep_derived
+from kyumei.store.parse import create_tables, keep_derived
 from kyumei.store.pick import look_at
 from kyumei.store.settings import Settings, read_settings
+from kyumei.store.side_by_side import meanwhile
 from kyumei.store.walk import walk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from concurrent.futures import Future
 
     from kyumei.model.artifact import Artifact
     from kyumei.store.asked import Asked
@@ -55,16 +57,14 @@ SPILLED = "kyumei-spilled-"
 """How the folder is called in which a database in memory puts what does not fit; it is there only once that happens."""
 
 
-@dataclass(frozen=True)
-class Keeping:
+class Keeping(NamedTuple):
     """The thread that writes a case to the cache, and the folder in which it does: whoever shuts the database must leave that open."""
 
     thread: Thread
     folder: Path
 
 
-@dataclass(frozen=True)
-class Case:
+class Case(NamedTuple):
     """An opened case. ``whole`` says that every line was read, not only those around the window."""
 
     root: Path
@@ -114,6 +114,13 @@ def connect(path: Path | None, *, read_only: bool = False) -> duckdb.DuckDBPyCon
     return con
 
 
+def fresh(path: Path | None = None) -> duckdb.DuckDBPyConnection:
+    """A database with the empty tables of a case, in memory unless there is a path."""
+    con = connect(path)
+    create_tables(con)
+    return con
+
+
 def cache_folder(told: Path | None = None) -> Path | None:
     """Where caches lie: as told, ``KYUMEI_CACHE``, or the user's cache folder; null when none can be written."""
     home = os.environ.get("XDG_CACHE_HOME") or (os.environ.get("LOCALAPPDATA") if sys.platform == "win32" else None)
@@ -136,11 +143,13 @@ def open_case(  # noqa: PLR0913 - each is a choice of the caller
     cache: Path | None = None,
     looked: Looked | None = None,
     asked: Asked | None = None,
+    made: Future[duckdb.DuckDBPyConnection] | None = None,
 ) -> Case:
     """Open the case at ``root``. ``settle`` sets the clocks of logs that keep no zone and is called before the case is cached.
 
-    ``prepare`` then adds what every question of the case needs, to be cached with it. ``looked`` is what a survey knows of the files.
-    Where only what is ``asked`` matters, and the whole was not read before, a large case may be searched for it.
+    ``prepare`` then adds what every question of the case needs, to be cached with it. ``looked`` is what a survey knows of the files,
+    ``made`` a fresh database in memory that may still be in the making. Where only what is ``asked`` matters, and the whole was not read
+    before, a large case may be searched for it.
 
     ``key`` names what else the rows depend on. Up to a quarter of the memory that may be used, the rows of that much text are built in
     memory, and written to the cache while they are asked. Raises PathError when there is nothing to read.
@@ -160,28 +169,36 @@ def open_case(  # noqa: PLR0913 - each is a choice of the caller
     if isinstance(only, Window):
         artifacts = [artifact for artifact in artifacts if needed(artifact.name, only)]
     if kept is None or only is not None or size <= memory() // 4:
-        con = connect(None)
-        parts = build(con, artifacts, settings, only, offsets, looked)
+        made = made or meanwhile(fresh)  # the database makes its tables while Python looks at the files
+        parts = build(made, artifacts, settings, only, offsets, looked)
+        con = made.result()
         settle(con, settings)
         if isinstance(only, Window):
             _drop_outside(con, parts, only)
         keep_derived(con)
         prepare(con)
         return Case(root, con, settings, only is None, _keeping(con, kept, small=size <= WHOLE or only is not None) if kept else None)
-    building = Path(tempfile.mkdtemp(prefix=BUILDING, dir=kept.parent))
-    name = building / kept.name
-    try:
-        con = connect(name)
-        build(con, artifacts, settings, only, offsets, looked)
+    with _in_place(kept) as name:
+        made = meanwhile(partial(fresh, name))
+        build(made, artifacts, settings, only, offsets, looked)
+        con = made.result()
         settle(con, settings)
         keep_derived(con)
         prepare(con)
         con.close()
-        name.replace(kept)
+    return Case(root, connect(kept, read_only=True), settings, only is None)
+
+
+@contextmanager
+def _in_place(kept: Path) -> Iterator[Path]:
+    """Where to build a database that is moved to ``kept`` once it is whole."""
+    building = Path(tempfile.mkdtemp(prefix=BUILDING, dir=kept.parent))
+    try:
+        yield building / kept.name
+        (building / kept.name).replace(kept)
     finally:
         shutil.rmtree(building, ignore_errors=True)
     _forget_oldest(kept.parent)
-    return Case(root, connect(kept, read_only=True), settings, only is None)
 
 
 def _text_size(artifacts: Sequence[Artifact]) -> int:
@@ -203,7 +220,9 @@ def case_name(root: Path) -> str:
 def open_for_survey(root: Path) -> tuple[Case, Looked]:
     """A case of which nothing is read yet, and what its files are."""
     settings = read_settings(root)
-    return Case(root, connect(None), settings, whole=False), look_at(walk(root), settings)
+    made = meanwhile(partial(connect, None))
+    looked = look_at(walk(root), settings)
+    return Case(root, made.result(), settings, whole=False), looked
 
 
 def _reopened(kept: Path) -> duckdb.DuckDBPyConnection | None:

@@ -14,9 +14,8 @@ ReceiveMessage (SQS), and of the log envelopes that ``unwrap`` names.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kyumei.layouts.casts import to_json
 from kyumei.layouts.json_names import WHEN
@@ -30,8 +29,7 @@ Piece = tuple[str, int, int]
 """The text of a record, and where in the document it starts and ends."""
 
 
-@dataclass(frozen=True)
-class Envelope:
+class Envelope(NamedTuple):
     """One sort of envelope.
 
     ``lists`` are the keys that hold records, ``beside`` those that may stand beside them (null: any), ``needs`` those of which one must.

@@ -17,7 +17,7 @@ import re
 from calendar import isleap
 from dataclasses import dataclass
 from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kyumei.layouts.casts import parse_iso, to_json
 
@@ -51,8 +51,7 @@ _QUOTED_END = re.compile(r'"(?!")')
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC).replace(tzinfo=None)
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(NamedTuple):
     """One record: where it starts and how many lines of the file it takes up, its own text, and what its wrapping tells of it.
 
     ``time_ms`` are milliseconds since 1970 by the envelope; ``origin`` is the envelope's key, or empty.
@@ -67,8 +66,7 @@ class Record:
     span: int = 1
 
 
-@dataclass(frozen=True)
-class Broken:
+class Broken(NamedTuple):
     """Text in which no record can be read, and why."""
 
     line: int

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
 from kyumei import discover
@@ -34,8 +33,7 @@ SAMPLED = 200
 _ANSWER = re.compile(r"(?:^|/)aws/(?:[^/]+/){0,2}ec2/describe-flow-logs(?:\.[^/]*)?\.json(?:\.(?:gz|zst|bz2|xz))?\Z")
 
 
-@dataclass(frozen=True)
-class Order:
+class Order(NamedTuple):
     """The fields of one flow log in their order: the format, its layout of them, and texts of which one stands in the name of its files."""
 
     format: str

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kyumei import discover
 from kyumei.formats.resource_snapshot import LOG_OPERATIONS, operation_of, place_in
@@ -60,8 +59,7 @@ _INVALID = 0.3
 """Shares of the bytes: random ones are 9 % control characters and more than 40 % of them no UTF-8."""
 
 
-@dataclass(frozen=True)
-class Identity:
+class Identity(NamedTuple):
     """What a part of a file is.
 
     ``shape`` is ``lines`` (one record a line, or several lines a record), ``export`` (lines with CloudWatch's time before each event),

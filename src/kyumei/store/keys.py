@@ -12,10 +12,9 @@ Follows the pages on log files of the services: "Flow log files", "Access log fi
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote_plus
 
 if TYPE_CHECKING:
@@ -24,8 +23,7 @@ if TYPE_CHECKING:
 _NO, _MINUTE, _HOUR, _DAY = timedelta(0), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
 
-@dataclass(frozen=True)
-class Told:
+class Told(NamedTuple):
     """What a key tells.
 
     ``log`` is the sort of log: flow, balancer, classic, cloudfront, waf, cloudtrail, resolver, s3, firewall or guardduty. ``moment`` is the

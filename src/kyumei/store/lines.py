@@ -7,8 +7,7 @@ file holds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -22,8 +21,7 @@ KEPT = 64 * 1024
 BOM = b"\xef\xbb\xbf"
 
 
-@dataclass(frozen=True)
-class Block:
+class Block(NamedTuple):
     """Consecutive lines as bytes, without the last line end; ``offset`` is where they start in the stream.
 
     ``size`` is the length of ``data``, or that of the one line that is too long, of which ``data`` then holds the first part.
@@ -39,8 +37,7 @@ class Block:
         return self.length or len(self.data)
 
 
-@dataclass(frozen=True)
-class Batch:
+class Batch(NamedTuple):
     """Consecutive lines: ``first`` is the number of the first one, counted from 1; ``long`` maps a number to its true length in bytes."""
 
     first: int

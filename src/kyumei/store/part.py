@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kyumei import discover
 from kyumei.contracts import LedLayout
@@ -12,7 +12,6 @@ from kyumei.layouts.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
     from kyumei.contracts import Layout
     from kyumei.model.artifact import Artifact
@@ -62,8 +61,8 @@ class Part:
     """Whether it is read whole whatever the window."""
     alone: bool = False
     """Whether what is left to be read after it is less than itself, so that no other file keeps the other cores busy."""
-    spans: tuple[tuple[datetime, datetime], ...] = ()
-    """From when to when (aware) some records at its start, in its middle and at its end are; none where that is not known."""
+    places: tuple[tuple[str, ...], ...] = ()
+    """Some lines at the start, in the middle and at the end of a plain file that is long enough to have them."""
 
     @property
     def hint(self) -> str:
@@ -100,8 +99,7 @@ def lead(part: Part) -> str | None:
     return "|".join(f"(?:{pattern})" for pattern in dict.fromkeys(patterns)) or None
 
 
-@dataclass(frozen=True)
-class Begins:
+class Begins(NamedTuple):
     """What tells the first line of a record: it matches ``head``, and the line above is no ``lead``."""
 
     head: re.Pattern[bytes]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from typing import TYPE_CHECKING
 
 from kyumei import discover
@@ -111,7 +111,7 @@ def _look(artifact: Artifact, count: int, settings: Settings, orders: Sequence[O
         part.orders = orders
         if told is None and not part.above:
             _order_flows(part, head)
-        part.spans = _spans(part, head, pieces)
+        part.places = _places(head, pieces)
         yield part
 
 
@@ -125,7 +125,7 @@ def _order_flows(part: Part, head: bytes) -> None:
     for shape, texts in (("lines", lines), ("export", stripped)):
         order = order_of(texts, part.artifact.name, part.orders, claimed=claimed)
         if order is not None and (shape == part.identity.shape or not claimed):
-            part.identity = replace(part.identity, shape=shape)
+            part.identity = part.identity._replace(shape=shape)
             part.format, part.others, part.layout = order.format, (), order.layout
             return
 
@@ -159,19 +159,11 @@ def _custom(name: str, text: str) -> Layout:
     return make(text)
 
 
-def _spans(part: Part, head: bytes, pieces: tuple[bytes, ...]) -> tuple[tuple[datetime, datetime], ...]:
-    """The first and the last time of some records at the start, in the middle and at the end of a plain file; none where any is unknown."""
-    if part.format is None or len(pieces) < len(("middle", "end")):
+def _places(head: bytes, pieces: tuple[bytes, ...]) -> tuple[tuple[str, ...], ...]:
+    """Some lines of the start, the middle and the end of a plain file; none of one that is too short to have them."""
+    if len(pieces) < len(("middle", "end")):
         return ()
-    layout = (part.above or layouts(part))[0]
-    spans: list[tuple[datetime, datetime]] = []
-    for piece in (head[:PIECE], *pieces):
-        rows = [layout.read(line) for line in decode(piece).split("\n")[1 : 1 + TIMED]]
-        times = [row["time"] for row in rows if isinstance(row, dict) and row["_naive"] < YEARLESS_TIME and row["time"] is not None]
-        if not times:
-            return ()
-        spans.append((min(times).replace(tzinfo=UTC), max(times).replace(tzinfo=UTC)))
-    return tuple(spans)
+    return tuple(tuple(decode(piece).split("\n", TIMED + 1)[1 : 1 + TIMED]) for piece in (head[:PIECE], *pieces))
 
 
 def is_far(part: Part, window: Window) -> bool:
@@ -179,8 +171,18 @@ def is_far(part: Part, window: Window) -> bool:
 
     Such a file is not opened further. Logs are written in order; a day is far beyond any disorder of a writer.
     """
-    times = [time for span in part.spans for time in span]
-    return bool(times) and (all(time < window.start - FAR for time in times) or all(time > window.end + FAR for time in times))
+    if part.format is None or not part.places:
+        return False
+    layout = (part.above or layouts(part))[0]
+    start, end = (moment.astimezone(UTC).replace(tzinfo=None) for moment in (window.start - FAR, window.end + FAR))
+    before = after = True
+    for lines in part.places:
+        rows = [layout.read(line) for line in lines]
+        times = [row["time"] for row in rows if isinstance(row, dict) and row["_naive"] < YEARLESS_TIME and row["time"] is not None]
+        before, after = before and bool(times) and max(times) < start, after and bool(times) and min(times) > end
+        if not before and not after:
+            return False
+    return True
 
 
 def read_parts(

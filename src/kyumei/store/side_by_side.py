@@ -4,15 +4,26 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from concurrent.futures import Future
 
     import duckdb
 
+Made = TypeVar("Made")
+
 AT_ONCE = 2
 """Python searches one file at a time; the second thread is for what the database and the decompressors do meanwhile."""
+
+
+def meanwhile(work: Callable[[], Made]) -> Future[Made]:
+    """Begin something that another thread does, and answer at once."""
+    pool = ThreadPoolExecutor(1)
+    begun = pool.submit(work)
+    pool.shutdown(wait=False)
+    return begun
 
 
 def side_by_side(con: duckdb.DuckDBPyConnection, works: Iterable[Callable[[duckdb.DuckDBPyConnection], None]]) -> None:

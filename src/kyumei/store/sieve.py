@@ -8,9 +8,8 @@ lines holds the substring. Bytes are looked at as they are: nothing about their 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from os.path import commonprefix
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from stringzilla import count, find, rfind
 
@@ -40,8 +39,7 @@ class Begins(Protocol):
         """Something true where a record begins at the line at the offset."""
 
 
-@dataclass(frozen=True)
-class Kept:
+class Kept(NamedTuple):
     """Records that follow each other: the number of their first line, counted from 1, and all their lines joined by line feeds.
 
     ``length`` is that of a line that is too long, of which ``data`` then holds the first part.
@@ -52,8 +50,7 @@ class Kept:
     length: int = 0
 
 
-@dataclass(frozen=True)
-class _Family:
+class _Family(NamedTuple):
     """Substrings that hold one ``core``: a block without it holds none of them, and one without ``beside`` no record that counts."""
 
     core: bytes

@@ -16,7 +16,7 @@ import binascii
 import json
 import re
 import zlib
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -224,7 +224,7 @@ def _array(place: Place, start: int, about: Record, depth: int) -> Generator[Rec
             yield from _object(place, at, opened, _envelope(opened, text), about, depth)
         else:
             raw = value if isinstance(value, str) else text[at:end]
-            yield replace(about, line=line, text=without_line_end(raw), span=span)
+            yield about._replace(line=line, text=without_line_end(raw), span=span)
         at = _skip(_SPACE, text, end)
         if text[at : at + 1] == ",":
             at = _skip(_SPACE, text, at + 1)
@@ -243,10 +243,10 @@ def _object(  # noqa: PLR0913 - what an object is and where it lies
         return
     if opened.why:
         return
-    outer = replace(about, line=place.at(start), span=text.count("\n", start, opened.end) + 1)
+    outer = about._replace(line=place.at(start), span=text.count("\n", start, opened.end) + 1)
     packed = values.get("awslogs")
     if isinstance(packed, dict) and isinstance(packed.get("data"), str):
-        yield from _packed(packed["data"], text[start : opened.end], replace(outer, origin="awslogs"), depth)
+        yield from _packed(packed["data"], text[start : opened.end], outer._replace(origin="awslogs"), depth)
     elif isinstance(values.get("data"), dict) and set(values) == {"status_code", "data"}:
         at = opened.starts["data"]
         inner = _open(place, at)
@@ -255,9 +255,9 @@ def _object(  # noqa: PLR0913 - what an object is and where it lies
         row = [{"field": name, "value": value} for name, value in values.items()]
         yield _insights_row(row, outer)
     elif is_notification(values):
-        yield from _told(values["Message"], text[start : opened.end], replace(outer, origin="Message"), depth)
+        yield from _told(values["Message"], text[start : opened.end], outer._replace(origin="Message"), depth)
     elif opened.lists or not is_daemon_header(values):
-        yield replace(outer, text=text[start : opened.end])
+        yield outer._replace(text=text[start : opened.end])
 
 
 def _enveloped(place: Place, opened: _Object, envelope: Envelope, about: Record, depth: int) -> Iterator[Record | Broken]:
@@ -266,7 +266,7 @@ def _enveloped(place: Place, opened: _Object, envelope: Envelope, about: Record,
     group, stream = _word(values.get("logGroup")) or about.group, _word(values.get("logStream")) or about.stream
     control = values.get("messageType") == "CONTROL_MESSAGE"
     spans = sorted((at, end, key) for key, found in opened.lists.items() for at, end in found)
-    outer = replace(about, group=group, stream=stream)
+    outer = about._replace(group=group, stream=stream)
     if envelope.unroll is not None and not control:
         try:
             pieces = list(envelope.unroll(text, [at for at, _, _ in spans], values))
@@ -274,10 +274,10 @@ def _enveloped(place: Place, opened: _Object, envelope: Envelope, about: Record,
             pieces = [(text[at:end], at, end) for at, end, _ in spans]
         origin = envelope.lists[0]
         for piece, at, end in pieces:
-            yield replace(outer, text=piece, line=place.at(at), span=text.count("\n", at, end) + 1, origin=origin)
+            yield outer._replace(text=piece, line=place.at(at), span=text.count("\n", at, end) + 1, origin=origin)
         return
     for at, end, key in spans:
-        own = replace(outer, line=place.at(at), span=text.count("\n", at, end) + 1, origin=key)
+        own = outer._replace(line=place.at(at), span=text.count("\n", at, end) + 1, origin=key)
         if control:
             said = value_at(text, at)[0]
             words = _word(said.get("message")) if isinstance(said, dict) else ""
@@ -289,14 +289,14 @@ def _enveloped(place: Place, opened: _Object, envelope: Envelope, about: Record,
 def _item(raw: str, outer: Record, depth: int) -> Iterator[Record | Broken]:
     """The records of one item of an envelope's list: mostly one, more where it is an envelope itself."""
     if outer.origin not in _OPENED or (outer.origin == "Records" and not any(mark in raw for mark in _CARRIERS)):
-        yield replace(outer, text=raw)
+        yield outer._replace(text=raw)
         return
     value, _, _ = _decode(Place(raw), 0)
     if outer.origin == "results" and isinstance(value, list):
         yield _insights_row(value, outer)
         return
     if not isinstance(value, dict):
-        yield replace(outer, text=value if isinstance(value, str) else raw)
+        yield outer._replace(text=value if isinstance(value, str) else raw)
         return
     message, event, sns, body = (value.get(key) for key in ("message", "CloudTrailEvent", "Sns", "body"))
     kinesis = value.get("kinesis")
@@ -304,14 +304,13 @@ def _item(raw: str, outer: Record, depth: int) -> Iterator[Record | Broken]:
     if outer.origin in {"events", "logEvents"} and isinstance(message, str):
         time = value.get("timestamp")
         stream = _word(value.get("logStreamName")) or outer.stream
-        yield replace(
-            outer,
+        yield outer._replace(
             text=without_line_end(message),
             stream=stream,
             time_ms=time if isinstance(time, int) and not isinstance(time, bool) else None,
         )
     elif outer.origin == "Events" and isinstance(event, str):
-        yield replace(outer, text=event)
+        yield outer._replace(text=event)
     elif outer.origin in {"Records", "records"} and isinstance(data, str) and (isinstance(kinesis, dict) or outer.origin == "records"):
         yield from _packed(data, raw, outer, depth)
     elif outer.origin == "Records" and isinstance(sns, dict) and is_notification(sns):
@@ -319,17 +318,17 @@ def _item(raw: str, outer: Record, depth: int) -> Iterator[Record | Broken]:
     elif outer.origin == "Records" and isinstance(body, str) and value.get("eventSource") == "aws:sqs":
         yield from _told(body, raw, outer, depth)
     else:
-        yield replace(outer, text=raw)
+        yield outer._replace(text=raw)
 
 
 def _told(message: str, raw: str, outer: Record, depth: int) -> Iterator[Record | Broken]:
     """The records of a message that is a JSON object in a string; of any other message, what it came in."""
     value, end, _ = _decode(Place(message), _skip(_SPACE, message, 0))
     if depth >= _MAX_DEPTH or not isinstance(value, dict) or _skip(_SPACE, message, end) < len(message):
-        yield replace(outer, text=raw)
+        yield outer._replace(text=raw)
         return
     for record in _documents(message, outer, depth + 1):
-        yield replace(record, line=outer.line, span=outer.span)
+        yield record._replace(line=outer.line, span=outer.span)
 
 
 def _insights_row(row: list[Any], outer: Record) -> Record:
@@ -340,8 +339,7 @@ def _insights_row(row: list[Any], outer: Record) -> Record:
     if not text:
         text = to_json({name: value for name, value in fields.items() if name != "@ptr"}) or ""
     group = log.partition(":")[2] or log
-    return replace(
-        outer,
+    return outer._replace(
         text=without_line_end(text),
         time_ms=milliseconds(_word(fields.get("@timestamp")) + "Z"),
         stream=_word(fields.get("@logStream")) or outer.stream,
@@ -356,10 +354,10 @@ def _packed(data: str, raw: str, outer: Record, depth: int) -> Iterator[Record |
         yield Broken(outer.line, raw, "the packed data cannot be unpacked", outer.span)
         return
     if not unpacked.lstrip().startswith(("{", "[")):
-        yield replace(outer, text=without_line_end(unpacked))
+        yield outer._replace(text=without_line_end(unpacked))
         return
     for record in _documents(unpacked, outer, depth + 1):
-        yield replace(record, line=outer.line, span=outer.span)
+        yield record._replace(line=outer.line, span=outer.span)
 
 
 def _unpack(data: str) -> str | None:

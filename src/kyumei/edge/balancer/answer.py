@@ -6,9 +6,8 @@ user guide.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
@@ -41,8 +40,7 @@ class Stage(StrEnum):
     OTHER = "other"
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(NamedTuple):
     """Failing requests of one failure that the balancer answered in one way. ``total`` counts all of them, also those not in ``rows``."""
 
     failure: Failure

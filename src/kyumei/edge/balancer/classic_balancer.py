@@ -7,8 +7,7 @@ connection timeout for your Classic Load Balancer" of the user guide for Classic
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kyumei.edge.documents import answers, as_list, as_map, qualifier
 from kyumei.edge.metrics import Reading, reading
@@ -27,8 +26,7 @@ IDLE_SECONDS = 60.0
 _OTHER_KIND = re.compile(r"\b(?:app|net|gwy|targetgroup)/")
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """One cause of an answer of the balancer's own: the end of a sentence, where it lies, what mends it, what shows that it is mended."""
 
     cause: str
@@ -156,8 +154,7 @@ BY_STATUS = {
 """Answers of one cause; 503 and 504 have several."""
 
 
-@dataclass(frozen=True)
-class Instances:
+class Instances(NamedTuple):
     """What ``describe-instance-health`` or ``describe-load-balancers`` say: how many instances, how many in service, where it stands."""
 
     total: int

@@ -6,7 +6,7 @@ Load Balancer" in the Elastic Load Balancing user guide.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 UNMAPPED = "UnmappedConnectionError"
 """The handshake failed for a reason that the balancer does not name; scanners cause it all day."""
@@ -17,8 +17,7 @@ _CHAIN = "openssl verify -CAfile <CA_BUNDLE.pem> -purpose sslclient <CLIENT_CERT
 _SHOW = "openssl x509 -in <CLIENT_CERTIFICATE.pem> -noout -subject -issuer -dates -ext extendedKeyUsage"
 
 
-@dataclass(frozen=True)
-class Refusal:
+class Refusal(NamedTuple):
     """One reason: the cause as the end of a sentence, where it lies, and what mends it."""
 
     reason: str

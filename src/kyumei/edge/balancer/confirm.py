@@ -186,7 +186,7 @@ def _by_service(view: View, part: Part, kind: Kind, judged: Judged) -> Judged:
         if found.replaced or len(_served_by(view, part)) > found.number:
             return _with(judged, evidence, judged.certainty)
         cause = f"its target group has no target that it may use: {found.clause}"
-        return replace(_with(judged, evidence, Certainty.LIKELY), sign=replace(judged.sign, cause=cause))
+        return replace(_with(judged, evidence, Certainty.LIKELY), sign=judged.sign._replace(cause=cause))
     targets = {str(row["target_ip"]) for row in part.rows if row.get("target_ip")}
     if not targets or len(targets) > found.number or not _gone(view, part, targets):
         return _with(judged, evidence, judged.certainty)
@@ -194,7 +194,7 @@ def _by_service(view: View, part: Part, kind: Kind, judged: Judged) -> Judged:
         return _with(judged, evidence, Certainty.LIKELY)
     cause = f"the target closed the connection while it was at work on the request: {found.clause}"
     ruled = (RuledOut(signs.RACE.code, "the service was taking the targets away", evidence.citations),)
-    died = replace(signs.DIED, cause=cause)
+    died = signs.DIED._replace(cause=cause)
     return replace(judged, sign=died, certainty=Certainty.LIKELY, evidence=(evidence,), ruled_out=ruled, gaps=(), more={})
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kyumei.edge.balancer.answer import last_action
 from kyumei.edge.balancer.setting import balancer_arn, listener_rules
@@ -28,8 +27,7 @@ SLACK = timedelta(seconds=60)
 """How long a change of the rules may take to reach all nodes."""
 
 
-@dataclass(frozen=True)
-class FellThrough:
+class FellThrough(NamedTuple):
     """The former rule of a path: its priority and target group, the records that show it, and what confirms the change."""
 
     priority: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass, field
 from datetime import UTC
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kyumei.edge.balancer.answer import last_action, wall_seconds
 from kyumei.edge.balancer.setting import balancer_arn, group_of
@@ -28,16 +28,14 @@ LONG = 120
 STRENGTH = (Certainty.POSSIBLE, Certainty.LIKELY, Certainty.PROVEN)
 
 
-@dataclass(frozen=True)
-class Fix:
+class Fix(NamedTuple):
     """One way to mend it. Names in braces ({elb}, {elb_arn}, {group_arn}, {target}, {port}, {path}) are filled in from the records."""
 
     says: str
     commands: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Sign:
+class Sign(NamedTuple):
     """One row of the knowledge base: the cause as the end of a sentence, where it lies, what mends it, which metrics move with it."""
 
     code: str

@@ -7,9 +7,8 @@ file's name says so, when it holds targets that the group is known to have, or w
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kyumei.edge.balancer.setting import group_of, is_about, target_groups
 from kyumei.edge.documents import answers, as_list, as_map, qualifier
@@ -25,8 +24,7 @@ CHECKED_WITHIN = timedelta(seconds=90)
 OPERATION = "describe-target-health"
 
 
-@dataclass(frozen=True)
-class TargetState:
+class TargetState(NamedTuple):
     """How one target was. ``target`` is an address or an id, ``state`` as the API writes it, ``reason`` empty for healthy ones."""
 
     target: str
@@ -36,8 +34,7 @@ class TargetState:
     citation: Citation
 
 
-@dataclass(frozen=True)
-class GroupHealth:
+class GroupHealth(NamedTuple):
     """The stored states of a group's targets; ``empty`` cites an answer about the group that lists none."""
 
     told: bool
@@ -49,8 +46,7 @@ class GroupHealth:
         return tuple(one for one in self.states if one.target in addresses) or self.states
 
 
-@dataclass(frozen=True)
-class Checks:
+class Checks(NamedTuple):
     """Health checks of a group's targets around failing requests: failed ones by reason, and how many passed."""
 
     failed: tuple[Mapping[str, Any], ...]

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kyumei.edge.documents import answers
 
@@ -23,8 +22,7 @@ _SET = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class KeepAlive:
+class KeepAlive(NamedTuple):
     """Seconds that an idle connection is kept, 0 for none; ``configured`` is false for the default of a server seen in the logs."""
 
     seconds: float

@@ -6,8 +6,7 @@ the seconds of that request. Whoever else knocks at the port is somebody else's 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kyumei.edge.balancer.setting import balancers, group_document, group_of
 from kyumei.edge.connections import Attempt, Fate, Home, attempts
@@ -31,8 +30,7 @@ WORDS = {
 DROPPED = frozenset({Fate.REJECTED, Fate.REPLY_REJECTED, Fate.UNANSWERED})
 
 
-@dataclass(frozen=True)
-class Packets:
+class Packets(NamedTuple):
     """What became of the connections beside failing requests: the fate of most, the requests that it fits, of how many, and the records."""
 
     fate: Fate

@@ -7,9 +7,8 @@ Follows "Viewing Amazon ECS service event messages" in the Amazon ECS Developer 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kyumei.edge.balancer.setting import services_of
 
@@ -31,8 +30,7 @@ DEPLOYING = timedelta(minutes=30)
 """How far from its tasks' stop a deployment may begin or be told to be done."""
 
 
-@dataclass(frozen=True)
-class Taken:
+class Taken(NamedTuple):
     """What a service took away from its target group: the service, how many, the events, and why as far as they tell."""
 
     service: str

@@ -6,9 +6,8 @@ death.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kyumei.edge.balancer.answer import wall_seconds
 from kyumei.edge.server.process_events import read
@@ -39,8 +38,7 @@ HALF = 0.5
 """Share of the failing requests that the ends of processes must explain to be their cause."""
 
 
-@dataclass(frozen=True)
-class Ends:
+class Ends(NamedTuple):
     """Ends of processes beside failing requests: the lines, how many requests they explain, and whether that names the cause.
 
     ``tell`` is true where they are ends of a server, on the targets' own host as far as hosts are known, beside at least half of the

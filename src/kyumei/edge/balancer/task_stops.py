@@ -9,9 +9,8 @@ Follows "Amazon ECS task state change events" and "Stopped tasks error messages"
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kyumei.edge.documents import as_list, as_map
 from kyumei.edge.metrics import moment
@@ -26,8 +25,7 @@ LONGEST_STOP = timedelta(minutes=15)
 """A task may take its stop timeout, and the balancer its deregistration delay, before it is gone."""
 
 
-@dataclass(frozen=True)
-class Stop:
+class Stop(NamedTuple):
     """A task that stopped: from when on it was being stopped, when it had stopped (naive UTC), why, and the event."""
 
     task: str

@@ -5,7 +5,7 @@ Follows "Target health reason codes" and "Health check logs" in the Elastic Load
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from kyumei.edge.balancer.finding import Fix, Sign
 
@@ -14,8 +14,7 @@ _CHECK = "All targets are healthy for HealthyThresholdCount times HealthCheckInt
 _METRIC = ("UnHealthyHostCount",)
 
 
-@dataclass(frozen=True)
-class Unhealth:
+class Unhealth(NamedTuple):
     """One row: reasons as the API and as the log write them, what they mean, and the balancer's statuses that they can lead to."""
 
     reasons: tuple[str, ...]

@@ -6,7 +6,7 @@ import re
 import shlex
 from dataclasses import dataclass, field
 from datetime import UTC, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kyumei.edge.balancer.finding import request_words
 from kyumei.edge.blanks import filled
@@ -48,8 +48,7 @@ _UNKNOWN = re.compile(r" <[A-Z_]+>")
 _BUCKET = re.compile(r"\.s3(?:-website)?[.-](?:[a-z0-9.-]+\.)?amazonaws\.com$", re.ASCII)
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(NamedTuple):
     """Failing requests of one failure that CloudFront ended in one way. ``total`` counts all of them, also those not in ``rows``."""
 
     failure: Failure

@@ -7,9 +7,8 @@ from your origin" in the Amazon CloudFront Developer Guide.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kyumei.edge.balancer.finding import Fix, Sign
 
@@ -38,8 +37,7 @@ class Family(StrEnum):
     LEFT = "left"
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """One row: the result types that say it (detailed or plain), what it means, its sign. ``statuses`` narrow it where they are given."""
 
     results: frozenset[str]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kyumei.edge.documents import answers, as_list, as_map, qualifier
 
@@ -32,8 +32,7 @@ ALL_VIEWER = frozenset({"216adef6-5c7f-47e4-b989-5492eafa07d3", "33f36d7e-f396-4
 """Managed origin request policies that hand on the viewer's Host header: AllViewer, AllViewerAndCloudFrontHeaders-2022-06."""
 
 
-@dataclass(frozen=True)
-class Distribution:
+class Distribution(NamedTuple):
     """A distribution as it was stored; ``config`` is its DistributionConfig, or its entry in a list."""
 
     identity: str

@@ -11,9 +11,8 @@ Follows "Error Reporting and Logging" of PostgreSQL's manual and "The Slow Query
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kyumei.edge.waits import PREFILTER, Wait, wait_of
 
@@ -34,8 +33,7 @@ _STILL_WAITS = re.compile(r"process [0-9]{1,9} still waiting for ", re.ASCII)
 _LOOPBACK = ("127.", "::1", "localhost", "unix:")
 
 
-@dataclass(frozen=True)
-class Statement:
+class Statement(NamedTuple):
     """A statement, or an attempt to connect, that the database tells of. Times are naive UTC; ``began`` is null where no length is told."""
 
     wait: Wait

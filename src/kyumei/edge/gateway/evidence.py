@@ -6,9 +6,8 @@ your REST APIs" in the API Gateway Developer Guide.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kyumei.edge.documents import answers
 from kyumei.edge.function import log as function_log
@@ -55,8 +54,7 @@ UNINVOKED = frozenset({"INVALID_PERMISSIONS", "NOT_PERMITTED", "API_CONFIGURATIO
 PERMISSION = frozenset({"INVALID_PERMISSIONS", "NOT_PERMITTED"})
 
 
-@dataclass(frozen=True)
-class Weighed:
+class Weighed(NamedTuple):
     """What speaks for a kind, what against it, and what only belongs to it."""
 
     confirms: tuple[Evidence, ...] = ()

@@ -10,7 +10,7 @@ running a REST API" in the API Gateway Developer Guide.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from kyumei.edge.balancer.finding import Fix
 
@@ -18,8 +18,7 @@ UNTOLD = frozenset({"", "-", "DEFAULT_4XX", "DEFAULT_5XX", "INTERNAL_SERVER_ERRO
 """What stands for the response type where it names no cause."""
 
 
-@dataclass(frozen=True)
-class Response:
+class Response(NamedTuple):
     """One kind of answer. Names in braces ({api}, {stage}, {the_function}, ...) in its texts are filled in from the records.
 
     ``early`` says that API Gateway answers so before it calls the integration: an execution log without a call then agrees.

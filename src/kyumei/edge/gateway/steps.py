@@ -7,9 +7,8 @@ nor those of a request that ended with another status.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kyumei.edge.gateway.responses import kind_of_text, kind_of_type
 
@@ -33,8 +32,7 @@ _KEPT = (
 )
 
 
-@dataclass(frozen=True)
-class Steps:
+class Steps(NamedTuple):
     """The steps of one request, in the order of the log. ``status`` is what the client got."""
 
     rows: tuple[Row, ...]

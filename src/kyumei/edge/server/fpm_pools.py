@@ -8,9 +8,8 @@ PHP manual.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,8 +25,7 @@ LASTING = timedelta(minutes=5)
 TABLES = ("app_log", "syslog")
 
 
-@dataclass(frozen=True)
-class FullPool:
+class FullPool(NamedTuple):
     """A pool with all its children at work, and the lines that say so."""
 
     pool: str

@@ -8,9 +8,8 @@ answered nothing.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kyumei.edge.literals import literal
 from kyumei.edge.server.process_events import beside
@@ -47,8 +46,7 @@ _TOOK = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class Pause:
+class Pause(NamedTuple):
     """One pause, from when the process stopped until its log told of it (naive UTC); ``place`` is the file that tells."""
 
     began: datetime

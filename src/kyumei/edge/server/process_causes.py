@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from kyumei.edge.server.process_events import Kind
 
 
-@dataclass(frozen=True)
-class Cause:
+class Cause(NamedTuple):
     """One row. ``{what}`` in the title is the process or service; commands may hold ``{pid}``, ``{unit}``, ``{from}`` and ``{until}``."""
 
     kind: Kind

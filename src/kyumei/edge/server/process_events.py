@@ -8,10 +8,9 @@ time-out prints the same text as a kill from outside, so a kill counts as one on
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -32,8 +31,7 @@ class Kind(StrEnum):
     STARTED = "started"
 
 
-@dataclass(frozen=True)
-class Sign:
+class Sign(NamedTuple):
     """One row: what the line says, by a pattern that may name ``pid``, process ``name``, systemd ``unit`` and ``signal``."""
 
     kind: Kind
@@ -147,8 +145,7 @@ SETTLED = timedelta(seconds=15)
 """A start without a failed boot in this time was a good one."""
 
 
-@dataclass(frozen=True)
-class Event:
+class Event(NamedTuple):
     """What happened to a process, or to a service from ``time`` until ``until``; ``rows`` are the lines that tell it.
 
     ``confirmed`` says that two different programs tell it (the arbiter and the kernel). ``serves`` is true where the process or unit is by
@@ -183,7 +180,7 @@ def read(rows: Iterable[Mapping[str, Any]]) -> list[Event]:
     """
     single = sorted((event for row in rows if (event := _single(row)) is not None), key=lambda event: event.time)
     known = {(event.where, event.pid) for event in single if event.pid and event.kind is Kind.STARTED}
-    single = [replace(event, serves=True) if event.serves is None and (event.where, event.pid) in known else event for event in single]
+    single = [event._replace(serves=True) if event.serves is None and (event.where, event.pid) in known else event for event in single]
     points = _points([event for event in single if event.kind not in {Kind.STOPPED, Kind.STARTED, Kind.UNBOOTABLE}])
     points = [_until_restart(event, single) for event in points]
     loops = _loops(single)
@@ -296,8 +293,7 @@ def _joined(one: Event, other: Event) -> Event:
     """Two tellings of one event; memory as the reason outweighs a bare kill."""
     kind = Kind.OUT_OF_MEMORY if Kind.OUT_OF_MEMORY in {one.kind, other.kind} else one.kind
     serves = True if True in {one.serves, other.serves} else one.serves if one.serves is not None else other.serves
-    return replace(
-        one,
+    return one._replace(
         kind=kind,
         rows=(*one.rows, *other.rows),
         pid=one.pid or other.pid,
@@ -314,14 +310,14 @@ def _until_restart(event: Event, events: Sequence[Event]) -> Event:
     if event.kind in {Kind.BROKE_OFF, Kind.HEAP_FULL}:
         start = next((one for one in events if one.kind is Kind.STARTED and one.time > event.time and one.where == event.where), None)
         seen = start is not None and start.time - event.time <= LONGEST_RESTART
-        return replace(event, until=start.time if seen and start else event.time + BOOTING, ended=seen)
+        return event._replace(until=start.time if seen and start else event.time + BOOTING, ended=seen)
     if not event.unit:
         return event
     starts = (one for one in events if one.kind is Kind.STARTED and one.time >= event.time and one.where == event.where and one.unit)
     start = next((one for one in starts if _one_unit(event.unit, one.unit)), None)
     if start is None or start.time - event.time > LONGEST_RESTART:
         return event
-    return replace(event, until=start.time, rows=(*event.rows, *start.rows))
+    return event._replace(until=start.time, rows=(*event.rows, *start.rows))
 
 
 def _one_unit(one: str, other: str) -> bool:
@@ -338,7 +334,7 @@ def _loops(events: Sequence[Event]) -> list[Event]:
         if last is not None and last.where == event.where and event.time - last.until <= LONGEST_RESTART:
             held = [one for one in _held(events, last.where) if last.until < one.time < event.time - SETTLED]
             if not held:
-                found[-1] = replace(last, until=event.time, rows=(*last.rows, *event.rows), pid=last.pid or event.pid)
+                found[-1] = last._replace(until=event.time, rows=(*last.rows, *event.rows), pid=last.pid or event.pid)
                 continue
         found.append(event)
     closed = []
@@ -346,7 +342,7 @@ def _loops(events: Sequence[Event]) -> list[Event]:
         start = next((one for one in _held(events, loop.where) if one.time > loop.until), None)
         halted = any(HALTED.search(row["message"] or "") for row in loop.rows)
         seen = start is not None and (halted or start.time - loop.until <= LONGEST_RESTART)
-        closed.append(replace(loop, until=start.time if seen and start else loop.until + (DOWN if halted else BOOTING), ended=seen))
+        closed.append(loop._replace(until=start.time if seen and start else loop.until + (DOWN if halted else BOOTING), ended=seen))
     return [_from_stop(loop, events) for loop in closed]
 
 
@@ -367,7 +363,7 @@ def _from_stop(loop: Event, events: Sequence[Event]) -> Event:
     """A failed boot after a stop: nothing served since the stop."""
     stops = [one for one in events if one.kind is Kind.STOPPED and one.where == loop.where and one.serves]
     before = [one for one in stops if timedelta(0) <= loop.time - one.time <= timedelta(minutes=2)]
-    return replace(loop, time=before[0].time) if before else loop
+    return loop._replace(time=before[0].time) if before else loop
 
 
 def _restarts(events: Sequence[Event]) -> list[Event]:
@@ -376,7 +372,7 @@ def _restarts(events: Sequence[Event]) -> list[Event]:
     for event in (one for one in events if one.kind is Kind.STOPPED and one.serves is not False):
         last = next((one for one in reversed(found) if one.where == event.where and (not one.unit or one.unit == event.unit)), None)
         if last is not None and last.time <= event.time <= last.until:
-            found[found.index(last)] = replace(last, rows=(*last.rows, *event.rows), unit=last.unit or event.unit)
+            found[found.index(last)] = last._replace(rows=(*last.rows, *event.rows), unit=last.unit or event.unit)
             continue
         starts = [one for one in events if one.kind is Kind.STARTED and one.time >= event.time and one.where == event.where]
         start = next((one for one in starts if not event.unit or not one.unit or _one_unit(event.unit, one.unit)), None)
@@ -386,7 +382,7 @@ def _restarts(events: Sequence[Event]) -> list[Event]:
         seen = start is not None and start.time - event.time <= LONGEST_RESTART
         until = start.time if seen and start else event.time + LONGEST_RESTART
         rows = (*event.rows, *(start.rows if seen and start else ()))
-        found.append(replace(event, until=max(until, event.time + timedelta(seconds=1)), rows=rows, ended=seen))
+        found.append(event._replace(until=max(until, event.time + timedelta(seconds=1)), rows=rows, ended=seen))
     return found
 
 

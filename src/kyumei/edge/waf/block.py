@@ -7,8 +7,7 @@ rule, or a sampled request.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kyumei.edge.documents import as_map
 from kyumei.edge.waf.inspected import from_waf
@@ -29,8 +28,7 @@ BY_CLIENT = "time, method, path and client"
 """How ``Failure.joined_by`` says that two logs' records were found to be one request, where the match is good enough to confirm."""
 
 
-@dataclass(frozen=True)
-class Block:
+class Block(NamedTuple):
     """A failure that WAF made, with what the case holds about its rule; ``rule`` is null when the configuration is not there."""
 
     failure: Failure

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from kyumei.contracts import Opinion
 from kyumei.edge.documents import as_map
@@ -28,8 +28,7 @@ RIVALS = {"nginx": "EDGE-137", "apache": "EDGE-147", "server": "EDGE-001", "app"
 """The id under which each hop further in is ruled out as the one that answered."""
 
 
-@dataclass(frozen=True)
-class Cause:
+class Cause(NamedTuple):
     """What one rule of the family adds to what all share: its words, its remedies, and evidence that only it can give."""
 
     rule: str

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kyumei.edge.literals import literal, same
 from kyumei.edge.waf.block import Block, clipped
@@ -21,8 +20,7 @@ SHOWN = 4
 """Paths that a sentence lists."""
 
 
-@dataclass(frozen=True)
-class Exemption:
+class Exemption(NamedTuple):
     """Requests that a change would let through, as a condition on table ``waf``."""
 
     where: str
@@ -90,8 +88,7 @@ def counted(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
-@dataclass(frozen=True)
-class Conduct:
+class Conduct(NamedTuple):
     """What else the client did in the log of this web ACL."""
 
     allowed: int

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
 
 from kyumei.edge.documents import as_list, as_map
@@ -25,8 +24,7 @@ LABELS_LOGGED = 100
 """The log holds no more labels than the first hundred."""
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """The parts of one request; null is unknown. ``headers`` are (name in small letters, value), all of them if ``all_headers``."""
 
     method: str | None

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import operator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kyumei.edge.documents import as_list, as_map
 from kyumei.edge.waf.inspected import Request, header, inspected, transformed
@@ -26,16 +25,14 @@ FORWARDED_LOOKED_AT = 10
 """Of a longer list of forwarded addresses WAF looks at the last ten."""
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """Whether a statement holds (null: the log does not tell), and the facts that decide it."""
 
     holds: bool | None
     facts: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Lookups:
+class Lookups(NamedTuple):
     """What a statement refers to: addresses and patterns of a set by its ARN (null: not in the case), and a safe matcher of patterns."""
 
     addresses: Callable[[str], tuple[str, ...] | None]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from kyumei.edge.literals import among
@@ -151,7 +150,7 @@ def through_ip_sets(view: View, block: Block) -> tuple[Remedy, ...]:
 
 def with_addresses(known: Lookups, sets: Mapping[str, tuple[str, ...]]) -> Lookups:
     """The lookups with other addresses in these IP sets, to judge what a change would do."""
-    return replace(known, addresses=lambda arn: sets[arn] if arn in sets else known.addresses(arn))
+    return known._replace(addresses=lambda arn: sets[arn] if arn in sets else known.addresses(arn))
 
 
 def _admit(view: View, block: Block, leaf: Mapping[str, Any], seen: Sequence[str]) -> list[Remedy]:

@@ -9,9 +9,8 @@ Follows "SampledHTTPRequest" of the AWS WAFV2 API Reference.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
 
 from kyumei.edge.documents import as_list, as_map
@@ -28,8 +27,7 @@ _QUALIFIER = re.compile(r"get-sampled-requests\.(.+)\.json(?:\.(?:gz|zst|bz2|xz)
 _ZONED = re.compile(r"[+-][0-9]{2}:?[0-9]{2}\Z|Z\Z")
 
 
-@dataclass(frozen=True)
-class Sample:
+class Sample(NamedTuple):
     """The sample of one request. ``inner`` is vendor#group#rule or group#rule; ``metric`` is the one whose samples were asked for."""
 
     action: str

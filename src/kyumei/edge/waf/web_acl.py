@@ -10,8 +10,7 @@ Follows "WebACL", "Rule" and "Statement" of the AWS WAFV2 API Reference.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from kyumei.edge.documents import as_list, as_map
 from kyumei.edge.waf.statement import field_kind, leaves
@@ -33,8 +32,7 @@ OVERSIZE = {"REQUEST_BODY": "Body", "REQUEST_JSON_BODY": "JsonBody", "REQUEST_HE
 _ARN = re.compile(r"arn:([a-z0-9-]+):wafv2:([a-z0-9-]+):([0-9]*):(regional|global)/([a-z]+)/([^/]+)/([^/]+)", re.ASCII)
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """Where a resource of WAF lies, as the CLI asks for it; ``sort`` is webacl, rulegroup, ipset or regexpatternset."""
 
     scope: str
@@ -44,8 +42,7 @@ class Place:
     id: str
 
 
-@dataclass(frozen=True)
-class WebAcl:
+class WebAcl(NamedTuple):
     """A web ACL as ``get-web-acl`` answered, with the citation of that answer."""
 
     document: Object
