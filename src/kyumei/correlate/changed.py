@@ -15,8 +15,6 @@ import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from kyumei.store.filled import filled
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
@@ -99,7 +97,7 @@ def changes(case: Case, since: datetime, until: datetime) -> Iterator[tuple[dict
 
     The nearest to ``since`` come first, at most MOST.
     """
-    held = [name for name in filled(case.con) if name in _SOURCES]
+    held = [name for name in case.filled if name in _SOURCES]
     if not held:
         return
     selects = [_select(name, _SOURCES[name]) for name in held]

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kyumei.correlate.coverage import PATIENCE, SPARSE, USUAL
 from kyumei.correlate.sightings import ORDER, position
-from kyumei.store.filled import filled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -72,7 +71,7 @@ def _of_other_hosts(case: Case, symptom: Symptom) -> dict[str, Lack]:
 def _ended(case: Case, symptom: Symptom, window: Window) -> dict[str, Lack]:
     """Hops of which there are several in the case, where the log of one that serves what was asked for does not cover the moment."""
     found: dict[str, Lack] = {}
-    for table in filled(case.con):
+    for table in case.filled:
         if table not in NAMED or case.value(f'SELECT count(DISTINCT {NAMED[table][1]}) FROM "{table}"') in {0, 1}:
             continue
         hop, column = NAMED[table]
@@ -134,7 +133,7 @@ def _without_file(case: Case, window: Window) -> dict[str, Lack]:
     """Load balancers of which a node's file of the moment is not here, though those before and after it are."""
     found: dict[str, Lack] = {}
     for table in ("alb_access", "clb_access"):
-        if table not in filled(case.con):
+        if table not in case.filled:
             continue
         for (component, address), sizes in sorted(_files(case, table).items()):
             if (end := _missing(sizes, window)) is not None:

@@ -16,7 +16,6 @@ from kyumei import discover
 from kyumei.correlate.sightings import NODE_WROTE
 from kyumei.layouts.casts import quoted
 from kyumei.model.artifact import Coverage
-from kyumei.store.filled import filled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -139,17 +138,17 @@ def coverage(case: Case, window: Window | None) -> list[LogCoverage]:
     names = {row["artifact"]: row["name"] for row in case.rows("SELECT artifact, name FROM artifacts")}
     clocks = case.rows("SELECT * FROM _clocks WHERE source = 'assumed' AND zone = 'UTC' AND via IS NULL ORDER BY rowid")
     unknown = {(row["table_name"], row["artifact"]): (order, row["why"]) for order, row in enumerate(clocks)}
-    found: list[LogCoverage] = []
-    for table in counts(case):
-        logs = _logs(case, table, names, window)
-        silences = _silences(case, table, [log for log in logs if log.before is not None and log.after is not None])
-        found += [_one(log, window, silences.get((log.name, log.hop)), unknown) for log in logs]
-    return found
+    logs = [log for table in counts(case) for log in _logs(case, table, names, window)]
+    silent = _silent(case, [log for log in logs if log.before is not None and log.after is not None])
+    silences: dict[tuple[str, str, str], _Silence] = {}
+    for table in dict.fromkeys(log.table for log in silent):
+        silences.update(_silences(case, table, [log for log in silent if log.table == table]))
+    return [_one(log, window, silences.get((log.table, log.name, log.hop)), unknown) for log in logs]
 
 
 def counts(case: Case) -> dict[str, int]:
     """The tables of the case that have rows, and how many."""
-    tables = [name for name in filled(case.con) if name != "resource_snapshot"]
+    tables = [name for name in case.filled if name != "resource_snapshot"]
     sql = " UNION ALL ".join(f'SELECT {quoted(name)} AS name, count(*) AS n FROM "{name}"' for name in tables)
     rows = case.rows(sql) if tables else []
     found = {row["name"]: row["n"] for row in rows if row["n"]}
@@ -191,10 +190,42 @@ def _most(one: datetime | None, other: datetime | None) -> datetime | None:
     return max((time for time in (one, other) if time is not None), default=None)
 
 
-def _silences(case: Case, table: str, logs: Sequence[_Log]) -> dict[tuple[str, str], _Silence]:
-    """The silences of logs of one table that have rows before and after the window, by the log's name and hop."""
+def _silent(case: Case, logs: Sequence[_Log]) -> list[_Log]:
+    """Those of the logs that are silent for a while about the window: of most it is soon seen that they are not."""
     if not logs:
-        return {}
+        return []
+    files = [(log.table, artifact, log.hop, number) for number, log in enumerate(logs) for artifact in log.artifacts]
+    tables = dict.fromkeys(log.table for log in logs)
+    timed = " UNION ALL ".join(
+        f'SELECT {quoted(table)} AS table_name, _artifact, {_hop(table)} AS hop, time FROM "{table}" '
+        f"WHERE time BETWEEN {_moment(min(spans)[0])} AND {_moment(max(until for _, until in spans))}"
+        for table in tables
+        for spans in ([(log.before, log.after) for log in logs if log.table == table and log.before and log.after],)
+    )
+    rows = case.rows(
+        f"""WITH files AS (SELECT unnest($tables::VARCHAR[]) AS table_name, unnest($artifacts::INTEGER[]) AS _artifact,
+                unnest($hops::VARCHAR[]) AS hop, unnest($numbers::INTEGER[]) AS log),
+            around AS (SELECT unnest($before::TIMESTAMP[]) AS before, unnest($after::TIMESTAMP[]) AS after,
+                unnest(range(len($before::TIMESTAMP[]))) AS log),
+            gaps AS (SELECT log, time - lag(time) OVER (PARTITION BY log ORDER BY time) AS gap FROM ({timed})
+                JOIN files USING (table_name, _artifact, hop) JOIN around USING (log) WHERE time BETWEEN before AND after)
+        SELECT log FROM gaps GROUP BY log HAVING max(gap) > to_seconds({PATIENCE.total_seconds()}) ORDER BY log""",
+        {
+            **{name: [file[place] for file in files] for place, name in enumerate(("tables", "artifacts", "hops", "numbers"))},
+            "before": [log.before for log in logs],
+            "after": [log.after for log in logs],
+        },
+    )
+    return [logs[row["log"]] for row in rows]
+
+
+def _moment(time: datetime) -> str:
+    """SQL for a time in UTC."""
+    return f"TIMESTAMP '{time}'"
+
+
+def _silences(case: Case, table: str, logs: Sequence[_Log]) -> dict[tuple[str, str, str], _Silence]:
+    """The silences of logs of one table that have rows before and after the window, by the log's table, name and hop."""
     files = [(artifact, log.hop, number) for number, log in enumerate(logs) for artifact in log.artifacts]
     rows = case.rows(
         f"""WITH files AS (SELECT unnest($artifacts::INTEGER[]) AS _artifact, unnest($hops::VARCHAR[]) AS hop,
@@ -216,7 +247,7 @@ def _silences(case: Case, table: str, logs: Sequence[_Log]) -> dict[tuple[str, s
         },
     )
     own = ((logs[row["log"]], row) for row in rows)
-    return {(log.name, log.hop): _Silence(row["usual"], row["longest"]["since"], row["longest"]["until"]) for log, row in own}
+    return {(table, log.name, log.hop): _Silence(row["usual"], row["longest"]["since"], row["longest"]["until"]) for log, row in own}
 
 
 def _one(log: _Log, window: Window | None, silence: _Silence | None, unknown: Mapping[tuple[str, int], tuple[int, str]]) -> LogCoverage:

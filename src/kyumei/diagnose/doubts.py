@@ -16,7 +16,6 @@ from kyumei.correlate.hops import TITLES
 from kyumei.correlate.sightings import ANSWERING, position, relation
 from kyumei.diagnose.spikes import Spike, spikes
 from kyumei.model.finding import Gap
-from kyumei.store.filled import filled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,7 +75,7 @@ def _silence(case: Case) -> list[Doubt]:
     if found := _quiet(dict(case.con.execute(whole).fetchall()), "no log has a request"):
         return [found]
     for table, (_, column) in NAMED.items():
-        if table not in filled(case.con):
+        if table not in case.filled:
             continue
         counted: dict[str, dict[int, int]] = {}
         for name, minute, count in case.con.execute(
@@ -121,7 +120,7 @@ def _is_habit(counts: Mapping[int, int], start: int, end: int) -> bool:
 
 def _slowness(case: Case) -> list[Doubt]:
     """The most surprising time in which many answers were slow, by the outermost log that tells."""
-    held = [name for name in filled(case.con) if name in TOOK]
+    held = [name for name in case.filled if name in TOOK]
     for name in sorted(held, key=lambda name: position(ANSWERING[name].hop.strip("'"))):
         took = TOOK[name]
         usual = case.value(f"SELECT median({took}) FROM {relation(name)} WHERE status IS NOT NULL AND {took} >= 0 AND {took} < 86400")

@@ -124,14 +124,18 @@ def _full(case: Case, groups: Iterable[Sequence[Member]]) -> Records:
         wanted.setdefault(_table(members), []).extend(row for row in own if row is not None)
     found: Records = {}
     for table, rows in wanted.items():
-        for record in case.rows(f"SELECT t.* FROM {relation(table)} t JOIN {AT_PLACES} ORDER BY {_order(table)}", places(rows)):
+        for record in case.rows(_at_places(table), places(rows)):
             found.setdefault((table, place(record)), []).append(record)
     return found
 
 
-def _order(table: str) -> str:
-    """SQL: the order in which records of a table were read."""
-    return "t.rowid" if relation(table) == f'"{table}"' else "t._artifact, t._line"
+def _at_places(table: str) -> str:
+    """SQL: the records of a table at ``places``, in the order in which they were read."""
+    source = relation(table)
+    if source != f'"{table}"':
+        return f"SELECT t.* FROM {source} t JOIN {AT_PLACES} ORDER BY t._artifact, t._line"
+    # Found by two columns first: all the others of every record would be read for the join.
+    return f"SELECT * FROM {source} WHERE rowid IN (SELECT t.rowid FROM {source} t JOIN {AT_PLACES}) ORDER BY rowid"
 
 
 def _same_path(whole: str | None, seen: str | None) -> bool:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from kyumei.store.case import Case
     from kyumei.store.cite import Place
 
+REMEMBERED = 1000
+"""Rows of an answer that is kept for who asks the same."""
+
 
 @dataclass
 class CaseView:
@@ -32,6 +35,7 @@ class CaseView:
     _snapshots: dict[tuple[str, str], list[tuple[dict[str, Any], Citation]]] = field(default_factory=dict)
     _cited: dict[tuple[object, ...], Citation] = field(default_factory=dict)
     _present: dict[str, bool] = field(default_factory=dict)
+    _asked: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
 
     def has(self, table: str) -> bool:
         """Whether the case holds any row of the table."""
@@ -45,8 +49,14 @@ class CaseView:
         return bool(own) and all(log.covers for log in own)
 
     def rows(self, sql: str, *parameters: object) -> list[dict[str, Any]]:
-        """The rows of a SELECT over the tables of the case."""
-        return self.case.rows(sql, parameters)
+        """The rows of a SELECT over the tables of the case; several rules ask the same, and nothing changes while they do."""
+        key = (sql, repr(parameters))
+        if key not in self._asked:
+            rows = self.case.rows(sql, parameters)
+            if len(rows) > REMEMBERED:
+                return rows
+            self._asked[key] = rows
+        return [dict(row) for row in self._asked[key]]
 
     def cite(self, rows: Iterable[Mapping[str, Any]], limit: int = 3) -> tuple[Citation, ...]:
         """Citations for the first rows, each once."""

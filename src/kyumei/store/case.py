@@ -12,8 +12,9 @@ import shutil
 import sys
 import tempfile
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from secrets import token_hex
 from threading import Thread
@@ -64,7 +65,8 @@ class Keeping(NamedTuple):
     folder: Path
 
 
-class Case(NamedTuple):
+@dataclass(frozen=True)
+class Case:
     """An opened case. ``whole`` says that every line was read, not only those around the window."""
 
     root: Path
@@ -73,6 +75,11 @@ class Case(NamedTuple):
     whole: bool
     keeping: Keeping | None = None
     """Writes the case to the cache meanwhile; null when it is there already, or is not to be kept."""
+
+    @cached_property
+    def filled(self) -> list[str]:
+        """The formats whose tables have rows, in alphabetical order; none is filled or emptied while the case is asked."""
+        return filled(self.con)
 
     def close(self) -> None:
         """Close the case once it is in the cache."""
