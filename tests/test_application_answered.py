@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from kyumei.contracts import Failure
@@ -76,6 +78,18 @@ def test_the_method_is_taken_from_a_hop_that_tells_it() -> None:
     assert finding.subject["method"] == "GET"
 
 
+def test_the_check_asks_for_what_the_client_asked_for() -> None:
+    """The application sees a path of which the relay took the front off, and not the host."""
+    view = _view("app", "app_log", {"status": 500, "method": "POST"}, 500)
+    failure = view.failures[0]
+    outer = view.add(
+        "alb_access", AT | {"time": after(0.02), "status": 500, "method": "POST", "path": "/api/report", "host": "www.example.com"}
+    )
+    view.failures = (replace(failure, sightings={"alb": (outer,), **failure.sightings}),)
+    (finding,) = ask(view, RULE).findings
+    assert finding.check[0].command.endswith("-X POST https://www.example.com/api/report")
+
+
 def _refused(*, good_too: bool) -> ServerView:
     """Django refuses a host: the error names the host and no path, a warning the path; ``good_too``: it comes with good answers, too."""
     view = ServerView()
@@ -100,3 +114,45 @@ def test_an_error_that_comes_with_each_refusal_says_more_than_a_warning(said: st
     """Also for 4xx; not where the same error comes with good answers."""
     (finding,) = ask(_refused(good_too=good_too), RULE).findings
     assert finding.title == f"the application itself answered 400 to GET /report: it logged {said}"
+
+
+OWN_LINE = {"level": "ERROR", "status": 500, "message": "GET /report 500 in 31 ms"}
+RAISED = {"level": "ERROR", "message": "Unhandled exception", "error_type": "KeyError", "error_text": "'currency'"}
+
+
+@pytest.mark.parametrize(
+    ("own", "raised", "others", "expected"),
+    [
+        ({"request_id": "r-1"}, {"request_id": "r-1"}, (), "KeyError: 'currency'"),
+        ({"request_id": "r-1"}, {"request_id": "r-2"}, (), "GET /report 500 in 31 ms"),
+        ({"pid": 41, "thread": "exec-3"}, {"pid": 41, "thread": "exec-3"}, (), "KeyError: 'currency'"),
+        ({"pid": 41, "thread": "exec-3"}, {"pid": 41, "thread": "mail-1"}, (), "GET /report 500 in 31 ms"),
+        ({}, {}, (), "GET /report 500 in 31 ms"),
+        # Another request failed in these seconds, or another error was raised: whose is whose, nothing tells.
+        ({"pid": 41}, {"pid": 41}, (("app_log", {"path": "/pay", "status": 500}),), "GET /report 500 in 31 ms"),
+        ({"pid": 41}, {"pid": 41}, (("app_log", RAISED | {"pid": 41, "error_type": "OSError"}),), "GET /report 500 in 31 ms"),
+    ],
+)
+def test_the_exception_is_quoted_and_not_the_line_that_only_says_that_it_failed(
+    own: dict[str, object], raised: dict[str, object], others: tuple[tuple[str, dict[str, object]], ...], expected: str
+) -> None:
+    """The traceback names no path: an id, or who served the request while nothing else failed, joins it."""
+    view = _view("app", "app_log", OWN_LINE | own, 500)
+    view.add("app_log", RAISED | raised | {"time": after(-0.01)})
+    for table, row in others:
+        view.add(table, row | {"time": after(0.5)})
+    (finding,) = ask(view, RULE).findings
+    assert finding.title.endswith(f"it logged “{expected}”")
+    assert all("KeyError" not in evidence.says for evidence in finding.chain) == ("KeyError" not in expected)
+
+
+@pytest.mark.parametrize(("alone", "expected"), [(False, "TimeoutError: pool"), (True, "GET /report 500 in 31 ms")])
+def test_an_error_that_comes_with_each_failure_says_more_than_their_own_lines(expected: str, *, alone: bool) -> None:
+    """Though those lines are of level ERROR; not where the error comes without failures, too (``alone``)."""
+    view = ServerView()
+    rows = tuple(view.add("app_log", AT | OWN_LINE | {"time": after(second)}) for second in (0, 40, 95))
+    for second in (*(0, 40, 95), *((20, 55, 60, 70) if alone else ())):
+        view.add("app_log", RAISED | {"time": after(second + 0.2), "error_type": "TimeoutError", "error_text": "pool"})
+    view.failures = (Failure(hop="app", table="app_log", total=3, rows=rows, sightings={"app": rows}, key="f1", why="its record says so"),)
+    (finding,) = ask(view, RULE).findings
+    assert finding.title.endswith(f"it logged “{expected}”")

@@ -29,6 +29,7 @@ import zstandard
 import kyumei
 from kyumei.cli.main import main
 from kyumei.store import unpack
+from kyumei.store.walk import walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -452,6 +453,14 @@ def test_each_packing_is_opened_and_each_cut_is_said(tmp_path: Path, run: Callab
     assert [name for name in ("bz2", "xz", "zst", "gz") if f"cut.{name}: breaks off" in notes] == ["bz2", "xz", "zst", "gz"]
 
 
+def test_zstd_of_several_cores_is_opened(tmp_path: Path, run: Callable[..., Ran]) -> None:
+    """A frame without text, which says how long the next one is, stands before each frame, also before the first."""
+    said = b"\x50\x2a\x4d\x18\x04\x00\x00\x00abcd"
+    (tmp_path / "access.log.zst").write_bytes(b"".join(said + zstandard.compress(LOG) for _ in range(3)))
+    entry = run("tables", tmp_path, "--json").json[0]
+    assert (entry["rows"], entry["unread"]) == (180, 0)
+
+
 def test_every_bomb_is_stopped_and_said(tmp_path: Path, investigated: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
     """A text that unpacks to far more than text does is read up to the bound; the members after it are counted."""
     monkeypatch.setattr(unpack, "BOMB_FLOOR", 100_000)
@@ -503,11 +512,12 @@ def test_a_missing_path(verb: str, tmp_path: Path, run: Callable[..., Ran]) -> N
 
 
 def test_an_empty_folder(tmp_path: Path, investigated: Callable[..., Ran], run: Callable[..., Ran]) -> None:
-    """There is nothing to investigate: wrong input. Listing nothing is no fault."""
-    ran = investigated(tmp_path)
-    assert ran.code == 2
-    assert ran.err.startswith("kyumei: the folder holds no files: ")
-    assert (run("tables", tmp_path).code, run("tables", tmp_path, "--json").json) == (0, [])
+    """There is nothing to read: wrong input, for every verb alike."""
+    verbs = (run("tables", tmp_path), run("tables", tmp_path, "--unread", "--json"), run("query", "--sql", "SELECT 1", tmp_path))
+    for ran in (investigated(tmp_path), *verbs):
+        assert (ran.code, ran.out) == (2, "")
+        assert ran.err.startswith("kyumei: the folder holds no files: ")
+        assert len(ran.err.splitlines()) == 2
 
 
 def test_one_log_file(tmp_path: Path, investigated: Callable[..., Ran]) -> None:
@@ -616,6 +626,20 @@ def test_a_file_that_grows_while_it_is_read(tmp_path: Path, run: Callable[..., R
     assert first["unread"] <= 1
     second = run("tables", tmp_path, "--json").json[0]
     assert (second["rows"], second["unread"]) == (path.read_bytes().count(b"\n"), 0)
+
+
+def test_a_file_that_is_emptied_while_it_is_read(tmp_path: Path) -> None:
+    """As logrotate does it with copytruncate: what is gone is said."""
+    (tmp_path / "access.log").write_bytes(LOG)
+    (tmp_path / "shorter.log").write_bytes(LOG)
+    found = walk(tmp_path)
+    (tmp_path / "access.log").write_bytes(b"")
+    (tmp_path / "shorter.log").write_bytes(LOG[:1000])
+    read = [(b"".join(stream.chunks()), stream.trouble) for artifact in found for _, _, stream in unpack.members(artifact)]
+    assert read == [
+        (b"", f"breaks off after 0 bytes of text (the file has become {len(LOG)} bytes shorter meanwhile)"),
+        (LOG[:1000], f"breaks off after 1000 bytes of text (the file has become {len(LOG) - 1000} bytes shorter meanwhile)"),
+    ]
 
 
 # case.toml

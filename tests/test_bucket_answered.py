@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 import pytest
 
 from kyumei.contracts import Failure
+from kyumei.edge.cloudfront.bucket import is_key
 from kyumei.model.finding import Certainty
-from kyumei.rules.bucket_answered import RULE, is_key
+from kyumei.rules.bucket_answered import RULE
 from tests.rules.memory import TablesView
 
 NOON = datetime(2026, 3, 10, 10, 15, 2)  # noqa: DTZ001 - tables hold UTC without a zone

@@ -32,6 +32,8 @@ SOURCE = Path(kyumei.__file__).parent.parent
 TABLES = [
     {"table": "waf", "files": 2, "rows": 5120, "unread": 1, "lines": 5121, "start": "2025-02-06T04:32:10Z", "end": "2025-02-06T06:32:10Z"}
     | {"zone": "UTC", "zone_inferred": False},
+    {"table": "metric", "files": 0, "rows": 0, "unread": 0, "lines": 0, "start": "2025-02-06T04:40:00Z", "end": "2025-02-06T06:30:00Z"}
+    | {"zone": "UTC", "zone_inferred": False, "inner_rows": 1413},
     {"table": None, "files": 1, "rows": 0, "unread": 2, "lines": 2, "start": None, "end": None, "zone": None, "zone_inferred": False},
 ]
 UNREAD = [{"file": "syslog\x1b[31m", "line": 7, "text": "x" * 5000, "why": "no time"}]
@@ -306,6 +308,15 @@ def test_verbose_shows_where_an_internal_error_happened(
     assert "kyumei: internal error: RuntimeError: boom\n" in err
 
 
+def test_what_the_database_raises_where_it_is_interrupted_is_quiet(
+    api: Callable[[BaseException], FakeApi], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ctrl-C that meets DuckDB at work comes as a RuntimeError."""
+    api(RuntimeError("Query interrupted"))
+    assert main(["investigate", "logs"]) == 130
+    assert capsys.readouterr().err == ""
+
+
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), BrokenPipeError(32, "closed")])
 def test_an_interruption_is_quiet(error: BaseException, api: Callable[[BaseException], FakeApi], tmp_path: Path) -> None:
     """Ctrl-C and a closed pipe end with 130 and without a word. In a process of its own, for standard output is given up."""
@@ -365,12 +376,13 @@ def test_progress_is_shown_only_after_a_while_and_only_to_people(monkeypatch: py
 
 
 def test_tables_for_people(api: Callable[[Investigation], FakeApi], capsys: pytest.CaptureFixture[str]) -> None:
-    """One line a table; files that no format claims are not forgotten."""
+    """One line a table; files that no format claims are not forgotten, nor are records that lie inside those of another table."""
     api(RICH)
     assert main(["tables", "logs"]) == 0
     assert capsys.readouterr().out.splitlines() == [
         "TABLE        FILES  ROWS   UNREAD  START                 END                   ZONE",
         "waf          2      5,120  1       2025-02-06T04:32:10Z  2025-02-06T06:32:10Z  UTC",
+        "metric       0      1,413  0       2025-02-06T04:40:00Z  2025-02-06T06:30:00Z  UTC",
         "(no format)  1      0      2",
     ]
 

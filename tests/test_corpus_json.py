@@ -180,7 +180,9 @@ def test_subscription_of_vrl() -> None:
 
 def test_eventbridge_is_left_to_its_own_format() -> None:
     """Each envelope is one record, and no application's."""
-    for path in sorted((CORPUS / "eventbridge").glob("*event*.json")):
+    paths = sorted((CORPUS / "eventbridge").glob("*event*.json"))
+    assert paths
+    for path in paths:
         found = list(records(path.read_text("utf-8"), path.name))
         assert [type(one) for one in found] == [Record], path.name
         if "detail-type" in found[0].text:

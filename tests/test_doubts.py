@@ -75,3 +75,60 @@ def test_answers_that_took_ten_times_as_long_are_no_health(tmp_path: Path) -> No
 def test_slow_answers_that_are_usual_or_quick_enough(tmp_path: Path, seconds: Callable[[int], float]) -> None:
     """Some all the time, all of them all the time, and answers that became a little slower."""
     assert _answer(tmp_path, minutes=240, asked=lambda _: 12, seconds=seconds).verdict is Verdict.HEALTHY
+
+
+def _balanced(tmp_path: Path, *, failing: str, every: int, paths: tuple[str, str] = ("/orders", "/orders")) -> Investigation:
+    """The answer for a balancer's log of two targets, of which the second one gets a part, and one fails one request in so many."""
+    lines, served = [], 0
+    for number in range(1_400):
+        moment = START + timedelta(seconds=3 * number)
+        target, path = ("10.0.3.30", paths[1]) if number % 20 == 0 else ("10.0.1.10", paths[0])
+        served += target == failing
+        status = 500 if target == failing and served % every == 0 else 200
+        lines.append(
+            f"https {moment:%Y-%m-%dT%H:%M:%S}.050000Z app/web/50dc6c495c0c9188 203.0.113.{number % 250}:40000 {target}:8000 "
+            f'0.001 0.040 0.000 {status} {status} 300 900 "GET https://www.example.com:443{path} HTTP/2.0" "Mozilla/5.0 Chrome/132.0" - '
+            f"- arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/web-{target[5]}/73e2d6bc24d8a067 "
+            f'"Root=1-67cf7b00-{number:024x}" "www.example.com" "-" 0 {moment:%Y-%m-%dT%H:%M:%S}.000000Z "forward" "-" "-" '
+            f'"{target}:8000" "{status}" "-" "-" TID_{number:032x} "-" "-" "-"'
+        )
+    folder = tmp_path / "case"
+    folder.mkdir()
+    (folder / "alb.log").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return investigate(folder, None, now=NOW, cache=tmp_path / "cache")
+
+
+def test_a_target_that_fails_alone_is_no_health(tmp_path: Path) -> None:
+    """A canary release gets one request in twenty: what it fails is lost among the answers of the others."""
+    answer = _balanced(tmp_path, failing="10.0.3.30", every=9)
+    assert answer.verdict is Verdict.CANNOT_TELL
+    assert "target 10.0.3.30:8000 of target group web-3 had 7 of its 70 requests end with a 5xx" in answer.sentence
+    assert "the others none of their 1,330" in answer.sentence
+
+
+@pytest.mark.parametrize(
+    ("failing", "every", "paths"),
+    [("10.0.1.10", 180, ("/orders", "/orders")), ("10.0.3.30", 9, ("/orders", "/reports"))],
+    ids=["as many as chance makes", "another application"],
+)
+def test_failures_of_a_target_that_chance_makes_are_health(tmp_path: Path, failing: str, every: int, paths: tuple[str, str]) -> None:
+    """The busiest target has most failures, and one that serves other paths is another application."""
+    assert "had" not in _balanced(tmp_path, failing=failing, every=every, paths=paths).sentence
+
+
+def test_what_scanners_are_refused_is_said_beside_none(tmp_path: Path) -> None:
+    """The refusals of a storm of scans are no failure, and yet "none" without a word of them would be untrue."""
+    folder = tmp_path / "case"
+    folder.mkdir()
+    agent = "Mozilla/5.0 Chrome/132.0"
+    lines = [
+        f"203.0.113.{n % 250} - - [11/Mar/2025:01:{n // 10:02d}:{n % 10 * 6:02d} +0000] "
+        f'"GET {path} HTTP/1.1" {status} 512 "-" "{agent}" rt=0.010'
+        for n in range(500)
+        for path, status in (("/wp-login.php", 404) if n % 2 else ("/orders", 200),)
+    ]
+    (folder / "access.log").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    answer = investigate(folder, None, now=NOW, cache=tmp_path / "cache")
+    assert answer.verdict is Verdict.HEALTHY
+    assert "none with a 4xx beside what scanners and monitors are refused" in answer.sentence
+    assert answer.notes[0].startswith("250 requests of scanners and monitors")

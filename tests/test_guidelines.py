@@ -73,6 +73,18 @@ def test_modules_are_named_for_what_they_hold(path: Path) -> None:
     assert len(inside.parent.parts) <= MAX_DEPTH
 
 
+@pytest.mark.parametrize("path", [path for path in MODULES if path.parent.name != "model" and path.name != "contracts.py"], ids=_name)
+def test_records_inside_a_room_are_named_tuples(path: Path) -> None:
+    """A frozen dataclass is slow to make; a room has one only where a tuple does not do."""
+    why = re.compile(r"default_factory|cached_property|^ +(?:count|index):", re.MULTILINE)
+    frozen = [
+        (name, ast.unparse(node))
+        for name, node in _definitions(path)
+        if isinstance(node, ast.ClassDef) and any("frozen=True" in ast.unparse(mark) for mark in node.decorator_list)
+    ]
+    assert [name for name, text in frozen if not why.search(text)] == []
+
+
 # Words
 
 

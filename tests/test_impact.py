@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kyumei.api import investigate
+from kyumei.report.extent import impact_words
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,3 +88,35 @@ def test_a_pause_without_traffic_does_not_end_a_failure(tmp_path: Path, fine_bet
     (folder / "error.log").write_text("\n".join(errors) + "\n", encoding="utf-8")
     answer = investigate(folder, "502 on /orders at 2025-03-11 07:16 UTC", now=NOW, cache=tmp_path / "cache")
     assert {finding.impact.requests for finding in answer.findings if finding.impact} == {requests}
+
+
+@pytest.mark.parametrize(
+    ("failing", "until", "quiet"),
+    [
+        # Three within half a minute, and three minutes in which nobody asked for the path again.
+        ((300, 310, 325), 505, True),
+        # As often, and the log ends half a minute later; or seldom, so that a pause of minutes is nothing strange.
+        ((300, 310, 325), 355, False),
+        ((20, 160, 300), 505, False),
+    ],
+)
+def test_a_silence_longer_than_failures_lay_apart_shows_nothing(
+    tmp_path: Path, failing: tuple[int, ...], until: int, *, quiet: bool
+) -> None:
+    """That it still goes on is said only where failures came so seldom that the next one need not have come yet."""
+    folder = tmp_path / "case"
+    folder.mkdir()
+    told = sorted({*((second, "/orders", 502) for second in failing), *((second, "/stock", 200) for second in range(0, until + 1, 5))})
+    (folder / "access.log").write_text(
+        "".join(
+            f"203.0.113.7 - - [{START + timedelta(seconds=second):%d/%b/%Y:%H:%M:%S} +0000] "
+            f'"GET {path} HTTP/1.1" {status} 157 "-" "Firefox/1"\n'
+            for second, path, status in told
+        ),
+        encoding="utf-8",
+    )
+    (folder / "error.log").write_text("".join(_error(second // 10, "203.0.113.7") + "\n" for second in failing), encoding="utf-8")
+    answer = investigate(folder, "502 on /orders at 2025-03-11 01:05 UTC", now=NOW, cache=tmp_path / "cache")
+    (did,) = {finding.impact for finding in answer.findings if finding.impact}
+    assert (did.requests, did.ongoing, did.quiet) == (3, True, quiet)
+    assert impact_words(did, None).endswith("nothing later shows whether it goes on" if quiet else "still going on where the log ends")

@@ -66,6 +66,12 @@ def test_days() -> None:
     assert [day for day in range(3, 10) if needed(key.format(day), evening)] == [6, 7]
 
 
+def test_a_region_of_the_european_sovereign_cloud() -> None:
+    """Its partition has four letters where others have two."""
+    key = "logs/123456789012/eusc-de-east-1/shop-assets/2025/02/06/2025-02-06-00-00-00-E568B2907131C0C0"
+    assert (told_by(key).region, told_by(key).resource) == ("eusc-de-east-1", "shop-assets")
+
+
 def test_event_days_of_s3() -> None:
     """Partitioned by the time of the events: the clock in the name is midnight, and the whole day counts."""
     key = "logs/123456789012/ap-northeast-1/shop-assets/2025/02/06/2025-02-06-00-00-00-E568B2907131C0C0"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kyumei.edge.metrics import alarms, moment, points, reading
+from kyumei.edge.metrics import moment, points, reading
 from tests.rules.balancer_memory import ELB, NOW, MemoryView, series
 
 NAIVE = NOW.replace(tzinfo=None)
@@ -80,7 +80,7 @@ def test_the_metric_of_another_balancer_is_not_this_ones(about: str, there: bool
     assert (reading(named, "HTTPCode_ELB_502_Count", [NAIVE], [ELB]) is not None) is there
 
 
-def test_alarms_tell_their_state_and_the_points_that_led_to_it() -> None:
+def test_alarms_tell_the_points_that_led_to_their_state() -> None:
     """The points stand in StateReasonData, a JSON text in the answer."""
     data = {"period": 60, "evaluatedDatapoints": [{"timestamp": MINUTE.isoformat() + "+0000", "value": 7.0}]}
     alarm: dict[str, Any] = {
@@ -94,7 +94,6 @@ def test_alarms_tell_their_state_and_the_points_that_led_to_it() -> None:
         "StateReasonData": json.dumps(data),
     }
     view = MemoryView(answers={"describe-alarms": [alarm, alarm | {"StateReasonData": "{"}, {"AlarmName": "composite"}]})
-    assert [(one.name, one.state, one.since) for one in alarms(view)] == [("front-5xx", "ALARM", NAIVE)] * 2
     assert [(one.metric, one.value, one.dimensions) for one in points(view)] == [("HTTPCode_ELB_5XX_Count", 7.0, (("LoadBalancer", ELB),))]
 
 

@@ -102,6 +102,71 @@ def test_a_slip_in_the_sql_is_answered_with_what_a_question_looks_like(folder: P
     assert "hint: ask one SELECT, such as SELECT" in ask(folder, "SELEC 1", capsys=capsys)[2]
 
 
+@pytest.mark.parametrize(
+    ("sql", "said"),
+    [
+        ("SELECT list(range) FROM range(10000000000)", "ask for fewer rows or columns, or set KYUMEI_MEMORY"),
+        ("SELECT ?", "write the values into the question"),
+        ("SELECT getenv('HOME')", "a question has the functions of DuckDB itself"),
+        ("FROM enable_logging()", "ask its tables"),
+        ("PIVOT nginx_access ON status USING count(*)", "name them: PIVOT alb_access ON status IN (200, 502)"),
+        ("WITH x AS (DELETE FROM nginx_access RETURNING *) FROM x", "a case is read, never changed"),
+    ],
+)
+def test_a_hint_says_what_may_be_asked(
+    folder: Path, sql: str, said: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the message gives no advice that a question may not follow."""
+    monkeypatch.setenv("KYUMEI_MEMORY", "512MB")
+    err = ask(folder, sql, capsys=capsys)[2]
+    assert f"hint: {said}" in err
+    assert "SET " not in err
+
+
+def test_what_stands_behind_a_question_is_no_part_of_it(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Semicolons and comments, also where the answer holds times with a zone."""
+    sql = """SELECT TIMESTAMPTZ '2025-02-06 00:00:00+09' AS "注文;", '; -- ' AS b FROM nginx_access LIMIT 1 ; /* 注文 ; */ ; -- ;"""
+    assert json.loads(ask(folder, sql, "--json", capsys=capsys)[1]) == [{"注文;": "2025-02-05T15:00:00Z", "b": "; -- "}]
+
+
+def test_a_question_as_deep_as_the_database_takes_is_answered(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What looks through it for values to search does not get to its ground."""
+    sql = f"SELECT count(*) AS n FROM nginx_access WHERE {'NOT (' * 900}status = 200{')' * 900}"
+    assert json.loads(ask(folder, sql, "--json", capsys=capsys)[1]) == [{"n": 2}]
+
+
+def test_numbers_that_json_does_not_know_are_words(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A log may hold them inside its own JSON."""
+    sql = """SELECT '{"a": NaN, "b": [1e999, -Infinity], "c": 1.5}'::JSON AS j"""
+    assert "NaN," not in (out := ask(folder, sql, "--json", capsys=capsys)[1])
+    assert json.loads(out) == [{"j": {"a": "NaN", "b": ["1e999", "-Infinity"], "c": 1.5}}]
+
+
+@pytest.mark.parametrize(
+    ("condition", "rows"),
+    [
+        ("time > '2025-02-06T14:32:11+09:00'", None),
+        ("'2025-02-06 14:32:11 Asia/Tokyo' < time", None),
+        ("time BETWEEN TIMESTAMP '2025-02-06 14:32:11+09' AND now()", None),
+        ("time IN ('2025-02-06 14:32:11+0900')", None),
+        ("true GROUP BY 1 HAVING max(time) > '2025-02-06 14:32:11 JST'", None),
+        ("time > '2025-02-06T05:32:11Z'", 1),
+        ("time > '2025-02-06 05:32:11+00:00'", 1),
+        ("time > '2025-02-06 05:32:11'", 1),
+        ("time > TIMESTAMPTZ '2025-02-06T14:32:11+09:00'", 1),
+        ("time > '2025-02-06 14:32:11 Asia/Tokyo'::TIMESTAMPTZ", 1),
+        ("path <> '2025-02-06T14:32:11+09:00'", 3),
+    ],
+)
+def test_a_time_in_another_zone_is_not_taken_for_one_of_utc(
+    folder: Path, condition: str, rows: int | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The database would drop the zone without a word, and the answer would be hours off."""
+    code, out, err = ask(folder, f"SELECT _line FROM nginx_access WHERE {condition}", "--json", capsys=capsys)
+    assert (code, len(json.loads(out or "[]"))) == ((0, rows) if rows is not None else (2, 0))
+    assert ("hint: write TIMESTAMPTZ '2025-02-06" in err) == (rows is None)
+
+
 def test_no_rows_is_an_answer(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """In every form."""
     sql = "SELECT path FROM nginx_access WHERE status = 500"
@@ -146,6 +211,16 @@ def test_no_rows_is_an_answer(folder: Path, capsys: pytest.CaptureFixture[str]) 
         "SELECT nothing_here FROM nginx_access",
         "SELECT 1/0 + 'a'::INT FROM nginx_access",
         "SELECT \x00",
+        "SELECT \udcff",
+        "SELECT * FROM nginx_access WHERE status = " + "9" * 5000,
+        "WITH x AS (DELETE FROM nginx_access RETURNING *) FROM x",
+        "PIVOT nginx_access ON status USING count(*)",
+        "SELECT getenv('HOME')",
+        "SELECT ?",
+        "FROM enable_logging()",
+        "FROM sql_auto_complete('SEL')",
+        "FROM json_execute_serialized_sql(json_serialize_sql('FROM read_text(''{secret}'')'))",
+        "FROM query_table('{secret}')",
     ],
 )
 def test_what_is_no_question_about_the_case_is_refused_in_one_line(folder: Path, sql: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -158,6 +233,7 @@ def test_what_is_no_question_about_the_case_is_refused_in_one_line(folder: Path,
     assert len(err.splitlines()) == 2
     assert "internal error" not in err
     assert "hunter2" not in err
+    assert "INSTALL" not in err
     assert sorted(folder.rglob("*")) == before
     assert ask(folder, "SELECT count(*) AS n FROM nginx_access WHERE status = 200", "--json", capsys=capsys)[1] == '[\n{"n": 2}\n]\n'
 

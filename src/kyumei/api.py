@@ -124,10 +124,13 @@ def _surveyed(root: Path, symptom: Symptom, top: int, cache: Path | None) -> Inv
 def tables(path: str | Path, *, cache: Path | None = None) -> list[dict[str, Any]]:
     """What a case holds.
 
-    One entry a table with files, rows, unread lines, lines, first and last time, and its zone; files nobody claims under null.
+    One entry a table with files, rows, unread lines, lines, first and last time, and its zone; files nobody claims under null. Raises
+    PathError when there is no file.
     """
-    case = _open(Path(path), None, None, None, cache)
+    root = Path(path)
+    case = _open(root, None, None, None, cache)
     try:
+        _refuse_empty(case, root, listed=True)
         found = [_table(case, name) for name in discover.formats()]
         unclaimed = _unclaimed(case)
         return [one for one in found if one] + ([unclaimed] if unclaimed else [])
@@ -136,9 +139,11 @@ def tables(path: str | Path, *, cache: Path | None = None) -> list[dict[str, Any
 
 
 def unread(path: str | Path, *, cache: Path | None = None) -> list[dict[str, Any]]:
-    """Every line that could not be read: file, line, text and why."""
-    case = _open(Path(path), None, None, None, cache)
+    """Every line that could not be read: file, line, text and why. Raises PathError when there is no file."""
+    root = Path(path)
+    case = _open(root, None, None, None, cache)
     try:
+        _refuse_empty(case, root, listed=True)
         return case.rows(
             "SELECT a.name AS file, u._line AS line, u.text, u.why FROM unread u JOIN artifacts a ON a.artifact = u._artifact ORDER BY 1, 2"
         )
@@ -217,14 +222,15 @@ def _open(  # noqa: PLR0913 - what a case depends on
     )
 
 
-def _refuse_empty(case: Case, root: Path) -> None:
+def _refuse_empty(case: Case, root: Path, *, listed: bool = False) -> None:
+    """Refuse a folder in which there is no file, or none that can be read, unless its files are only ``listed``."""
     count, troubled, first = case.con.execute(
         "SELECT count(*), count(*) FILTER (WHERE trouble <> ''), any_value(trouble) FILTER (WHERE trouble <> '') FROM artifacts"
     ).fetchone() or (0, 0, "")
     if count == 0:
         message = f"the folder holds no files: {root}"
         raise PathError(message, "put log files there, or give the folder that holds them")
-    if count == troubled and not case.value("SELECT count(*) FROM (SELECT 1 FROM _records LIMIT 1)"):
+    if not listed and count == troubled and not case.value("SELECT count(*) FROM (SELECT 1 FROM _records LIMIT 1)"):
         message = f"none of the {count} files in {root} can be read: {first}"
         raise PathError(message, "check the permissions and that the files are logs")
 

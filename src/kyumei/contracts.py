@@ -152,15 +152,16 @@ class View(Protocol):
 
     @property
     def failures(self) -> Sequence[Failure]:
-        """The failing requests that match the symptom, grouped by who answered them; see ``correlate.journey``."""
+        """The failing requests that match the symptom, grouped by who answered them; see ``diagnose.failures``."""
 
 
 @dataclass(frozen=True)
 class Failure:
     """Failing requests that one component answered in one way; what a rule explains.
 
-    ``hop`` is the component that produced the response: ``waf``, ``alb``, ``nginx``, ``app``, or ``unknown`` when no record
-    tells. ``rows`` are the full records in ``table`` (at most 50, nearest to the symptom first), ``total`` counts all.
+    ``hop`` is the component that produced the response (``waf``, ``alb``, ``nginx``, ``app``, ...; ``correlate.sightings.ORDER`` has all),
+    ``target`` for one behind a relay of which only the relay's record tells, or ``unknown`` when no record does.
+    ``rows`` are the full records in ``table`` (at most 50, nearest to the symptom first), ``total`` counts all.
     ``joined_by`` says how records of several logs were found to be one request. ``silent`` are hops further in whose logs cover
     the window and do not have the requests; ``blind`` those that cannot say.
     """
@@ -241,4 +242,18 @@ class Action:
     do: Callable[..., Any]
 
 
-__all__ = ["Action", "Derived", "Engine", "Failure", "Format", "Layout", "Opinion", "Refused", "Rule", "Source", "View"]
+__all__ = [
+    "Action",
+    "Derived",
+    "Engine",
+    "Failure",
+    "Format",
+    "Layout",
+    "LedLayout",
+    "Opinion",
+    "Refused",
+    "Rule",
+    "SearchedLayout",
+    "Source",
+    "View",
+]

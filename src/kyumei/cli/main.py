@@ -17,7 +17,8 @@ import typer.main
 
 import kyumei
 from kyumei.cli import demo, formats, investigate, query, rules, tables
-from kyumei.errors import KyumeiError
+from kyumei.cli.mistyped import meant
+from kyumei.errors import KyumeiError, PathError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,6 +46,7 @@ app.command("tables", epilog=tables.EPILOG)(tables.tables)
 app.command("query", epilog=query.EPILOG)(query.query)
 app.command("formats", epilog=formats.EPILOG)(formats.formats)
 app.command("rules", epilog=rules.EPILOG)(rules.rules)
+VERBS = frozenset(command.name for command in app.registered_commands if command.name)
 
 
 def _version(asked: bool) -> None:  # noqa: FBT001 - Typer calls it with the value of the option
@@ -72,9 +74,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = _run(given)
         sys.stdout.flush()
     except KyumeiError as error:
-        return _refuse(error.message, error.hint, error.exit_code)
+        hint = meant(given, VERBS) if isinstance(error, PathError) else ""
+        return _refuse(error.message, hint or error.hint, error.exit_code)
     except typer.TyperException as error:
-        return _refuse(error.format_message(), f"{_path_of(error)} --help shows what it takes", WRONG)
+        return _refuse(error.format_message(), meant(given, VERBS) or f"{_path_of(error)} --help shows what it takes", WRONG)
     except BrokenPipeError:
         _close_quietly()
         return INTERRUPTED
@@ -112,12 +115,16 @@ def _refuse(message: str, hint: str, code: int) -> int:
     return code
 
 
+STOPPED = "Query interrupted"
+"""What DuckDB raises as a RuntimeError where Ctrl-C meets it at work."""
 OUTSIDE = {"IOException": "is the disk full?", "OutOfMemoryException": "ask about a shorter time, or free some memory"}
 """Faults of DuckDB that are the machine's, by the name of their type: the engine is not loaded for an error message."""
 
 
 def _fault(error: Exception, arguments: list[str]) -> int:
     """A fault of the machine or of ours in one line; where it is only for those who ask."""
+    if isinstance(error, RuntimeError) and str(error) == STOPPED:
+        return INTERRUPTED
     if isinstance(error, OSError):
         where = f": {error.filename}" if error.filename else ""
         return _refuse(f"{error.strerror or error}{where}", "did the file vanish meanwhile, or is the disk full?", WRONG)

@@ -49,7 +49,7 @@ def _shortened(text: str) -> str:
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
-    """A table as a line of the list; files that no format claims stand under no table."""
+    """A table as a line of the list; files that no format claims stand under no table, records found inside those of others in no file."""
     zone = f"{row['zone'] or ''}{' (inferred)' if row['zone_inferred'] else ''}"
-    counts = (f"{row[name]:,}" for name in ("files", "rows", "unread"))
+    counts = (f"{count:,}" for count in (row["files"], row["rows"] + row.get("inner_rows", 0), row["unread"]))
     return (row["table"] or "(no format)", *counts, row["start"] or "", row["end"] or "", zone)

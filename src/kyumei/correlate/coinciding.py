@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from kyumei import discover
 from kyumei.layouts.casts import quoted
+from kyumei.model.level import GRAVE_ANYWHERE
+from kyumei.model.status import SERVER_ERROR
 from kyumei.store.filled import filled
 
 if TYPE_CHECKING:
@@ -32,8 +34,6 @@ QUIET = 60
 ENOUGH = 5
 """Moments that must coincide: one outage and one cron job do so by chance at some zone."""
 MOST = 3000
-GRAVE = ("ERROR", "CRITICAL", "CRIT", "FATAL", "SEVERE", "ALERT", "EMERG", "PANIC")
-SERVER_ERROR = 500
 
 
 def zones(con: duckdb.DuckDBPyConnection, logs: Sequence[Log]) -> Mapping[Log, tuple[int, int]]:
@@ -47,7 +47,7 @@ def zones(con: duckdb.DuckDBPyConnection, logs: Sequence[Log]) -> Mapping[Log, t
         return {}
     selects = [
         f'SELECT {place} AS place, epoch(time)::BIGINT AS s FROM "{table}" WHERE _artifact = {artifact} AND _naive > 0 '
-        f"AND time IS NOT NULL AND _via IS NOT DISTINCT FROM {quoted(via) if via else 'NULL'} AND upper(level) IN {GRAVE}"
+        f"AND time IS NOT NULL AND _via IS NOT DISTINCT FROM {quoted(via) if via else 'NULL'} AND upper(level) IN {GRAVE_ANYWHERE}"
         for place, (table, artifact, via) in enumerate(own)
     ]
     rows = con.execute(

@@ -1,8 +1,8 @@
 """Did this log cover the moment? Only then does a missing record mean anything.
 
 A log is one writer's file with its rotations (or all files of one AWS log). It covers a window when it has a record before and one after
-it, no hole over it that is out of proportion to its usual pace, and a clock that is known. A log that ends before the window, because it
-was switched off, rotated away or not delivered yet, does not cover it.
+it, no hole over it that is out of proportion to its usual pace, no log stream that ended before it unnoticed, and a clock that is known. A
+log that ends before the window, because it was switched off, rotated away or not delivered yet, does not cover it.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kyumei import discover
 from kyumei.correlate.sightings import NODE_WROTE
+from kyumei.correlate.streams import FILES, Files, first_of_log, lost_streams
 from kyumei.layouts.casts import quoted
 from kyumei.model.artifact import Coverage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from kyumei.model.window import Window
     from kyumei.store.case import Case
@@ -135,15 +137,27 @@ class _Silence(NamedTuple):
 
 def coverage(case: Case, window: Window | None) -> list[LogCoverage]:
     """The coverage of every log that has rows, in the order of its table and name."""
-    names = {row["artifact"]: row["name"] for row in case.rows("SELECT artifact, name FROM artifacts")}
+    files = case.rows(FILES)
+    names = {row["artifact"]: row["name"] for row in files}
+    shared = first_of_log(files)
     clocks = case.rows("SELECT * FROM _clocks WHERE source = 'assumed' AND zone = 'UTC' AND via IS NULL ORDER BY rowid")
     unknown = {(row["table_name"], row["artifact"]): (order, row["why"]) for order, row in enumerate(clocks)}
-    logs = [log for table in counts(case) for log in _logs(case, table, names, window)]
+    logs = [log for table in counts(case) for log in _logs(case, table, names, shared, window)]
     silent = _silent(case, [log for log in logs if log.before is not None and log.after is not None])
     silences: dict[tuple[str, str, str], _Silence] = {}
     for table in dict.fromkeys(log.table for log in silent):
         silences.update(_silences(case, table, [log for log in silent if log.table == table]))
-    return [_one(log, window, silences.get((log.table, log.name, log.hop)), unknown) for log in logs]
+    found = [_one(log, window, silences.get((log.table, log.name, log.hop)), unknown) for log in logs]
+    streamed = {row["artifact"] for row in files if row["streams"]}
+    return _with_streams(case, window, found, streamed) if window is not None and streamed else found
+
+
+def _with_streams(case: Case, window: Window, logs: Sequence[LogCoverage], streamed: AbstractSet[int]) -> list[LogCoverage]:
+    """The logs, of which none covers the window that lost a stream before it; AWS's own writers begin and end streams as they like."""
+    asked = [log for log in logs if log.covers and log.table not in AWS_LOGS and not streamed.isdisjoint(log.artifacts)]
+    files = [Files(log.table, log.hop, _hop(log.table), log.artifacts) for log in asked]
+    lost = {id(asked[place]): why for place, why in lost_streams(case, files, window, (PATIENCE, USUAL, SPARSE)).items()} if files else {}
+    return [log._replace(covers=False, why=lost[id(log)]) if id(log) in lost else log for log in logs]
 
 
 def counts(case: Case) -> dict[str, int]:
@@ -160,8 +174,8 @@ def _hop(table: str) -> str:
     return HOPS_OF.get(table, quoted(discover.format_of(table).hop or table))
 
 
-def _logs(case: Case, table: str, names: Mapping[int, str], window: Window | None) -> list[_Log]:
-    """The logs of one table in the order of their files' names."""
+def _logs(case: Case, table: str, names: Mapping[int, str], shared: Mapping[int, int], window: Window | None) -> list[_Log]:
+    """The logs of one table in the order of their files' names; ``shared`` are files that hold a log together, with the first of them."""
     start, end = (moment.astimezone(UTC).replace(tzinfo=None) for moment in (window.start, window.end)) if window else (None, None)
     rows = case.rows(
         f"""SELECT _artifact, {_hop(table)} AS hop, count(time) AS n, min(time) AS start, max(time) AS end,
@@ -172,7 +186,7 @@ def _logs(case: Case, table: str, names: Mapping[int, str], window: Window | Non
     )
     logs: dict[tuple[str, str], _Log] = {}
     for row in sorted(rows, key=lambda row: (names[row["_artifact"]], row["hop"])):
-        name, hop = writer(names[row["_artifact"]], table), row["hop"]
+        name, hop = writer(names[shared.get(row["_artifact"], row["_artifact"])], table), row["hop"]
         log = logs.setdefault((name, hop), _Log(table, hop, name))
         log.artifacts.append(row["_artifact"])
         log.count += row["n"]

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from kyumei.store.case import Case
 
 TITLES = {
+    "cdn": "CDN or proxy in front of all that is here",
     "cloudfront": "CloudFront",
     "waf": "AWS WAF",
     "alb": "Application Load Balancer",
@@ -37,6 +38,7 @@ TITLES = {
     "invoker": "API Gateway or load balancer in front of the function",
 }
 TABLE_OF = {
+    "cdn": "cloudfront_access",
     "cloudfront": "cloudfront_access",
     "waf": "waf",
     "alb": "alb_access",
@@ -51,6 +53,7 @@ TABLE_OF = {
     "invoker": "api_gateway_access",
 }
 LOG_OF = {
+    "cdn": "log of the CDN or proxy in front (Cloudflare, Fastly, Akamai, CloudFront)",
     "cloudfront": "CloudFront standard log",
     "clb": "Classic Load Balancer access log",
     "apigateway": "API Gateway access log",
@@ -65,6 +68,7 @@ LOG_OF = {
     "invoker": "access log of the API Gateway or load balancer in front of the function",
 }
 INFERRED = {
+    "cdn": ("cloudfront",),
     "balancer": ("alb", "clb", "apigateway"),
     "proxy": ("nginx", "apache"),
     "invoker": ("apigateway", "alb", "clb", "cloudfront", "nginx", "apache", "server"),
@@ -77,6 +81,23 @@ _NAMED = {"waf": "webacl", "alb_access": "elb", "clb_access": "elb", "cloudfront
 _OWN_SERVICE = {"cloudfront": "cloudfront", "elb": "clb", "apigateway": "apigateway", "apigatewayv2": "apigateway"}
 """Services of which every answer shows that there is such a hop."""
 _LISTS = frozenset({"describe-load-balancers", "list-distributions", "get-rest-apis", "get-apis"})
+
+
+_CDN = r'"(?:cf-ray|cf-connecting-ip|cdn-loop|fastly-client-ip|fastly-ff|akamai-origin-hop|true-client-ip|x-azure-ref|incap-client-ip)"'
+"""Headers by which CDNs other than CloudFront make themselves known to an origin (RFC 8586, and the names of Cloudflare, Fastly, Akamai,
+Azure Front Door and Imperva)."""
+_INSIDE_SITE = (
+    r"^(?:10\.|127\.|192\.168\.|172\.(?:1[6-9]|2[0-9]|3[01])\.|100\.(?:6[4-9]|[7-9][0-9]|1[01][0-9]|12[0-7])\.|f[cd]|fe80|::1|-|$)"
+)
+_CHAIN = (
+    "CASE WHEN contains(forwarded_for, ',') THEN list_filter(string_split(replace(forwarded_for, ' ', ''), ','), "
+    f"lambda one: NOT regexp_matches(lower(one), '{_INSIDE_SITE}')) END"
+)
+"""SQL: the public addresses in X-Forwarded-For where there are several; the last one asked the outermost that writes the header."""
+
+
+FEWEST = 10
+"""Requests from which a habit of all can be told."""
 
 
 class Known(NamedTuple):
@@ -157,7 +178,7 @@ def _parsed(document: object) -> dict[str, Any]:
 def _from_traces(case: Case) -> list[tuple[str, str, str]]:
     """Hops that leave no log here but betray themselves in the logs of others."""
     signs = case.rows(
-        """SELECT (SELECT count(*) FROM alb_access WHERE list_contains(actions, 'waf')) AS behind_waf,
+        f"""SELECT (SELECT count(*) FROM alb_access WHERE list_contains(actions, 'waf')) AS behind_waf,
             (SELECT count(*) FROM waf WHERE source_name = 'ALB') AS at_balancer,
             (SELECT any_value(elb) FROM waf WHERE source_name = 'ALB') AS elb,
             (SELECT count(*) FROM waf WHERE source_name = 'CF') AS at_cloudfront,
@@ -167,9 +188,14 @@ def _from_traces(case: Case) -> list[tuple[str, str, str]]:
             (SELECT count(*) FROM sightings WHERE hop IN ('alb', 'clb', 'nginx', 'apache') AND user_agent = 'Amazon CloudFront') AS fetched,
             (SELECT count(*) FROM sightings WHERE hop IN ('nginx', 'apache') AND starts_with(user_agent, 'ELB-HealthChecker')) AS checked,
             (SELECT count(*) FROM waf WHERE source_name = 'ALB' AND headers::VARCHAR ILIKE '%"x-amz-cf-id"%') AS forwarded,
+            (SELECT count(*) FROM waf WHERE source_name = 'ALB' AND regexp_matches(headers::VARCHAR, $cdn, 'i')) AS handed_on,
+            (SELECT count(*) FROM sightings WHERE hop IN ('nginx', 'apache', 'server', 'app') AND forwarded_for IS NOT NULL) AS chains,
+            (SELECT {{'n': count(*), 'nodes': count(DISTINCT own[-1]), 'clients': count(DISTINCT own[-2])}} FROM (SELECT {_CHAIN} AS own
+                FROM sightings WHERE hop IN ('nginx', 'apache', 'server', 'app')) WHERE len(own) > 1) AS chained,
             (SELECT count(*) FROM clb_access) AS classic, (SELECT count(*) FROM nginx_error) AS errors,
             (SELECT count(*) FROM apache_error) AS apache_errors,
-            (SELECT count(*) FROM app_log WHERE coalesce(server, '') <> '' AND status IS NULL) AS served"""
+            (SELECT count(*) FROM app_log WHERE coalesce(server, '') <> '' AND status IS NULL) AS served""",
+        {"cdn": _CDN},
     )[0]
     protects = "WAF's rows name it as what they protect"
     told = (
@@ -187,7 +213,17 @@ def _from_traces(case: Case) -> list[tuple[str, str, str]]:
         ("served", ("server", "", "its own messages are in the case")),
     )
     found = [hop for sign, hop in told if signs[sign]]
+    if _nearly_all(signs["handed_on"], signs["at_balancer"]):
+        found.append(("cdn", "", "nearly all requests that WAF saw carry headers that a CDN writes"))
+    # A CDN asks from fewer addresses than it is asked from; what clients forge stands before their own, and is often one and the same.
+    elif _nearly_all(signs["chained"]["n"], signs["chains"]) and signs["chained"]["nodes"] < signs["chained"]["clients"]:
+        found.append(("cdn", "", "X-Forwarded-For has two public addresses in nearly all requests: the second one asked for the first"))
     return found + _from_clients(case)
+
+
+def _nearly_all(part: int, whole: int) -> bool:
+    """Nine in ten, and more than a handful: whatever a single client sends proves nothing."""
+    return part >= FEWEST and part * 10 >= 9 * whole
 
 
 def _from_clients(case: Case) -> list[tuple[str, str, str]]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kyumei.correlate.addresses import address, addresses, is_private
 from kyumei.correlate.claimed import of_client
+from kyumei.correlate.mounts import mounts
 from kyumei.correlate.relays import one_behind_another
 from kyumei.correlate.sightings import TIES, position
 from kyumei.correlate.stated import condition, going_round, is_client, is_path, matches, slower_than_usual
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
+    from kyumei.correlate.mounts import Mount
     from kyumei.model.symptom import Symptom
     from kyumei.model.window import Window
     from kyumei.store.case import Case
@@ -40,7 +42,8 @@ GAVE_UP = frozenset({0, 499, 502, 503, 504, 408, 460})
 
 Row = dict[str, Any]
 
-
+LEFT = 499
+"""What nginx writes where whoever had asked it left, be it the client or a relay in front of it that gave up."""
 INNERMOST = frozenset({"server", "app"})
 RELAYS = frozenset({"cloudfront", "alb", "apigateway"})
 """Hops whose record tells when the answer was sent; what lies behind ended before."""
@@ -132,7 +135,8 @@ def exchanges(case: Case, symptom: Symptom, window: Window) -> tuple[list[Exchan
         wanted = [row for row in wanted if is_path(symptom.path, row)] or wanted
     if not wanted:
         return [], 0
-    paths = sorted({row["path"] or "" for row in wanted})[:500]
+    hung = mounts(case, window)
+    paths = _either_side(sorted({row["path"] or "" for row in wanted})[:500], hung)
     pool = case.rows(
         "SELECT * FROM sightings WHERE time >= $1 AND started < $2 AND (list_contains($3::VARCHAR[], coalesce(path, '')) OR "
         "(hop IN ('server', 'app') AND length(path) > 1 "
@@ -140,7 +144,7 @@ def exchanges(case: Case, symptom: Symptom, window: Window) -> tuple[list[Exchan
         f"ORDER BY abs(epoch(time - $4::TIMESTAMP)), {TIES} LIMIT {MOST}",
         [start - AROUND, end + AROUND, paths, middle],
     )
-    joined = join(pool)
+    joined = join(pool, hung)
     chosen = {(row["table_name"], row["_artifact"], row["_line"], row["time"]) for row in wanted}
     found = [
         one
@@ -154,8 +158,14 @@ def exchanges(case: Case, symptom: Symptom, window: Window) -> tuple[list[Exchan
     return found, len(found)
 
 
-def join(rows: Iterable[Row]) -> list[Exchange]:
-    """Match records of several hops to exchanges, from the outermost hop inwards."""
+def _either_side(paths: Sequence[str], hung: Sequence[Mount]) -> list[str]:
+    """The paths, also as the other side of CloudFront and API Gateway writes them."""
+    others = (other for path in paths for one in hung for other in (one.inside(path), one.outside(path)) if other)
+    return list(dict.fromkeys((*paths, *others)))
+
+
+def join(rows: Iterable[Row], hung: Sequence[Mount] = ()) -> list[Exchange]:
+    """Match records of several hops to exchanges, from the outermost hop inwards. ``hung`` is how paths differ behind CloudFront."""
     by_hop: dict[str, list[Row]] = {}
     for row in sorted(rows, key=lambda row: (position(row["hop"]), row["time"], row["_artifact"], row["_line"])):
         by_hop.setdefault(row["hop"], []).append(row)
@@ -164,14 +174,18 @@ def join(rows: Iterable[Row]) -> list[Exchange]:
     for hop, own in by_hop.items():
         if at_the_front and position(hop) > position(LAST_FRONT):
             found, at_the_front = one_behind_another(found, _asked_by_edge, (BY_ID, BY_TIME)), False
-        found += [Exchange({hop: row}) for row in _attach(hop, own, found)]
+        found += [Exchange({hop: row}) for row in _attach(hop, own, found, hung)]
     return one_behind_another(found, _asked_by_edge, (BY_ID, BY_TIME)) if at_the_front else found
 
 
-def _attach(hop: str, rows: Sequence[Row], found: list[Exchange]) -> list[Row]:
+def _attach(hop: str, rows: Sequence[Row], found: list[Exchange], hung: Sequence[Mount]) -> list[Row]:
     """Give each record of a hop to the exchange it belongs to; those that belong to none."""
     left: list[Row] = []
     by_path = _by(lambda one: one.outermost["path"], found)
+    for seen in found if hung else ():
+        outer = seen.outermost["path"] or ""
+        for path in {*_either_side([outer], hung), *(row["path"] for row in seen.sightings.values() if row["path"])} - {outer}:
+            by_path.setdefault(path, []).append(seen)
     by_trace = _by(lambda one: one.trace_id, found)
     # AWS WAF at CloudFront names requests as CloudFront does.
     by_request = _by(lambda one: one.outermost["request_id"], found) if hop == "waf" else {}
@@ -308,7 +322,8 @@ def _agree(one: Exchange, row: Row) -> bool:
     told = [seen for seen in one.sightings.values() if seen["status"] is not None and seen["hop"] != "waf"]
     if not told or row["status"] is None or row["status"] in {told[-1]["status"], told[-1]["target_status"]}:
         return True
-    return told[-1]["hop"] not in TELLING and told[-1]["status"] in GAVE_UP
+    last = told[-1]
+    return last["status"] in GAVE_UP and (last["hop"] not in TELLING or (last["target_status"] is None and row["status"] == LEFT))
 
 
 def _may_follow_block(row: Row) -> bool:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kyumei.correlate.sightings import FILTERED, position
-from kyumei.edge.server.application_errors import GRAVE
 from kyumei.edge.server.error_lines import LEVELS
 from kyumei.edge.server.errors import signature_of_line
+from kyumei.model.level import GRAVE
+from kyumei.model.status import SERVER_ERROR
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -22,7 +22,6 @@ Row = dict[str, Any]
 WEB_SERVERS = ("nginx", "apache")
 APPLICATIONS = ("server", "app")
 ERROR_NEAR = timedelta(seconds=2)
-SERVER_ERROR = 500
 MADE_IN_BETWEEN = frozenset({502, 503, 504})
 """What a relay answers for a server behind it; any other server error it hands on, or says in its error log why it made one."""
 _UPSTREAM_FAILED = re.compile(
@@ -37,8 +36,7 @@ _BROKE = re.compile(
 """What of that ends a request: the program broke off and gave no page."""
 
 
-@dataclass(frozen=True)
-class Owner:
+class Owner(NamedTuple):
     """Who answered one exchange: the hop, why that is known, and lines of error logs that speak of it.
 
     ``sure`` is false where the hop follows from another log's silence, and ``hop`` is ``unknown`` where nothing tells.
@@ -48,7 +46,7 @@ class Owner:
     why: str
     sure: bool = True
     errors: tuple[Row, ...] = ()
-    record: Row | None = field(default=None)
+    record: Row | None = None
 
 
 def owner(one: Exchange, covering: Mapping[str, bool], errors: Sequence[Row], known: Collection[str] = ()) -> Owner:
@@ -278,8 +276,3 @@ def error_lines(case: Case, paths: Sequence[str], start: object, end: object) ->
         f"AND client_ip IS NOT NULL AND time BETWEEN ?::TIMESTAMP AND ?::TIMESTAMP AND {LEVELS} ORDER BY time, _artifact, _line",
         [list(paths), start, end],
     )
-
-
-def further_in(hop: str, hops: Sequence[str]) -> list[str]:
-    """The hops behind one."""
-    return [other for other in hops if position(other) > position(hop)]

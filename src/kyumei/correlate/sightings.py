@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from kyumei import discover
 from kyumei.correlate import copies
 from kyumei.layouts.casts import quoted
-from kyumei.store.filled import filled
+from kyumei.store.filled import exists, filled
 
 if TYPE_CHECKING:
     import duckdb
@@ -223,6 +223,8 @@ _OPTIONAL = {
 """Columns of a sighting that not every table has, with their types."""
 
 
+PREPARED = "_prepared"
+"""Is there where the sightings are a part of the case."""
 AT_HAND = 500_000
 """Up to this many records the sightings are worked out once and held in memory; those of a larger case are a view."""
 
@@ -234,7 +236,7 @@ def create(con: duckdb.DuckDBPyConnection, *, keep: bool = False) -> None:
 
     With ``keep`` they become a part of the case, and are cached with it; what was kept is not worked out again.
     """
-    if con.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'sightings' AND NOT temporary").fetchone():
+    if exists(con, PREPARED):
         return
     kind = "TABLE" if keep else "TEMP TABLE"
     copies.create(con, kind)
@@ -253,7 +255,7 @@ def create(con: duckdb.DuckDBPyConnection, *, keep: bool = False) -> None:
             con.execute(f"CREATE OR REPLACE {'' if keep else 'TEMP '}VIEW {relation(name)} AS {answering.source}")
     tables = [name for name in ANSWERING if name in held] or list(ANSWERING)[:1]
     selects = " UNION ALL ".join(f"({_select(name, ANSWERING[name], copies.without(con, name))})" for name in tables)
-    if not con.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'artifacts'").fetchone():
+    if not exists(con, "artifacts"):
         selects = selects.replace(_NAMED_NGINX, "false")  # Tables alone, without the list of files that a case has.
     if records > AT_HAND:
         con.execute(f"CREATE OR REPLACE TEMP VIEW sightings AS {selects}")
@@ -261,6 +263,8 @@ def create(con: duckdb.DuckDBPyConnection, *, keep: bool = False) -> None:
     con.execute("SET preserve_insertion_order = true")
     con.execute(f"CREATE OR REPLACE {kind} sightings AS {selects}")
     con.execute("SET preserve_insertion_order = false")
+    if keep:
+        con.execute(f"CREATE VIEW {PREPARED} AS SELECT true AS prepared")
 
 
 def relation(name: str) -> str:

@@ -8,7 +8,8 @@ from urllib.parse import unquote
 
 from kyumei.correlate.addresses import address, addresses, is_private
 from kyumei.edge.circles import REDIRECTING, circles
-from kyumei.model.symptom import FAILED, Trouble
+from kyumei.model.status import FAILED
+from kyumei.model.symptom import Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from kyumei.correlate.changed import changes
 from kyumei.correlate.sightings import TIES
 from kyumei.model.finding import Moment
+from kyumei.model.level import GRAVE_ANYWHERE
 from kyumei.store.cite import cite_all
 
 if TYPE_CHECKING:
@@ -67,8 +68,8 @@ def timeline(case: Case, window: Window, failures: Sequence[Failure]) -> tuple[M
     logs = (("app_log", "app"), ("json_lines", "app"), ("lambda_log", "app"), ("nginx_error", "nginx"), ("apache_error", "apache"))
     for table, hop in logs:
         rows = case.rows(
-            f"SELECT _artifact, _line, time, level, message FROM \"{table}\" WHERE upper(level) IN ('ERROR', 'CRITICAL', "
-            "'CRIT', 'ALERT', 'EMERG') AND time >= ? AND time < ? ORDER BY time, _artifact, _line LIMIT 8",
+            f'SELECT _artifact, _line, time, level, message FROM "{table}" WHERE upper(level) IN {GRAVE_ANYWHERE} '
+            "AND time >= ? AND time < ? ORDER BY time, _artifact, _line LIMIT 8",
             [start, end],
         )
         found += [_Line(3, row, hop, f"{row['level']}: {str(row['message']).splitlines()[0][:200]}", "log error") for row in rows]
@@ -86,4 +87,6 @@ def timeline(case: Case, window: Window, failures: Sequence[Failure]) -> tuple[M
 def _says(row: Mapping[str, Any]) -> str:
     client = f" from {row['client_ip']}" if row["client_ip"] else ""
     what = f"{row['method'] or '?'} {row['path'] or '?'}{client}"
-    return f"{'stopped' if row['own'] else 'let pass'} {what}" if row["hop"] == "waf" else f"{what} → {row['status']}"
+    if row["hop"] == "waf":
+        return f"{'stopped' if row['own'] else 'let pass'} {what}"
+    return f"{what} → {'no status written' if row['status'] is None else row['status']}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kyumei.diagnose.failures import rank, roams, served_clients
+from kyumei.model.status import SERVER_ERROR
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -46,7 +47,6 @@ def contested(case: Case, symptom: Symptom, window: Window, failures: Sequence[F
 
 MANY_CLIENTS = 3
 MANY_REQUESTS = 5
-SERVER_ERROR = 500
 
 
 def _widespread(failure: Failure) -> bool:

@@ -1,7 +1,8 @@
-"""What makes requests that did not fail doubtful all the same: a time without any, and a time in which most took far longer.
+"""What makes requests doubtful of which no status stands out: a time without any, a target that fails alone, a time of slow answers.
 
-Neither has a status that could stand out. Both are told only where they are plain: a log without lines where there would have been dozens,
-between two times of steady traffic; and answers ten times as slow as is usual, for a good part of the requests.
+They are told only where they are plain: a log without lines where there would have been dozens,
+between two times of steady traffic; failures of one target where the others serve the same paths well, as those of a canary release;
+and answers ten times as slow as is usual, for a good part of the requests.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from kyumei.correlate.hops import TITLES
 from kyumei.correlate.sightings import ANSWERING, position, relation
 from kyumei.diagnose.spikes import Spike, spikes
 from kyumei.model.finding import Gap
+from kyumei.model.status import SERVER_ERROR
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,6 +50,8 @@ SLOW_SECONDS, SLOW_TIMES = 1.0, 10.0
 """Slow is an answer that took at least so long, and so many times as long as the middle one of all."""
 FEWEST, PART, TIMES, SURPRISE, CONTRAST = 10, 0.3, 5.0, 18.0, 10.0
 """Slow answers that a stretch has at least, their part of its requests, how many times as frequent as usual, and how surprising."""
+FEWEST_OF_ONE = 5
+"""Failures of a target that fails alone."""
 STEPS = 1440
 SEVERAL_DAYS = 26 * 60
 
@@ -60,8 +64,8 @@ class Doubt(NamedTuple):
 
 
 def doubts(case: Case) -> list[Doubt]:
-    """The first silence of the requests in ``pulse``, and where most answers were slow, from what was read of the logs."""
-    return [*_silence(case), *_slowness(case)]
+    """The first silence of the requests in ``pulse``, a target that fails alone, and where most answers were slow."""
+    return [*_silence(case), *_one_target(case), *_slowness(case)]
 
 
 def about(expected: float) -> str:
@@ -116,6 +120,50 @@ def _is_habit(counts: Mapping[int, int], start: int, end: int) -> bool:
     first, last = min(counts), max(counts)
     days = range(-((start - first) // DAY), (last - end) // DAY + 1)
     return any(not any(counts.get(minute + day * DAY) for minute in range(start, end)) for day in days if day)
+
+
+def _one_target(case: Case) -> list[Doubt]:
+    """The target of a load balancer that fails most among those that serve the same paths, where chance does not make it so."""
+    if "alb_access" not in case.filled:
+        return []
+    rows = case.rows(
+        f"""WITH own AS (SELECT target_ip || coalesce(':' || target_port, '') AS target, target_group_arn AS target_group, path, time,
+                status FROM {relation("alb_access")} WHERE target_ip IS NOT NULL AND status IS NOT NULL),
+            shared AS (SELECT path FROM own GROUP BY path HAVING count(DISTINCT target) > 1)
+        SELECT target, any_value(target_group) AS target_group, count(*) AS n, count(*) FILTER (status >= {SERVER_ERROR}) AS failed,
+            min(time) FILTER (status >= {SERVER_ERROR}) AS first FROM own JOIN shared USING (path) GROUP BY 1 ORDER BY 4 DESC, 1"""
+    )
+    if len(rows) == 0 or rows[0]["failed"] < FEWEST_OF_ONE:
+        return []
+    one = rows[0]
+    all_n, all_failed = sum(row["n"] for row in rows), sum(row["failed"] for row in rows)
+    others, failed = all_n - one["n"], all_failed - one["failed"]
+    if failed * one["n"] * TIMES > one["failed"] * others or _surprise((one["failed"], one["n"]), (failed, others)) < SURPRISE + log(
+        len(rows)
+    ):
+        return []
+    group = f" of target group {one['target_group'].split('/')[-2]}" if (one["target_group"] or "").count("/") > 1 else ""
+    gap = Gap(
+        "account of the failures of that target",
+        "what is different on it: a new version, a setting, its health",
+        f'ask about their moment: kyumei investigate PATH --symptom "5xx at {one["first"]:%Y-%m-%d %H:%M} UTC"',
+    )
+    clause = (
+        f"target {one['target']}{group} had {one['failed']:,} of its {one['n']:,} requests end with a 5xx, and the others "
+        f"{failed or 'none'} of their {others:,} to the same paths"
+    )
+    return [Doubt(clause, gap)]
+
+
+def _surprise(one: tuple[int, int], other: tuple[int, int]) -> float:
+    """How much better two shares explain two counts (so many of so many) than one share does, in nats."""
+    whole = (one[0] + other[0], one[1] + other[1])
+    return _likelihood(one) + _likelihood(other) - _likelihood(whole)
+
+
+def _likelihood(counted: tuple[int, int]) -> float:
+    part, whole = counted
+    return sum(each * log(each / whole) for each in (part, whole - part) if each)
 
 
 def _slowness(case: Case) -> list[Doubt]:

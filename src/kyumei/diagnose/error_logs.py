@@ -9,12 +9,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from kyumei.layouts.casts import quoted
+from kyumei.model.level import GRAVE_ANYWHERE
 
-LEVELS = ("ERROR", "CRIT", "CRITICAL", "FATAL", "ALERT", "EMERG", "EMERGENCY", "SEVERE", "PANIC")
 CHARACTERS = 200
 """The beginning of a line tells its kind."""
 
-_LEVEL = f"upper(level) IN ({', '.join(quoted(level) for level in LEVELS)})"
+_LEVEL = f"upper(level) IN {GRAVE_ANYWHERE}"
 _UNLEVELLED = (
     r"^(?:http: )?panic(?: serving|:)|^fatal error: |^(?:Unhandled|Uncaught) |^Exception in thread |^Traceback \(most recent|"
     r"^(?:Segmentation fault|java\.lang\.OutOfMemoryError)"

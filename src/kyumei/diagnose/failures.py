@@ -5,28 +5,34 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import replace
+from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any
 
 from kyumei.contracts import Failure
 from kyumei.correlate.addresses import is_private
+from kyumei.correlate.buckets import bucket_answers
+from kyumei.correlate.coverage import coverage
 from kyumei.correlate.hops import INFERRED, place_in_chain
-from kyumei.correlate.journey import AROUND, Exchange, exchanges
+from kyumei.correlate.journey import AROUND
 from kyumei.correlate.outgoing import without_own_calls
 from kyumei.correlate.owner import Owner, error_lines, owner
 from kyumei.correlate.sightings import position, relation
 from kyumei.edge.agents import BROWSER, PROBED, SCANNER
+from kyumei.model.window import Window
 from kyumei.store.cite import AT_PLACES, place, places
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
+    from kyumei.correlate.buckets import Answer
+    from kyumei.correlate.coverage import LogCoverage
     from kyumei.correlate.hops import Known
+    from kyumei.correlate.journey import Exchange
     from kyumei.model.symptom import Symptom
-    from kyumei.model.window import Window
     from kyumei.store.case import Case
 
 Row = dict[str, Any]
-Member = tuple[Exchange, Owner]
+Member = tuple["Exchange", Owner]
 Records = dict[tuple[str, tuple[int, int]], list[Row]]
 """Whole records by their table and by where they start."""
 SHOWN = 50
@@ -41,22 +47,40 @@ def is_browser(agent: str | None) -> bool:
     return bool(agent and BROWSER.search(agent))
 
 
-def find(case: Case, symptom: Symptom, window: Window, covering: Mapping[str, bool], known: Sequence[Known]) -> list[Failure]:
-    """The failing requests that fit the symptom, grouped, the group that fits best first."""
-    found, _ = exchanges(case, symptom, window)
+def covered(case: Case, found: Sequence[Exchange], logs: Sequence[LogCoverage]) -> Sequence[LogCoverage]:
+    """The coverage of the moments of the failing requests, where some log is shorter than the time in which they were looked for.
+
+    "Since half past nine" goes on until now, and where no time was said all logs are looked through: what the logs can say of the requests
+    that were found does not depend on that.
+    """
+    if not found:
+        return logs
+    start, end = min(one.span[0] for one in found), max(one.span[1] for one in found) + timedelta(microseconds=1)
+    window = Window(start.replace(tzinfo=UTC), end.replace(tzinfo=UTC))
+    spans = ((log.start, log.end) for log in logs if not log.covers)
+    return coverage(case, window) if any(first and last and first < window.start and window.end <= last for first, last in spans) else logs
+
+
+def find(  # noqa: PLR0913 - what was looked for, what was found, and what can be told of it
+    case: Case, symptom: Symptom, window: Window, found: list[Exchange], covering: Mapping[str, bool], known: Sequence[Known]
+) -> list[Failure]:
+    """The failing requests that fit the symptom, grouped, the group that fits best first; ``found`` are the exchanges that fit it."""
     found = without_own_calls(case, found, window, covering)
     paths = sorted({one.outermost["path"] for one in found if one.outermost["path"]})
     naive = [(moment + step).replace(tzinfo=None) for moment, step in ((window.start, -AROUND), (window.end, AROUND))]
     errors = error_lines(case, paths, *naive) if paths else []
     existing = frozenset(other.hop for other in known if not other.timeless)
     groups: dict[tuple[Any, ...], list[Member]] = {}
-    for one in found:
-        answered = owner(one, covering, errors, existing)
-        groups.setdefault(_signature(one, answered), []).append((one, answered))
+    owned = [(one, owner(one, covering, errors, existing)) for one in found]
+    buckets = bucket_answers(case, [answered.record or one.innermost for one, answered in owned if answered.hop in BEHIND])
+    for one, answered in owned:
+        groups.setdefault(_signature(one, answered, buckets), []).append((one, answered))
     records = _full(case, groups.values())
     covered = [other.hop for other in known if covering.get(other.hop)]
     strays = _strays(case, covered, [one.outermost for members in groups.values() for one, _ in members[:PROBES]])
-    failures = [_failure(members, records, _behind(members, covering, known, strays)) for members in groups.values()]
+    failures = [
+        _failure(members, records, _of_targets(case, members, _behind(members, covering, known, strays))) for members in groups.values()
+    ]
     served = served_clients(case, failures)
     ordered = sorted(failures, key=lambda failure: rank(failure, symptom, window, served))
     return [replace(failure, key=str(number)) for number, failure in enumerate(ordered, start=1)]
@@ -66,13 +90,19 @@ BY_KIND = frozenset({"cloudfront", "waf", "alb", "clb", "apigateway"})
 """Hops whose record names the reason of the answer."""
 
 
-def _signature(one: Exchange, answered: Owner) -> tuple[Any, ...]:
+BEHIND = frozenset({"target", "unknown"})
+"""Owners that are but known to lie behind a hop, or not at all; a bucket is one of them."""
+
+
+def _signature(one: Exchange, answered: Owner, buckets: Mapping[str, Answer]) -> tuple[Any, ...]:
     """What makes two failing requests one group: the same answering hop, and the same reason as far as its record tells."""
     record = answered.record or one.innermost
     if answered.hop in BY_KIND:
         return (answered.hop, record["table_name"], record["kind"])
     if answered.errors:
         return (answered.hop, re.sub(r'"[^"]*"|[0-9]+', "", answered.errors[0]["message"] or ""))
+    if answered.hop in BEHIND and (answer := buckets.get(record["path"])) and answer.status == record["status"]:
+        return (answered.hop, answer, answered.sure)
     return (answered.hop, record["path"] if answered.hop in {"app", "target", "unknown"} else "", answered.sure)
 
 
@@ -168,6 +198,36 @@ def _behind(
         else:
             blind.append(other.hop)
     return tuple(silent), tuple(blind)
+
+
+RELAYED, MET = 5, 0.5
+"""Requests that a target answered, from which on it shows whether its log is here, and the share of them that its log must have."""
+
+
+def _of_targets(
+    case: Case, members: Sequence[Member], behind: tuple[tuple[str, ...], tuple[str, ...]]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The same hops, where those are blind whose logs do not have what the very targets of these requests answered at other times.
+
+    Where the log of one host is here and the request went to another one, it is silent about it, however well it covers the moment.
+    """
+    silent, blind = behind
+    rows = [one.sightings["alb"] for one, _ in members if "alb" in one.sightings]
+    targets = sorted({row["target_ip"] for row in rows if row["target_ip"]})
+    if not silent or not targets:
+        return behind
+    counted = case.rows(
+        "WITH asked AS (SELECT row_number() OVER () AS n, method, path, time FROM (SELECT * FROM sightings WHERE hop = 'alb' "
+        "AND list_contains($targets::VARCHAR[], target_ip) AND target_status IS NOT NULL AND path IS NOT NULL "
+        "ORDER BY abs(epoch(time - $near::TIMESTAMP)), _artifact, _line LIMIT 200)), "
+        "hops AS (SELECT unnest($hops::VARCHAR[]) AS hop) "
+        "SELECT hop, (SELECT count(*) FROM asked) AS whole, count(DISTINCT n) AS met FROM hops LEFT JOIN (SELECT s.hop, n FROM asked a "
+        "JOIN sightings s ON s.path = a.path AND coalesce(s.method = a.method, true) AND abs(epoch(s.time - a.time)) <= 2) USING (hop) "
+        "GROUP BY hop",
+        {"targets": targets, "near": rows[0]["time"], "hops": list(silent)},
+    )
+    elsewhere = {row["hop"] for row in counted if row["whole"] >= RELAYED and row["met"] < MET * row["whole"]}
+    return tuple(hop for hop in silent if hop not in elsewhere), (*blind, *(hop for hop in silent if hop in elsewhere))
 
 
 def _key(row: Row) -> tuple[object, ...]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from kyumei.correlate.hops import LOG_OF, TITLES, place_in_chain
 from kyumei.correlate.sightings import ORDER, position
 from kyumei.model.finding import Gap
+from kyumei.model.status import SERVER_ERROR
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -48,6 +49,10 @@ HOW["apigateway"] = (
     "$context.error.responseType"
 )
 
+HOW["cdn"] = (
+    "get the CDN's own log of that hour (Cloudflare Logpush or Security Events, Fastly real-time logs, Akamai DataStream), and look at the "
+    "headers of the failing answer: `curl -sI https://<HOST><PATH>` (server, via, cf-ray, x-served-by, x-cache)"
+)
 HOW["invoker"] = HOW["apigateway"]
 
 
@@ -72,7 +77,6 @@ def _error_logs(failure: Failure, known: Sequence[Known], covering: Mapping[str,
 
 
 FRONT = frozenset({"cloudfront", "alb", "clb", "apigateway", "target"})
-SERVER_ERROR = 500
 
 
 def elsewhere() -> Gap:
@@ -91,7 +95,7 @@ INNERMOST = frozenset({"server", "app"})
 def further_out(known: Sequence[Known]) -> list[Gap]:
     """The gap of a failure of which no log has a trace: what nothing in the case shows may have answered in front of everything else."""
     there = {one.hop for one in known}
-    if "cloudfront" in there:
+    if not there.isdisjoint({"cloudfront", "cdn"}):
         return []
     found = [gap("cloudfront", "whether a distribution in front of all this, should there be one, made the answer")]
     nothing = [gap(hop, "whether the request arrived, and who answered it") for hop in ("balancer", "proxy")]

@@ -35,7 +35,8 @@ PRIVATE = (
 PAUSE = 8.0
 """Requests without a failure, in units of the usual distance between two failures, that a long pause must have to part two episodes."""
 UNSURE = 3.0
-"""Requests without a failure, in units of the usual distance between two failures, after which it is over."""
+"""Requests without a failure, in units of the usual distance between two failures, after which it is over; and time, in units of that
+between two failures, after which nothing tells any more that it goes on."""
 
 
 def impact(case: Case, failure: Failure, window: Window) -> Impact | None:
@@ -50,7 +51,10 @@ def impact(case: Case, failure: Failure, window: Window) -> Impact | None:
     if failure.hop in BY_KIND and record["kind"]:
         where += f" AND ({answering.kind}) = {quoted(str(record['kind']))}"
     if failure.hop in BY_PATH and record["path"]:
-        where += f" AND ({answering.path}) = {quoted(str(record['path']))}"
+        paths = {
+            str(row["path"]) for seen in failure.sightings.values() for row in seen if row["table_name"] == failure.table and row["path"]
+        }
+        where += f" AND ({answering.path}) IN ({', '.join(quoted(path) for path in sorted(paths))})"
     once = without(case.con, failure.table)
     where += once
     start, end = window.start.replace(tzinfo=None), window.end.replace(tzinfo=None)
@@ -136,11 +140,13 @@ def _against_traffic(case: Case, table: str, conditions: tuple[str, str], counte
     """
     where, once = conditions
     traffic = case.rows(
-        f"""SELECT count(*) FILTER (time BETWEEN $first AND $last) AS during, count(*) FILTER (time > $last) AS since FROM {relation(table)}
+        f"""SELECT count(*) FILTER (time BETWEEN $first AND $last) AS during, count(*) FILTER (time > $last) AS since,
+            (SELECT max(time) FROM {relation(table)}) AS until FROM {relation(table)}
         WHERE time >= $first{once} AND path IN (SELECT path FROM {relation(table)} WHERE {where} AND time BETWEEN $first AND $last)""",
         {"first": counted["first"], "last": counted["last"]},
     )[0]
     share = counted["requests"] / max(traffic["during"], counted["requests"])
+    usual = (counted["last"] - counted["first"]) / max(counted["requests"] - 1, 1)
     return Impact(
         requests=counted["requests"],
         clients=counted["clients"],
@@ -150,5 +156,6 @@ def _against_traffic(case: Case, table: str, conditions: tuple[str, str], counte
         share=share,
         since=traffic["since"],
         ongoing=traffic["since"] < UNSURE / share,
+        quiet=(traffic["until"] or counted["last"]) - counted["last"] > UNSURE * usual,
         sql=sql,
     )

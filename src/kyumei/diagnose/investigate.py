@@ -14,13 +14,14 @@ from kyumei.correlate.clocks import UNTOLD
 from kyumei.correlate.components import incomplete
 from kyumei.correlate.coverage import LogCoverage, by_table, coverage
 from kyumei.correlate.hops import Known, chain, table
+from kyumei.correlate.journey import exchanges
 from kyumei.correlate.stated import as_folder, is_path, without_stage
 from kyumei.correlate.timeline import timeline
 from kyumei.diagnose.causes import chained
 from kyumei.diagnose.clock_notes import CLOCKS, clock_notes
 from kyumei.diagnose.contested import contested
 from kyumei.diagnose.error_kinds import count_errors, error_kinds
-from kyumei.diagnose.failures import find, is_browser
+from kyumei.diagnose.failures import covered, find, is_browser
 from kyumei.diagnose.gaps import WHICH, before_request, deciding, elsewhere, further_out, status_seen, unlogged, which_of
 from kyumei.diagnose.impact import impact
 from kyumei.diagnose.left_over import left_over
@@ -30,10 +31,11 @@ from kyumei.diagnose.spoken_places import with_place
 from kyumei.diagnose.standouts import count_requests, pulses, standouts
 from kyumei.diagnose.twice import whichever
 from kyumei.diagnose.unprompted import as_symptom, nothing, said_then, says_nothing, told
+from kyumei.diagnose.unsettled import unsettled
 from kyumei.diagnose.verdict import sentence
 from kyumei.diagnose.view import CaseView
 from kyumei.model.finding import Certainty, Finding, Gap, Investigation, RuledOut, Verdict
-from kyumei.model.symptom import REDIRECTS
+from kyumei.model.status import REDIRECTS
 from kyumei.model.window import Window
 from kyumei.store.cite import cite_all
 
@@ -84,11 +86,13 @@ def _answer(case: Case, symptom: Symptom) -> Investigation:
     symptom = as_folder(case, without_stage(case, symptom))
     window = symptom.window or _whole(case)
     symptom = with_place(case, symptom, window)
+    found, _ = exchanges(case, symptom, window)
     logs = coverage(case, window)
     lacks = incomplete(case, symptom, window)
-    covering, reasons = _covering(logs, {**{hop: lack.why for hop, lack in lacks.items()}, **strangers(case, symptom, window)})
+    doubtful = {**{hop: lack.why for hop, lack in lacks.items()}, **strangers(case, symptom, window)}
+    covering, reasons = _covering(covered(case, found, logs), doubtful)
     known = chain(case, logs)
-    failures = find(case, symptom, window, covering, known)
+    failures = find(case, symptom, window, found, covering, known)
     seen = _Seen(window, logs, covering, reasons, known, failures, _without_zone(case))
     findings, ruled_out, gaps = _opinions(case, symptom, seen)
     verdict = _verdict(findings, seen, case, symptom)
@@ -98,6 +102,8 @@ def _answer(case: Case, symptom: Symptom) -> Investigation:
         verdict, gaps = Verdict.CANNOT_TELL, [how_it_closed(), *gaps]
     if verdict is Verdict.HEALTHY and unlike:
         verdict, gaps = Verdict.CANNOT_TELL, [*gaps, status_seen()]
+    if verdict is Verdict.HEALTHY and not failures and (doubt := unsettled(case, symptom, window, known[0].hop)):
+        verdict, gaps, unlike = Verdict.CANNOT_TELL, [doubt.gap, *gaps], doubt.clause
     if verdict is Verdict.CANNOT_TELL:
         lost = [] if failures or _arrived(case, symptom, seen) else [elsewhere()]
         lost += [unlogged()] if not failures and _may_be_unlogged(symptom, known) else []
@@ -261,7 +267,7 @@ def _all_well(seen: _Seen, case: Case, symptom: Symptom) -> bool:
     """
     if symptom.before_request or not seen.known or not seen.known[0].logged or not seen.covering.get(seen.known[0].hop):
         return False
-    if _may_be_unlogged(symptom, seen.known):
+    if _may_be_unlogged(symptom, seen.known) or symptom.status in NOBODY_HERE:
         return False
     telling = [one for one in seen.known if one.hop != "waf" and one.logged and seen.covering.get(one.hop)]
     if not telling:
@@ -275,6 +281,8 @@ def _all_well(seen: _Seen, case: Case, symptom: Symptom) -> bool:
 
 BALANCER_MAKES = frozenset({460, 463, 464, 502, 503, 504, 561})
 """What an Application Load Balancer answers by itself, some of it after its target has answered; only its own log tells."""
+NOBODY_HERE = frozenset({520, 521, 522, 523, 524, 525, 526, 527, 530})
+"""What Cloudflare answers for an origin that it cannot use ("Cloudflare 5xx errors"): nothing behind it gives such, or has a record."""
 NEVER_LOGGED = frozenset({400, 413, 414, 431, 494})
 """What a request with more than 20 KB of headers or a URL over 8,192 bytes gets; CloudFront never logs such ("Standard logging")."""
 

@@ -12,6 +12,7 @@ from kyumei.correlate.sightings import TIES, position
 from kyumei.correlate.stated import is_path, matches
 from kyumei.diagnose.failures import is_browser
 from kyumei.model.finding import RuledOut
+from kyumei.model.status import SERVER_ERROR
 from kyumei.store.cite import cite_all
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 SHOWN = 4
-SERVER_ERROR = 500
 """What is relayed of a client's errors (a wrong password) comes all the time; a server's error was a failure whoever made it."""
 AN_HOUR_AND_A_HALF = 5400
 CODE_OF = {"waf": "EDGE-022", "alb": "EDGE-009", "nginx": "EDGE-137", "server": "EDGE-001", "app": "EDGE-001"}

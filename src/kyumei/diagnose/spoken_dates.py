@@ -37,6 +37,8 @@ class Clock(NamedTuple):
     micro: int = 0
     half: str = ""
     unit: timedelta | None = timedelta(minutes=1)
+    twelve: bool = False
+    """Whether it was said on a dial of twelve hours, so that without ``half`` or a part of the day it means two moments."""
 
 
 class Told(NamedTuple):
@@ -98,6 +100,12 @@ DAY_WORDS: dict[str, tuple[int, str]] = {
     "hier soir": (1, "evening"),
     "hier matin": (1, "morning"),
     "aujourd'hui": (0, ""),
+    "ce matin": (0, "morning"),
+    "cet après-midi": (0, "afternoon"),
+    "ce soir": (0, "evening"),
+    "esta mañana": (0, "morning"),
+    "esta tarde": (0, "afternoon"),
+    "esta noche": (0, "night"),
     "anteayer": (2, ""),
     "ayer": (1, ""),
     "anoche": (1, "night"),
@@ -148,7 +156,7 @@ def blank(text: str, start: int, end: int) -> str:
     return text[:start] + READ * (end - start) + text[end:]
 
 
-def _day(found: re.Match[str], year: int | None, month: int | None, day: int) -> Told:
+def day_of(found: re.Match[str], year: int | None, month: int | None, day: int) -> Told:
     """A date, refused where the calendar does not have it (a missing year may be a leap year)."""
     try:
         date(year or 2000, month or 1, day)
@@ -183,9 +191,9 @@ def _numeric_date(found: re.Match[str]) -> Told | None:
     first, mark, second = int(found[1]), found[2], int(found[3])
     year = int(found[4]) if found[4] else None
     if mark == "." or first > len(MONTHS) >= second:
-        return _day(found, year, second, first)
+        return day_of(found, year, second, first)
     if second > len(MONTHS) or first == second or JAPANESE.search(found.string):
-        return _day(found, year, first, second)
+        return day_of(found, year, first, second)
     said = found[0].strip()
     message = f"the date {said!r} is ambiguous: {first:02d} or {second:02d} may be the month"
     raise SymptomError(message, f"write the date as {year or 2025}-{first:02d}-{second:02d} or {year or 2025}-{second:02d}-{first:02d}")
@@ -194,13 +202,13 @@ def _numeric_date(found: re.Match[str]) -> Told | None:
 def _iso_date(found: re.Match[str]) -> Told | None:
     if re.search(r"(?:version|\bv) ?$", found.string[: found.start()][-9:], re.IGNORECASE):
         return None
-    return _day(found, int(found[1]), int(found[3]), int(found[4]))
+    return day_of(found, int(found[1]), int(found[3]), int(found[4]))
 
 
 def _compact_date(found: re.Match[str]) -> Told | None:
     """``20250206`` or ``20250206T143210Z``; digits that make no date are somebody's number."""
     try:
-        told = _day(found, int(found[1]), int(found[2]), int(found[3]))
+        told = day_of(found, int(found[1]), int(found[2]), int(found[3]))
     except SymptomError:
         return None
     if not found[4]:
@@ -210,7 +218,7 @@ def _compact_date(found: re.Match[str]) -> Told | None:
 
 
 def _clf_date(found: re.Match[str]) -> Told | None:
-    told = _day(found, int(found[3]), MONTHS.index(found[2].lower()) + 1, int(found[1]))
+    told = day_of(found, int(found[3]), MONTHS.index(found[2].lower()) + 1, int(found[1]))
     if not found[4]:
         return told
     clock = clock_of(found, found.end(), (found[4], found[5], found[6]), "")
@@ -218,19 +226,19 @@ def _clf_date(found: re.Match[str]) -> Told | None:
 
 
 def _month_first(found: re.Match[str]) -> Told | None:
-    return _day(found, int(found[3]) if found[3] else None, MONTHS.index(found[1][:3].lower()) + 1, int(found[2]))
+    return day_of(found, int(found[3]) if found[3] else None, MONTHS.index(found[1][:3].lower()) + 1, int(found[2]))
 
 
 def _day_first(found: re.Match[str]) -> Told | None:
     if found[2] == "may" and not found[3]:
         return None  # "about 6 may have seen it"
-    return _day(found, int(found[3]) if found[3] else None, MONTHS.index(found[2][:3].lower()) + 1, int(found[1]))
+    return day_of(found, int(found[3]) if found[3] else None, MONTHS.index(found[2][:3].lower()) + 1, int(found[1]))
 
 
 def _year_month_day(found: re.Match[str]) -> Told | None:
     era, year = found[1], found[2]
     full = 2018 + (1 if era == "元" else int(era)) if era else int(year) if year else None  # Reiwa 1 was 2019
-    return _day(found, full, int(found[3]) if found[3] else None, int(found[4]))
+    return day_of(found, full, int(found[3]) if found[3] else None, int(found[4]))
 
 
 def _day_word(found: re.Match[str]) -> Told | None:
@@ -249,7 +257,7 @@ def _yesterday_in_french(found: re.Match[str]) -> Told | None:
 
 def _era_day(found: re.Match[str]) -> Told | None:
     """``R7.2.6``: the year of Reiwa, 1 was 2019."""
-    return _day(found, 2018 + int(found[1]), int(found[3]), int(found[4]))
+    return day_of(found, 2018 + int(found[1]), int(found[3]), int(found[4]))
 
 
 _WHOLES = {"last": 1, "previous": 1, "this": 0, "先々": 2, "先": 1, "昨": 1, "去": 1, "前": 1, "今": 0, "本": 0}
@@ -278,9 +286,13 @@ CTIME = compiled(rf"\b({_MONTH} \d{{1,2}}) (\d{{1,2}}:\d\d(?::\d\d)?)( [A-Z]{{3,
 """``Feb 6 14:32:10 JST 2025``, as ``date`` prints it: the year comes last. Put right by ``r"\1 \5 \3\4"``, which keeps the length."""
 
 
-_CLOCK_TAIL = r"(?=(?: ?\([月火水木金土日]\))? ?(?:に|の|、|,|at|around|about|~)? ?(?:午前|午後|[AP]M)? ?\d{1,2}[:時])"
+CLOCK_TAIL = (
+    r"(?=(?: ?\([月火水木金土日]\))? ?(?:に|の|、|,|at|around|about|~|à|um|gegen|vers|a las)? ?(?:午前|午後|[AP]M)?"
+    r" ?\d{1,2}(?:[:時]|h\d| ?Uhr))"
+)
+"""Before a date that only a clock behind it makes one."""
 DATE_READERS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Told | None]], ...] = (
-    (compiled(rf"(?<![\w./-])(?-i:R)(\d{{1,2}})([./-])(\d{{1,2}})\2(\d{{1,2}})(?![\d./-]|\w){_CLOCK_TAIL}"), _era_day),
+    (compiled(rf"(?<![\w./-])(?-i:R)(\d{{1,2}})([./-])(\d{{1,2}})\2(\d{{1,2}})(?![\d./-]|\w){CLOCK_TAIL}"), _era_day),
     (
         compiled(rf"(?<![\w/])(\d{{1,2}})/({'|'.join(MONTHS)})/(\d{{4}})(?::(\d\d):(\d\d):(\d\d)(?: ?([+-]\d{{4}}))?)?(?!\d)"),
         _clf_date,
@@ -288,7 +300,7 @@ DATE_READERS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Told | None
     (compiled(r"(?<![\w.:/-])(\d{4})([-/.])(\d{1,2})\2(\d{1,2})(?![\d/]|[.-]\d)(?:T(?=\d))?"), _iso_date),
     (compiled(r"(?<![\w.:/-])(20\d\d)([01]\d)([0-3]\d)(?:T(\d\d)(\d\d)(\d\d)?(Z|[+-]\d{4})?)?(?![\w.:])"), _compact_date),
     (compiled(r"(?<![\w.:/-])(\d{1,2})([-/.])(\d{1,2})\2(\d{4})(?![\w/]|[.-]\d)"), _numeric_date),
-    (compiled(rf"(?<![\w.:/-])(\d{{1,2}})(/)(\d{{1,2}})(?![\w/.-])(){_CLOCK_TAIL}"), _numeric_date),
+    (compiled(rf"(?<![\w.:/-])(\d{{1,2}})(/)(\d{{1,2}})(?![\w/.-])(){CLOCK_TAIL}"), _numeric_date),
     (compiled(rf"\b{_MONTH} ?(\d{{1,2}})(?:st|nd|rd|th)?(?![\d:])(?:,? ?(?<!\d)(\d{{4}})(?![\d:]))?"), _month_first),
     (compiled(rf"\b(\d{{1,2}})(?:st|nd|rd|th)?[ -](?:of )?{_MONTH}\b(?:,?[ -](\d{{4}})(?![\d:]))?"), _day_first),
     (compiled(r"(?:(?:令和(\d{1,2}|元)|(?<!\d)(\d{4}))年 ?)?(?:(?<!\d)(\d{1,2})月 ?)(\d{1,2})日"), _year_month_day),
@@ -305,7 +317,9 @@ DATE_READERS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Told | None
     ),
     (compiled(r"()(?:([月火水木金土日])曜日?|\(([月火水木金土日])\))"), _weekday),
     (
-        compiled(r"\b(mon(?:day)?|tue(?:s(?:day)?)?|wed(?:nesday)?|thu(?:r?s?(?:day)?)|fri(?:day)?|sat(?:urday)?|sun(?:day)?)\b()()"),
+        compiled(
+            r"\b(?:last )?(mon(?:day)?|tue(?:s(?:day)?)?|wed(?:nesday)?|thu(?:r?s?(?:day)?)|fri(?:day)?|sat(?:urday)?|sun(?:day)?)\b()()"
+        ),
         _weekday,
     ),
 )

@@ -132,7 +132,8 @@ def plausible_host(name: str, *, labelled: bool = False) -> bool:
 
 STOP = frozenset(
     listed("""
-    a about access accessing after again all also always am an and any anyone are around as at back be became because been
+    a about access accessing after again all also always am an and answer answered answers any anyone are around as at back be
+    became because been
     before began being between broken but by call calls came can cannot can't circa client clients code codes comes could
     couldn't customer customers date day did didn't do does doesn't down during each error errors every everybody everyone
     exactly fail failed failing fails failure failures for from gave get gets getting give gives got had happen happened

@@ -30,6 +30,7 @@ _TAIL = {
     **dict.fromkeys(("まで", "以前"), "until"),
     **dict.fromkeys(("すぎ", "過ぎ", "直後"), "shortly after"),
     **dict.fromkeys(("前", "まえ", "直前"), "shortly before"),
+    **dict.fromkeys((f"{to} {now}" for to in ("and", "to", "till", "until", "-", "~") for now in ("now", "present")), "since"),
     **dict.fromkeys(("recovered", ": recovered", "resolved", ": resolved", "に復旧", "復旧", "に収束", "収束", "に解消"), "ended"),
 }
 REACH = 60
@@ -39,7 +40,7 @@ _TAILS = re.compile(r" ?(" + "|".join(sorted(_TAIL, key=len, reverse=True)) + r"
 _FILLER = frozenset(
     listed("at on the of in time day date local a some exactly again today's t um uhr heute à las h の に は 、 , ( ) [ ] : @")
 )
-_CONNECT = frozenset(listed("to till til until through thru up and und et y bis hasta - ~ 〜 → … から"))
+_CONNECT = frozenset(listed("to till til until through thru up and und et y bis hasta à - ~ 〜 → … から"))
 _PHRASES = (
     (re.compile(r"\b(?:approx|ca|c)\.", re.IGNORECASE), " about "),
     (re.compile(r"\b(?:up to|(?:no|not) later than)\b", re.IGNORECASE), " until "),
@@ -47,13 +48,20 @@ _PHRASES = (
 """What is said in several words or with a full stop, in one word."""
 _TOKEN = re.compile(r"[A-Za-z']+|から|まで|およそ|[^\s\w]|[^\x00-\x7f]")
 _CHANGED = re.compile(
-    r"\b(?:deploy(?:ed|ment|ing)?|release[ds]?|rolled out|rollout|restart(?:ed)?|reboot(?:ed)?|upgraded?|updated|merged|pushed|switched"
-    r"|fixed|resolved|solved)\b[^.;!?\n]{0,30}$",
+    r"\b(?:deploy(?:ed|ment|ing)?|release[ds]?|rolled out|rollout|restart(?:ed)?|roll(?:ed )?back|revert(?:ed)?|reboot(?:ed)?"
+    r"|upgraded?|updated|merged|pushed|switched|fixed|resolved|solved)\b[^.;!?\n]{0,30}$",
     re.IGNORECASE,
 )
 """Before the time of something else than the failure, where there is another one."""
-_FOLLOWS = re.compile(r"\b(?:after|since|following)\b[^.;!?\n]{0,30}$", re.IGNORECASE)
+_FOLLOWS = re.compile(r"\b(?:after|since|following|from)\b[^.;!?\n]{0,30}$", re.IGNORECASE)
 """Before such a change that is said to have begun it."""
+_ENDS = re.compile(r"\b(?:until|till|up to)\b[^.;!?\n]{0,30}$", re.IGNORECASE)
+"""Before such a change that is said to have ended it."""
+_ASIDE = re.compile(
+    r"\b(\d{1,2}|a|an|one|two|three|five|ten|fifteen|a few|a couple of) ?(?:m|mins?|minutes?) (before|after)\b[^.;!?\n]{0,30}$",
+    re.IGNORECASE,
+)
+"""Before the time of something else that a failure is told by: "ten minutes before the deploy at 14:05"."""
 _WORKED = re.compile(r"\b(?:worked|working|works|fine|ok|okay|healthy|normal)\b", re.IGNORECASE)
 
 
@@ -139,7 +147,8 @@ def _merged(point: Told, one: Told) -> Told:
 def _is_time(told: Told) -> bool:
     """A zone, a length or "in the morning" alone states no time; "at lunch" and "last week" do."""
     named = told.day or told.clock or told.instant or told.recent or told.part == "midday" or told.whole[:4] == "week"
-    return bool(named) or told.weekday is not None
+    all_of_it = re.match(r"(?:all|(?:the )?whole) ", told.said, re.IGNORECASE)
+    return bool(named) or told.weekday is not None or bool(told.part and all_of_it)
 
 
 def _lead_marks(before: str) -> frozenset[str]:
@@ -159,11 +168,26 @@ def _lead_marks(before: str) -> frozenset[str]:
             marks.add(f"shortly {side}" if "shortly" in marks else {"after": "since", "before": "before"}[side])
     if "ended" in marks:
         marks.add("until")
-    if changed := _CHANGED.search(near := before.rpartition(READ)[2]):
-        marks.add("since" if _FOLLOWS.search(near, 0, changed.start()) else "changed")
+    marks = _changed_marks(before.rpartition(READ)[2], marks)
     if marks & {"until", "before"} and _WORKED.search(before):
         return frozenset({"worked"})  # "it worked until 14:32": the failure began there
     return frozenset(marks - {"shortly"})
+
+
+def _changed_marks(near: str, marks: set[str]) -> set[str]:
+    """The marks with what a change says that stands before ("since the deploy at", "ten minutes before the deploy at")."""
+    if changed := _CHANGED.search(near):
+        begun, ended = _FOLLOWS.search(near, 0, changed.start()), _ENDS.search(near, 0, changed.start())
+        marks = marks | {"until" if ended else "since" if begun else "changed"}
+    if aside := _ASIDE.search(near):
+        marks = marks - {"since", "before", "changed", "until"} | {_aside(aside)}
+    return marks
+
+
+def _aside(found: re.Match[str]) -> str:
+    """What "ten minutes before" means: right before for a quarter of an hour, else any time before."""
+    near = not found[1].isdigit() or int(found[1]) <= 15  # noqa: PLR2004 - as far as "shortly" reaches
+    return f"shortly {found[2].lower()}" if near else {"before": "before", "after": "since"}[found[2].lower()]
 
 
 def _tail_marks(text: str, end: int) -> frozenset[str]:

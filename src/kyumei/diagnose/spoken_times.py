@@ -10,8 +10,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from kyumei.diagnose.spoken_cities import CITIES
+from kyumei.diagnose.spoken_clocks import CLOCK_WORD_READERS
 from kyumei.diagnose.spoken_dates import DATE_READERS, PARTS, READ, Clock, Day, Told, blank, clock_of, compiled
 from kyumei.diagnose.spoken_names import listed
+from kyumei.diagnose.spoken_tongues import TONGUE_READERS
 from kyumei.diagnose.spoken_zones import AMBIGUOUS, COMMON, IANA, OFFSETS, PLACES, offset_from
 
 if TYPE_CHECKING:
@@ -46,10 +48,11 @@ UNITS = {
 }
 _KANJI = "一二三四五六七八九"
 UNITS |= {"t": 86400, "j": 86400}  # Tage, jours
+_FEW = 6
 _JAPANESE_HALF = {"前": "a", "後": "p"}
 _WORDS = (
     "a|an|one|two|(?:a )?couple of|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|forty-five|forty|ninety"
-    "|half an?"
+    "|half an?|einer|eine|une|una"
 )
 _NUMBER = rf"((?<![\d.,])\d{{1,4}}(?:\.\d{{1,2}})?|(?:{_WORDS})(?= ))"
 _UNIT = r"(s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?|w|weeks?)\b"
@@ -79,6 +82,26 @@ def _length(found: re.Match[str]) -> Told | None:
 
 def _recent(found: re.Match[str]) -> Told | None:
     return Told(found.start(), found.end(), found[0], recent=_span(found[1], found[2]))
+
+
+def _going_on(found: re.Match[str]) -> Told | None:
+    """``for an hour now``, ``seit 20 Minuten``; without "now" ``for an hour`` only says how long it lasted."""
+    if found[0].lower().startswith("for ") and not found[0].lower().endswith(("now", "already")):
+        return None
+    unit = found[2].lower()
+    return Told(found.start(), found.end(), found[0], recent=_span(found[1], "h" if unit.startswith(("st", "heure")) else unit))
+
+
+def _recent_in_words(found: re.Match[str]) -> Told | None:
+    """``a few hours ago``, ``数時間前``: nobody counted; it was within six of them."""
+    unit = found["unit"].lower()
+    return Told(found.start(), found.end(), found[0], recent=_FEW * _span(None, "h" if unit.startswith("st") else unit))
+
+
+def _same_time(found: re.Match[str], now: datetime) -> Told:
+    """``this time yesterday``: half an hour more or less."""
+    days = 7 if found["week"] else 1
+    return Told(found.start(), found.end(), found[0], instant=now.astimezone(UTC) - timedelta(days=days), slack=timedelta(minutes=30))
 
 
 def _colon_clock(found: re.Match[str]) -> Told | None:
@@ -151,6 +174,24 @@ def _epoch(found: re.Match[str]) -> Told | None:
 
 
 CLOCK_READERS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Told | None]], ...] = (
+    (
+        compiled(
+            rf"\b(?:for|since|seit|depuis|desde hace) (?:about |around |roughly |etwa |ca\. |environ |unos |~ ?)?{_NUMBER} ?"
+            r"(s|secs?|seconds?|m|mins?|minut(?:en?|es|os)|h|hrs?|hours?|stunden?|heures?|horas?|d|days?)\b(?: now\b| already\b|)"
+        ),
+        _going_on,
+    ),
+    (
+        compiled(r"\b(?:(?:a |the last |the past )?(?:few|several) (?P<unit>hours?|days?|weeks?) (?:ago|back)\b)"),
+        _recent_in_words,
+    ),
+    (compiled(r"数(?P<unit>時間|日|週間)(?:ほど|くらい|ぐらい)?前"), _recent_in_words),
+    (
+        compiled(
+            r"\b(?:vor|il y a|hace) (?:ein paar|einigen|quelques|unas|unos|algunas) (?P<unit>stunden|tagen|heures|jours|horas|d[ií]as)"
+        ),
+        _recent_in_words,
+    ),
     (compiled(rf"\b(?:for|lasting|lasted) (?:about |around |~ ?)?{_NUMBER} ?{_UNIT}"), _length),
     (compiled(rf"\b(?:last|past) (?:{_NUMBER} )?{_UNIT}"), _recent),
     (
@@ -174,7 +215,7 @@ CLOCK_READERS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Told | Non
         compiled(
             r"(?:(?:午(?P<japanese>[前後])|(?<![A-Z])(?P<prefix>[AP])M) ?)?(?:(?<![A-Za-z0-9_.:])|(?<=[AP]M))"
             r"(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,](?P<fraction>\d{1,9}))?)?(?!\d|:[\w:]|\.\d)"
-            r"(?:(?P<gap> ?)(?P<zone>Z\b|[+-]\d\d(?::?\d\d)?(?![\d:]))|(?: ?(?P<half>[ap])\.? ?m\b\.?))?"
+            r"(?:(?P<gap> ?)(?P<zone>Z\b|[+-]\d\d(?::?\d\d)?(?![\d:]))|(?: ?(?P<half>[ap])(?:\.? ?m\b\.?|(?<=\d[ap])(?![\w.:/-]))))?"
         ),
         _colon_clock,
     ),
@@ -197,7 +238,7 @@ CLOCK_READERS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Told | Non
     (re.compile(r"正午"), lambda found: Told(found.start(), found.end(), found[0], clock=Clock(12, unit=None))),
     (
         compiled(
-            r"(?:(?<!good )\b(?:early |late |in the |at )?(morning|afternoon|evening|night)\b"
+            r"(?:(?<!good )\b(?:early |late |in the |at |all |(?:the )?whole )?(morning|afternoon|evening|night)\b"
             r"|午前中|午後|早朝|朝|夕方|深夜|夜(?!間)|晩|お?昼(?:休み)?(?![間夜])|上午|下午|晚上|早上|凌晨|中午|오전|오후"
             r"|de la (?:tarde|noche|mañana)\b"
             r"|(?:(?<=heute )|(?<=gestern )|(?<=\0 ))(?:vormittag|morgen|früh|nachmittag|abend|nacht|mittag)\b)"
@@ -227,9 +268,11 @@ _AGO = (
         r"|heures?|tagen?|d[ií]as?|jours?))(?P<half>)(?P<more>(?P<finer>))(?!\w)"
     ),
 )
-_JUST_NOW = compiled(
-    r"\b(?:just|right) now\b|\ba (?:(?:few|couple(?: of)?) (?:minutes|mins?|moments)|moment|minute) ago\b|たった今|今さっき|さっき|先ほど"
+JUST_NOW = compiled(
+    r"\b(?:just|right) now\b|\ba (?:(?:few|couple(?: of)?) (?:minutes|mins?|moments)|moment|minute) ago\b"
+    r"|\bseveral minutes ago\b|数分(?:ほど)?前|たった今|今さっき|さっき|先ほど|先程"
 )
+_SAME_TIME = compiled(r"\b(?:about |around )?(?:at )?(?:this|the same|same) time (?:yesterday|(?P<week>last week))\b")
 _HOUR_OF_A_PART = compiled(
     r"\b(?:at|around|about|since|from|by|until|before|after) (?P<hour>\d{1,2})"
     r"(?= (?:this|in the|yesterday) (?:morning|afternoon|evening)\b| tonight\b)"
@@ -303,9 +346,10 @@ def spoken(text: str, now: datetime) -> list[Told]:
     take(_ZONE_OFFSET, lambda found: _zone(found) if offset_from(found[0]) is not None else None)  # not the end of 14:00 UTC-14:30
     for pattern in _AGO:
         take(pattern, lambda found: _ago(found, now))
+    take(_SAME_TIME, lambda found: _same_time(found, now))
     take(_HOUR_OF_A_PART, _hour_of_a_part)
-    take(_JUST_NOW, lambda found: _just_now(found, now))
-    for pattern, read in (*DATE_READERS, *CLOCK_READERS):
+    take(JUST_NOW, lambda found: _just_now(found, now))
+    for pattern, read in (*TONGUE_READERS, *DATE_READERS, *CLOCK_WORD_READERS, *CLOCK_READERS):
         take(pattern, read)
     for one in [one for one in told if (one.clock or one.day) and not one.zone and not one.whole]:
         if zone := _zone_after(text, one.end):

@@ -89,6 +89,11 @@ _WORDS: tuple[tuple[Trouble, tuple[str, ...]], ...] = (
                 r"\b(?:dropped|closed|reset|refused|aborted|cut|interrupted|terminated) the connection\b|\brefused to connect\b"
                 r"|\bPR_(?:END_OF_FILE|CONNECT_RESET)_ERROR\b|\bNS_ERROR_(?:NET_RESET|NET_INTERRUPT|CONNECTION_REFUSED|UNKNOWN_HOST)\b"
             ),
+            (
+                r"\bDNS_PROBE_\w+|\bNXDOMAIN\b|\bSERVFAIL\b|\bENOTFOUND\b|\bEAI_AGAIN\b|\bcould not resolve (?:the )?host(?:name)?\b"
+                r"|\bname or service not known\b|\b(?:the )?(?:host|domain|server)(?: name)?(?:'s (?:IP|DNS) address)? "
+                r"(?:could not be found|was not found|does not resolve|cannot be resolved)\b|\bgetaddrinfo\b"
+            ),
             r"\b(?:is|was|are|were) (?:un|not )reachable\b|\bempty reply(?: from(?: the)? server)?\b",
         ),
     ),

@@ -10,9 +10,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 from typing import NamedTuple
 
-from kyumei.diagnose.spoken_dates import CTIME, INTERVAL, Day, Told, blank, impossible
+from kyumei.diagnose.spoken_clocks import bare_hour, which_half
+from kyumei.diagnose.spoken_dates import CTIME, INTERVAL, READ, Day, Told, blank, impossible
 from kyumei.diagnose.spoken_points import Point, joined
-from kyumei.diagnose.spoken_times import spoken
+from kyumei.diagnose.spoken_times import JUST_NOW, spoken
 from kyumei.diagnose.spoken_zones import AMBIGUOUS, ASK, Zone, in_utc, zone_named
 from kyumei.errors import SymptomError
 from kyumei.model.window import Window, iso
@@ -88,7 +89,7 @@ def read_time(text: str, now: datetime, default_zone: str | None, zone_option: s
         if not points:
             return None, text
         stated = next((one.zone for one in told if one.zone), "")
-        answer = _meaning(points, Setting(now, default_zone, zone_option, stated))
+        answer = _meaning(_shared_half(points, text), Setting(now, default_zone, zone_option, stated))
     except OverflowError:
         message = f"a time in {text[:60]!r} lies outside of what a calendar holds"
         raise SymptomError(message, "write it as 2025-02-06 14:32 JST") from None
@@ -114,10 +115,25 @@ def _meaning(points: list[Point], setting: Setting) -> Spoken:
     return _with_future(answer._replace(notes=tuple(notes)), setting)
 
 
+def _shared_half(points: list[Point], text: str) -> list[Point]:
+    """The points, where "at 2:05 and 2:20 pm" says pm of both."""
+    shared = points[:1]
+    for first, second in pairwise(points):
+        a, b = first.told.clock, second.told.clock
+        gap = text[first.words[-1].end : second.words[0].start].strip(f" {READ}")
+        alike = a and b and b.half and not a.half and 1 <= a.hour <= NOON and not (first.told.part or first.told.zone)
+        if a and b and alike and gap in {"and", ",", "/", "&", "or", ", and"}:
+            shared[-1] = first._replace(told=first.told._replace(clock=a._replace(half=b.half)))
+        shared.append(second)
+    return shared
+
+
 def _rank(point: Point) -> int:
     """Which of several times is meant, the lowest: since when it fails, then what has a clock, and last when something was changed."""
     if not (point.told.clock or point.told.instant):
-        return 3
+        return 4
+    if point.told.instant and JUST_NOW.fullmatch(point.told.said) and "since" not in point.marks:
+        return 3  # 先ほど14:32に: it was a while ago, and the clock says when
     return 0 if "since" in point.marks else 2 if "changed" in point.marks else 1
 
 
@@ -157,7 +173,11 @@ def _date_of(told: Told, wall_now: datetime, clock: time | None) -> tuple[date, 
         return found, (f"{found} is the day meant.",)
     later = clock is not None and clock > wall_now.time()
     if day is None:
-        back = int(later) if told.weekday is None else (today.weekday() - told.weekday) % 7 or (7 if later else 0)
+        back = (
+            int(later)
+            if told.weekday is None
+            else (today.weekday() - told.weekday) % 7 or (7 if later or "last " in told.said.lower() else 0)
+        )
         found = today - timedelta(days=back)
         what = "No date was stated" if told.weekday is None else f"Only {found:%A} was stated"
         return found, (f"{what}: {found} is assumed, the nearest past one.",)
@@ -225,6 +245,8 @@ def _wall_clock(told: Told) -> tuple[time | None, int]:
         hour = hour % NOON + NOON if clock.half == "p" and hour <= NOON else 0 if hour == NOON else hour
     elif first_hour <= hour < last_hour:
         hour += NOON
+    elif clock.twelve and not told.part:
+        raise which_half(told)
     return time(hour, clock.minute, clock.second or 0, clock.micro), int(clock.hour == 24)  # noqa: PLR2004 - the end of the day
 
 
@@ -249,6 +271,7 @@ def _resolved(point: Point, setting: Setting) -> Span:
         end = in_utc(midnight + timedelta(hours=last), zone)[0]
         says = f"{day} {name}" + (f", the {told.part}" if told.part else WHOLE_DAY)
         return Span(start, end, says, shown or kept, day, timedelta(0), (*notes, *dated, *odd))
+    notes = (*notes, *bare_hour(told, clock))
     wall = datetime.combine(day, clock)
     start, kept, odd = in_utc(wall, zone)
     unit = told.clock.unit

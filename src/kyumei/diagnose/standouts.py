@@ -18,6 +18,7 @@ from kyumei.correlate.survey import CLIENT_BITS, create_pulse
 from kyumei.diagnose.merge import merged
 from kyumei.diagnose.spikes import Spike, spikes
 from kyumei.model.standout import Pulse, Standout
+from kyumei.model.status import FAILED, SERVER_ERROR
 from kyumei.model.window import Window
 
 if TYPE_CHECKING:
@@ -59,14 +60,13 @@ SERVED = 0.5
 """Share of the failing requests that must be to paths that others were served, for the failure of one client to be worth telling."""
 REDIRECTED = 0.8
 """Share of the requests that a redirect must take hold of to stand out: logging in redirects, too."""
-REDIRECTS = (301, 302, 303, 307, 308)
+MOVED = (301, 302, 303, 307, 308)
 FEW_REQUESTS = 200
 """In so small a log a single server error is worth a look."""
 CARRIES, APART = 0.6, 3.0
 """A path carries a failure that has so large a part of it, and on which it is so many times as frequent as on others."""
 UNSURE = 3.0
 """Requests without a failure, in units of the usual distance between two failures, after which it is over."""
-SERVER_ERROR, CLIENT_ERROR = 500, 400
 DAYS = timedelta(hours=26)
 """From so long a log on an hour is measured against the same hour of other days, as far as the log has them."""
 
@@ -153,7 +153,7 @@ def _scale(case: Case) -> _Scale | None:
     return _Scale(row["start"], width * 60, ceil(minutes / width))
 
 
-FAILING = f"(status IN {REDIRECTS} OR status >= {CLIENT_ERROR})"
+FAILING = f"(status IN {MOVED} OR status >= {FAILED})"
 
 
 def _hop(case: Case, scale: _Scale, name: str) -> _Hop:
@@ -240,7 +240,7 @@ def _contrasts(scale: _Scale, found: Spike, status: int, places: int) -> bool:
 
 def _takes_hold(found: Spike, status: int) -> bool:
     """Whether a status is one that fails, or a redirect that nearly all meet."""
-    return status >= CLIENT_ERROR or found.events >= REDIRECTED * found.chances
+    return status >= FAILED or found.events >= REDIRECTED * found.chances
 
 
 def _speaks_for_itself(status: int, failed: int, requests: int) -> bool:
@@ -248,7 +248,7 @@ def _speaks_for_itself(status: int, failed: int, requests: int) -> bool:
     share = failed / requests
     if status >= SERVER_ERROR:
         return share >= HIGH_SHARE and (failed > FEWEST or requests < FEW_REQUESTS)
-    return status >= CLIENT_ERROR and failed > FEWEST and share >= (HIGH_LOST_SHARE if status in {LOST, SIGN_IN} else HIGH_CLIENT_SHARE)
+    return status >= FAILED and failed > FEWEST and share >= (HIGH_LOST_SHARE if status in {LOST, SIGN_IN} else HIGH_CLIENT_SHARE)
 
 
 def _is_worth_telling(hop: _Hop, one: Standout) -> bool:
@@ -256,7 +256,7 @@ def _is_worth_telling(hop: _Hop, one: Standout) -> bool:
 
     It meets several clients, or one that was refused what others get. What was never there is only missed where many ask for it.
     """
-    if not CLIENT_ERROR <= one.status < SERVER_ERROR:
+    if not FAILED <= one.status < SERVER_ERROR:
         return True
     start, end = (moment.replace(tzinfo=None) for moment in (one.window.start, one.window.end))
     row = hop.case.rows(

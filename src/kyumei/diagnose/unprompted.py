@@ -16,6 +16,7 @@ from kyumei.diagnose.doubts import Doubt, about, doubts
 from kyumei.diagnose.error_kinds import count_errors, frequent_errors
 from kyumei.diagnose.standouts import pulses
 from kyumei.model.finding import Gap, Investigation, Verdict
+from kyumei.model.status import SERVER_ERROR
 from kyumei.model.window import Window
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ MANY = 10
 """Error lines of a new kind that make more than a note."""
 OF_OTHERS = frozenset({"cloudtrail"})
 """Logs whose failures may be those of an auditor or of somebody at a console: they do not make requests that are well doubtful."""
-SERVER_ERROR = 500
 
 
 def says_nothing(symptom: Symptom) -> bool:
@@ -104,7 +104,8 @@ def nothing(case: Case, symptom: Symptom, kinds: Sequence[ErrorKind] | None = No
     sentence = (
         f"Nothing stands out: of {counted['n']:,} requests at {TITLES.get(counted['hop'], counted['hop'])} from "
         f"{span['start']:%Y-%m-%d %H:%M} to "
-        f"{span['last']:%Y-%m-%d %H:%M} UTC, {_share(counted, 'failed')} failed with a 5xx and {_share(counted, 'refused')} with a 4xx, "
+        f"{span['last']:%Y-%m-%d %H:%M} UTC, {_share(counted, 'failed')} failed with a 5xx and {_share(counted, 'refused')} with a 4xx"
+        f"{' beside what scanners and monitors are refused' if _scans(counted) else ''}, "
         "at no time and on no path more often than usual."
     )
     window = Window(span["start"].replace(tzinfo=UTC), span["last"].replace(tzinfo=UTC) + timedelta(microseconds=1))
@@ -113,7 +114,7 @@ def nothing(case: Case, symptom: Symptom, kinds: Sequence[ErrorKind] | None = No
     kinds = kinds or ()
     notes = (*map(kind_in_words, (*kinds, *grave)[:NAMED]), *_scans(counted), *_failed_all_the_same(case))
     telling = [kind for kind in kinds if kind.log not in OF_OTHERS]
-    found = [*doubts(case), *(_of_kind(kind) for kind in telling[:1] if kind.lines >= MANY)]
+    found = [*doubts(case), *(of_kind(kind) for kind in telling[:1] if kind.lines >= MANY)]
     if not found:
         return Investigation(asked, Verdict.HEALTHY, sentence, notes=notes, case=case.root.name, pulses=series)
     sentence = f"No requests failed more often than usual, but {found[0].clause}."
@@ -122,7 +123,7 @@ def nothing(case: Case, symptom: Symptom, kinds: Sequence[ErrorKind] | None = No
     return Investigation(asked, Verdict.CANNOT_TELL, sentence, gaps=gaps, notes=notes, case=case.root.name, pulses=series)
 
 
-def _of_kind(kind: ErrorKind) -> Doubt:
+def of_kind(kind: ErrorKind) -> Doubt:
     """What many error lines of a new kind leave open."""
     gap = Gap(
         "account of what that error line is about",
@@ -142,7 +143,7 @@ def _scans(counted: Mapping[str, Any]) -> list[str]:
     """What was refused to scanners, which is no failure; status 0 of a firewall stands for what it let pass."""
     if counted["hop"] == "waf" or not counted["scans"]:
         return []
-    return [f"{counted['scans']:,} of the requests were for what scanners look for and were refused with a 4xx, which is no failure"]
+    return [f"{counted['scans']:,} requests of scanners and monitors, or for what scanners look for, were refused with a 4xx: no failure"]
 
 
 def _failed_all_the_same(case: Case) -> list[str]:

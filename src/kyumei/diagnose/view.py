@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from kyumei.store.cite import cite_all, identity, place
+from kyumei.store.filled import has_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -40,7 +41,7 @@ class CaseView:
     def has(self, table: str) -> bool:
         """Whether the case holds any row of the table."""
         if table not in self._present:
-            self._present[table] = bool(self.case.value(f'SELECT count(*) FROM (SELECT 1 FROM "{table}" LIMIT 1)'))
+            self._present[table] = has_rows(self.case.con, table)
         return self._present[table]
 
     def covers(self, table: str) -> bool:

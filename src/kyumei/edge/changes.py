@@ -13,7 +13,7 @@ import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from kyumei.edge.documents import as_list, as_map
+from kyumei.edge.documents import as_list, as_map, parsed
 from kyumei.edge.literals import literal
 from kyumei.model.finding import Evidence
 
@@ -166,7 +166,7 @@ def _called(view: View, calls: Collection[str], resource: Resource, start: datet
     )
     found: dict[object, Change] = {}
     for row in rows:
-        asked = _parameters(row["asked"])
+        asked = parsed(row["asked"])
         if _at_home(row, resource) and is_about(asked, resource):
             key = row["event_id"] or (row["_artifact"], row["_line"])
             found.setdefault(key, Change(row["time"], row["call"], _who(row), asked, row))
@@ -242,13 +242,6 @@ def _at_home(row: Mapping[str, Any], resource: Resource) -> bool:
     if own is None:
         return True
     return all(not mine or not theirs or mine == theirs for mine, theirs in ((own[1], row["region"]), (own[2], row["account"])))
-
-
-def _parameters(text: str | None) -> dict[str, Any]:
-    try:
-        return as_map(json.loads(text or "{}"))
-    except (ValueError, RecursionError):
-        return {}
 
 
 def _who(row: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -22,6 +23,14 @@ def as_map(value: object) -> Object:
 def as_list(value: object) -> list[Any]:
     """The value if it is a list, else an empty one."""
     return value if isinstance(value, list) else []
+
+
+def parsed(text: str | None) -> Object:
+    """The object that a text in JSON is; an empty one for any other text."""
+    try:
+        return as_map(json.loads(text or "{}"))
+    except (ValueError, RecursionError):
+        return {}
 
 
 def qualifier(citation: Citation) -> str:

@@ -1,4 +1,4 @@
-"""What CloudWatch metrics in the case say: points of ``get-metric-data`` and ``get-metric-statistics``, and states of ``describe-alarms``.
+"""What CloudWatch metrics in the case say: points of ``get-metric-data``, ``get-metric-statistics`` and ``describe-alarms``.
 
 An answer of ``get-metric-data`` names no metric but in the label, the id that the asker chose, or the file's name; one of
 ``get-metric-statistics`` names it in its label. Neither tells its dimensions, so these are known only where label or file name hold them. A
@@ -53,19 +53,6 @@ class Point(NamedTuple):
         return self.time <= moment < self.time + timedelta(seconds=self.period_seconds)
 
 
-class Alarm(NamedTuple):
-    """The state of an alarm when it was described, and since when (naive UTC, null if not told)."""
-
-    name: str
-    state: str
-    since: datetime | None
-    reason: str
-    metric: str
-    namespace: str
-    dimensions: tuple[tuple[str, str], ...]
-    citation: Citation
-
-
 class Reading(NamedTuple):
     """Points of one metric whose periods hold the moments asked for; never empty."""
 
@@ -113,24 +100,6 @@ def points(view: View) -> list[Point]:
     for document, citation in answers(view, "cloudwatch", "describe-alarms"):
         found += _of_alarm(document, citation)
     return found
-
-
-def alarms(view: View) -> list[Alarm]:
-    """The alarms of the case that are about a metric."""
-    return [
-        Alarm(
-            str(document.get("AlarmName") or ""),
-            str(document.get("StateValue") or ""),
-            moment(document.get("StateTransitionedTimestamp") or document.get("StateUpdatedTimestamp")),
-            str(document.get("StateReason") or ""),
-            str(document.get("MetricName") or ""),
-            str(document.get("Namespace") or ""),
-            _dimensions(document),
-            citation,
-        )
-        for document, citation in answers(view, "cloudwatch", "describe-alarms")
-        if document.get("MetricName")
-    ]
 
 
 def reading(view: View, metric: str, moments: Iterable[datetime], about: Iterable[str] = ()) -> Reading | None:

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from kyumei.model.status import FAILED
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -24,7 +26,6 @@ LEAST_SECONDS = 1.0
 HALF = 0.5
 SMALL = 0.2
 """The part of a request's time that does not account for it."""
-FAILED = 400
 
 
 class Spent(NamedTuple):

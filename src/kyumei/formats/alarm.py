@@ -16,12 +16,12 @@ from kyumei.contracts import Format
 from kyumei.layouts.casts import INTEGER, guarded, quoted
 from kyumei.layouts.json_names import WHEN
 from kyumei.layouts.json_record import JsonRecord, one, parse_object, without
-from kyumei.layouts.json_tree import PIECE, every_pair
+from kyumei.layouts.json_tree import PIECE, every_pair, objects
 from kyumei.layouts.stamps import EPOCH, ISO
 from kyumei.model.table import Column, Kind, Link, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
 TABLE = Table(
     "alarm",
@@ -77,10 +77,6 @@ def _object(value: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON value
     return value if isinstance(value, dict) else {}
 
 
-def _items(value: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - any JSON value
-    return (item for item in value if isinstance(item, dict)) if isinstance(value, list) else iter(())
-
-
 def _prepare(document: dict[str, Any]) -> dict[str, Any]:
     """The record in the words of the notification, wherever it came from; what has no word there stays as it is."""
     if "detail-type" in document:
@@ -90,7 +86,7 @@ def _prepare(document: dict[str, Any]) -> dict[str, Any]:
     if "StateValue" in document:
         return _of_description(document)
     trigger = _object(document.get("Trigger"))
-    metric = next((stat for item in _items(trigger.get("Metrics")) if (stat := _object(item.get("MetricStat")))), None)
+    metric = next((stat for item in objects(trigger.get("Metrics")) if (stat := _object(item.get("MetricStat")))), None)
     if metric is None:
         return document
     return {**document, "Trigger": {**trigger, **_of_metric_stat(metric)}}
@@ -113,7 +109,7 @@ def _of_metric_stat(stat: Mapping[str, Any]) -> dict[str, Any]:
 def _of_event(document: Mapping[str, Any]) -> dict[str, Any]:
     detail, resources = _object(document.get("detail")), document.get("resources")
     state, before, own = (_object(detail.get(key)) for key in ("state", "previousState", "configuration"))
-    metric = next((stat for item in _items(own.get("metrics")) if (stat := _object(item.get("metricStat")))), {})
+    metric = next((stat for item in objects(own.get("metrics")) if (stat := _object(item.get("metricStat")))), {})
     found = {
         "AlarmName": detail.get("alarmName"),
         "AlarmArn": resources[0] if isinstance(resources, list) and resources else None,
@@ -159,7 +155,7 @@ def _of_description(document: Mapping[str, Any]) -> dict[str, Any]:
     trigger = {key: document[key] for key in (*_TRIGGER, "Threshold", "TreatMissingData") if document.get(key) is not None}
     if document.get("ExtendedStatistic"):
         trigger["Statistic"] = document["ExtendedStatistic"]
-    for item in _items(document.get("Metrics")):
+    for item in objects(document.get("Metrics")):
         if (stat := _object(item.get("MetricStat"))) and "MetricName" not in trigger:
             trigger |= _of_metric_stat(stat)
     since = next((document[key] for key in _SINCE if document.get(key) is not None), None)
@@ -184,7 +180,7 @@ def _derive(document: Mapping[str, Any], values: dict[str, Any]) -> tuple[dict[s
 def _dimensions(written: Any) -> list[str] | None:  # noqa: ANN401 - any JSON value
     if isinstance(written, dict):
         return [f"{name}={value}" for name, value in written.items()] or None
-    pairs = [{key.lower(): value for key, value in item.items()} for item in _items(written)]
+    pairs = [{key.lower(): value for key, value in item.items()} for item in objects(written)]
     return [f"{pair.get('name')}={pair.get('value')}" for pair in pairs] or None
 
 

@@ -15,7 +15,7 @@ import re
 
 from kyumei.contracts import Format
 from kyumei.layouts import request_line as line
-from kyumei.layouts.casts import COMMA_LIST, INTEGER, ISO_UTC, PHASE, SPACE_LIST, TEXT, Cast, Take
+from kyumei.layouts.casts import COMMA_LIST, DISPATCHED, ISO_UTC, PHASE, SPACE_LIST, Cast, takes_by_origin
 from kyumei.layouts.delimited import Delimited
 from kyumei.layouts.delimited_fields import Field, Style, Variant
 from kyumei.layouts.stamps import ISO, in_utc
@@ -112,19 +112,6 @@ _ONCE_BARE = frozenset({"domain_name", "chosen_cert_arn", "actions_executed", "r
 _OLD = tuple(known._replace(style=_EITHER) if known.name in _ONCE_BARE else known for known in _FIELDS)
 """Lines of the years in which these, too, were written without quotes."""
 
-_DISPATCHED = Cast(
-    "whether the phase was reached",
-    lambda raw: None if (seconds := _seconds(raw)) is None else seconds >= 0,
-    "CASE WHEN regexp_full_match({x}, '-1|[0-9]{1,15}(?:\\.[0-9]{1,15})?') THEN {x} <> '-1' END",
-    PHASE.shape,
-    "{x} <> '-1'",
-)
-
-
-def _seconds(raw: str) -> float | None:
-    return float(raw) if re.fullmatch(r"-?[0-9]{1,15}(\.[0-9]{1,15})?", raw) else None
-
-
 _CASTS: dict[str, tuple[Cast, bool]] = {
     "time": (ISO_UTC, False),
     "started": (ISO_UTC, False),
@@ -135,7 +122,7 @@ _CASTS: dict[str, tuple[Cast, bool]] = {
     "request_seconds": (PHASE, True),
     "target_seconds": (PHASE, True),
     "response_seconds": (PHASE, True),
-    "dispatched": (_DISPATCHED, False),
+    "dispatched": (DISPATCHED, False),
     "method": (line.URL_METHOD, True),
     "scheme": (line.URL_SCHEME, False),
     "host": (line.URL_HOST, True),
@@ -152,15 +139,10 @@ _CASTS: dict[str, tuple[Cast, bool]] = {
 """Columns that are no plain text or integer, and whether a value that does not fit is no fault (another column has it, or says so)."""
 
 
-def _take(column: Column) -> Take:
-    cast, optional = _CASTS.get(column.name, (INTEGER if column.kind is Kind.INTEGER else TEXT, False))
-    return Take(column.name, column.origin, cast, optional)
-
-
 LAYOUT = Delimited(
     columns=TABLE.columns,
     variants=(Variant(_FIELDS, needed=_FEWEST), Variant(_OLD, needed=_FEWEST, bulk=False)),
-    takes=tuple(_take(column) for column in TABLE.columns),
+    takes=takes_by_origin(TABLE.columns, _CASTS),
     written=(in_utc(ISO),),
     required=("time", "elb"),
 )

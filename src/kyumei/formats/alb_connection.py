@@ -15,7 +15,7 @@ import re
 from typing import TYPE_CHECKING
 
 from kyumei.contracts import Format
-from kyumei.layouts.casts import INTEGER, ISO_UTC, NUMBER, TEXT, Cast, Take, guarded
+from kyumei.layouts.casts import ISO_UTC, NUMBER, Cast, guarded, takes_by_origin
 from kyumei.layouts.delimited import Delimited
 from kyumei.layouts.delimited_fields import Field, Style, Variant
 from kyumei.layouts.stamps import ISO, in_utc
@@ -106,15 +106,10 @@ _CASTS: dict[str, tuple[Cast, bool]] = {
 """Columns that are no plain text or integer, and whether a value that does not fit is no fault (another column has it)."""
 
 
-def _take(column: Column) -> Take:
-    cast, optional = _CASTS.get(column.name, (INTEGER if column.kind is Kind.INTEGER else TEXT, False))
-    return Take(column.name, column.origin, cast, optional)
-
-
 LAYOUT = Delimited(
     columns=TABLE.columns,
     variants=(Variant(_FIELDS, needed=_FEWEST), Variant(_NO_SUBJECT, needed=_FEWEST, bulk=False)),
-    takes=tuple(_take(column) for column in TABLE.columns),
+    takes=takes_by_origin(TABLE.columns, _CASTS),
     written=(in_utc(ISO),),
     required=("time", "client_ip"),
 )

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from kyumei.contracts import Format
 from kyumei.layouts import request_line as line
 from kyumei.layouts.apache_format import parse_format
-from kyumei.layouts.casts import CLF_TIME, INTEGER, TEXT, Cast, Take, guarded
+from kyumei.layouts.casts import CLF_TIME, CLF_WIDTH, INTEGER, TEXT, Cast, Take, guarded
 from kyumei.layouts.delimited import Delimited
 from kyumei.layouts.delimited_fields import Field, Style, Tail, Variant
 from kyumei.layouts.stamps import ZONED_COMMON
@@ -166,7 +166,7 @@ _FORWARDED = (Field("http_x_forwarded_for", shape=_LIST), *_PEER)
 _QUOTED_FORWARDED = (Field("http_x_forwarded_for", Style.QUOTED, _LIST, _DASH_OR_EMPTY), *_PEER)
 _LISTED = (Field("http_x_forwarded_for", shape=f"{_ADDRESS}(?:, ?{_ADDRESS})+"), *_CLIENT[1:])
 _COMMON = (
-    Field("time", Style.BRACKETED, CLF_TIME.shape, (), spaces=1),
+    Field("time", Style.BRACKETED, CLF_TIME.shape, (), spaces=1, width=CLF_WIDTH),
     Field("request", Style.QUOTED),
     Field("status", shape="[0-9]{3}"),
     _there("size", "-|[0-9]{1,18}"),

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from kyumei.contracts import Format
 from kyumei.layouts import stamps
-from kyumei.layouts.casts import INTEGER, MONTHS, TEXT, Cast, Take, guarded, parse_clf, parse_iso
+from kyumei.layouts.casts import INTEGER, MONTHS, TEXT, UNKNOWN, Cast, Take, guarded, parse_clf, parse_iso
 from kyumei.layouts.clocks import CTIME, LOCAL_TIME, UTC_TIME
 from kyumei.layouts.request_line import END_HOST, END_PORT
 from kyumei.layouts.text import Text
@@ -52,8 +52,6 @@ TABLE = Table(
     ),
 )
 
-UNKNOWN = Cast("text without a column", lambda _raw: None, "NULL::VARCHAR")
-"""Never fits, so that the raw field lands in ``_extra``."""
 
 _LEVEL = "emerg|alert|crit|error|warn|notice|info|debug|trace[1-8]"
 _MONTH = f"(?:{'|'.join(MONTHS)})"

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from kyumei.contracts import Format, Refused
 from kyumei.errors import ConfigError
 from kyumei.layouts import gateway_fields as gateway
-from kyumei.layouts.casts import CLF_TIME, INTEGER, TEXT, Cast, Take, quoted
+from kyumei.layouts.casts import CLF_TIME, INTEGER, TEXT, UNKNOWN, Cast, Take, quoted
 from kyumei.layouts.forms import Form, Forms
 from kyumei.layouts.json_names import STATUS
 from kyumei.layouts.json_record import MISSING, Field, JsonRecord, Way, find, parse_object
@@ -200,8 +200,6 @@ class Xml(NamedTuple):
         return self.inner.bulk(source, sample)
 
 
-UNKNOWN = Cast("text without a column", lambda _raw: None, "NULL::VARCHAR")
-"""Never fits, so that the raw field lands in ``_extra``."""
 _TIME = "[0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}:[0-9]{2}:[0-9]{2}:[0-9]{2} [+-][0-9]{4}"
 _EVENT = "(?:-|(?P<event_type>CONNECT|DISCONNECT|MESSAGE))"
 _SIZES = {"status": "[0-9]{3}", "sent_bytes": "[0-9]{1,18}"}

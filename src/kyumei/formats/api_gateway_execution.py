@@ -16,7 +16,7 @@ Follows "Set up CloudWatch logging for REST APIs in API Gateway" in the API Gate
 from __future__ import annotations
 
 from kyumei.contracts import Format
-from kyumei.layouts.casts import INTEGER, ISO_OFFSET, TEXT, Cast, Take
+from kyumei.layouts.casts import INTEGER, ISO_OFFSET, TEXT, Cast, Take, texts
 from kyumei.layouts.clocks import CTIME
 from kyumei.layouts.json_names import TRACE, seconds
 from kyumei.layouts.text import Text
@@ -110,10 +110,6 @@ _CONCRETE = Cast(
 _MILLIS = seconds(1e3)
 
 
-def _texts(*names: str) -> tuple[Take, ...]:
-    return tuple(Take(name, name, TEXT) for name in names)
-
-
 _BEGINNINGS = (
     Shape(
         "with the request's id",
@@ -142,17 +138,17 @@ _STEPS = (
         "^Gateway response type: (?P<response_type>[A-Z0-9_]+) with status code: (?P<status>[0-9]{3})",
         (Take("response_type", "response_type", TEXT), Take("status", "status", INTEGER)),
     ),
-    Shape("extended id", "^Extended Request Id: (?P<extended_request_id>[^ ]+)", _texts("extended_request_id")),
+    Shape("extended id", "^Extended Request Id: (?P<extended_request_id>[^ ]+)", texts("extended_request_id")),
     Shape(
         "usage plan",
         rf"^Verifying Usage Plan for request: (?P<request_id>{_ID})\. API Key: {{0,2}}[^ ]* {{0,2}}"
         "API Stage: (?P<api_id>[^ /]+)/(?P<stage>[^ ]+)",
-        _texts("request_id", "api_id", "stage"),
+        texts("request_id", "api_id", "stage"),
     ),
     Shape(
         "usage plan found",
         "^Usage Plan check succeeded for API Key {0,2}[^ ]* {0,2}and API Stage (?P<api_id>[^ /]+)/(?P<stage>[^ ]+)",
-        _texts("api_id", "stage"),
+        texts("api_id", "stage"),
     ),
     Shape(
         "no key needed",
@@ -162,15 +158,15 @@ _STEPS = (
     Shape(
         "start",
         f"^(?:Execution log for|Starting (?:execution|authorizer: [^ ]+) for|Verifying Usage Plan for) request:? (?P<request_id>{_ID})",
-        _texts("request_id"),
+        texts("request_id"),
     ),
-    Shape("endpoint", "^(?:Endpoint request URI: |Sending request to )(?P<upstream>[^ ]+)", _texts("upstream")),
-    Shape("id behind", "^AWS Integration Endpoint RequestId ?: (?P<integration_request_id>[^ ]+)", _texts("integration_request_id")),
+    Shape("endpoint", "^(?:Endpoint request URI: |Sending request to )(?P<upstream>[^ ]+)", texts("upstream")),
+    Shape("id behind", "^AWS Integration Endpoint RequestId ?: (?P<integration_request_id>[^ ]+)", texts("integration_request_id")),
     Shape("trace", "^X-ray Tracing ID ?: (?P<trace_id>[^ ]+)", (Take("trace_id", "trace_id", TRACE),)),
-    Shape("path parameters", r"^Method request path: \{(?P<path_parameters>[^\n]*)\}$", _texts("path_parameters")),
-    Shape("query parameters", r"^Method request query string: \{(?P<query_parameters>[^\n]*)\}$", _texts("query_parameters")),
-    Shape("headers", r"^Method request headers: (?P<_headers>[^\n]*)", _texts("_headers")),
-    Shape("headers behind", r"^Endpoint response headers: (?P<_answer>[^\n]*)", _texts("_answer")),
+    Shape("path parameters", r"^Method request path: \{(?P<path_parameters>[^\n]*)\}$", texts("path_parameters")),
+    Shape("query parameters", r"^Method request query string: \{(?P<query_parameters>[^\n]*)\}$", texts("query_parameters")),
+    Shape("headers", r"^Method request headers: (?P<_headers>[^\n]*)", texts("_headers")),
+    Shape("headers behind", r"^Endpoint response headers: (?P<_answer>[^\n]*)", texts("_answer")),
     Shape("another step", "^(?:Method|Endpoint|Gateway) (?:request|response) (?:path|query|headers|body|URI)"),
     Shape(
         "function error with its id",
@@ -182,48 +178,48 @@ _STEPS = (
     Shape(
         "unauthorized",
         f"^(?P<error_text>Unauthorized request: (?P<request_id>{_ID}))",
-        _texts("error_text", "request_id"),
+        texts("error_text", "request_id"),
     ),
     Shape(
         "failure",
         r"^(?P<error_text>(?:Execution failed|Lambda execution failed|Endpoint request timed out|Invalid mapping expression|"
         r"Invalid API Key|Unauthorized|Network error)[^\n]*)",
-        _texts("error_text"),
+        texts("error_text"),
     ),
     Shape(
         "refusal",
         r"^(?P<error_text>[^\n]*(?:[Ll]imit [Ee]xceeded|[Ll]imit exceeded|[Ee]xceeded (?:throttle|quota|rate) limit|"
         r"does not match model schema|is not authorized to)[^\n]*)",
-        _texts("error_text"),
+        texts("error_text"),
     ),
 )
 _VALUE_END = r"(?:, [A-Za-z][A-Za-z0-9-]{0,60}=|\}$|$)"
 _LOOKS = (
     Look("message", _STEPS),
-    Look("_headers", (Shape("host", r"[{ ][Hh]ost=(?P<host>[^,:}\n]+)", _texts("host")),), literals=("ost=",)),
+    Look("_headers", (Shape("host", r"[{ ][Hh]ost=(?P<host>[^,:}\n]+)", texts("host")),), literals=("ost=",)),
     Look(
         "_headers",
-        (Shape("client", r"[{ ][Xx]-[Ff]orwarded-[Ff]or=(?P<client_ip>[0-9A-Fa-f.:]+)", _texts("client_ip")),),
+        (Shape("client", r"[{ ][Xx]-[Ff]orwarded-[Ff]or=(?P<client_ip>[0-9A-Fa-f.:]+)", texts("client_ip")),),
         literals=("orwarded-",),
     ),
     Look(
         "_headers",
-        (Shape("agent", r"[{ ][Uu]ser-[Aa]gent=(?P<user_agent>[^\n]{1,1000}?)" + _VALUE_END, _texts("user_agent")),),
+        (Shape("agent", r"[{ ][Uu]ser-[Aa]gent=(?P<user_agent>[^\n]{1,1000}?)" + _VALUE_END, texts("user_agent")),),
         literals=("gent=",),
     ),
     Look(
         "_answer",
-        (Shape("function error", r"[{ ][Xx]-[Aa]mz-[Ff]unction-[Ee]rror=(?P<function_error>[A-Za-z]+)", _texts("function_error")),),
+        (Shape("function error", r"[{ ][Xx]-[Aa]mz-[Ff]unction-[Ee]rror=(?P<function_error>[A-Za-z]+)", texts("function_error")),),
         literals=("rror=",),
     ),
     Look(
         "_answer",
-        (Shape("id behind", rf"[{{ ][Xx]-[Aa]mzn-[Rr]equest[Ii]d=(?P<integration_request_id>{_ID})", _texts("integration_request_id")),),
+        (Shape("id behind", rf"[{{ ][Xx]-[Aa]mzn-[Rr]equest[Ii]d=(?P<integration_request_id>{_ID})", texts("integration_request_id")),),
         literals=("-amzn-", "-Amzn-"),
     ),
     Look(
         "upstream",
-        (Shape("function", "/functions/(?P<function_arn>arn:[^/]+)/invocations", _texts("function_arn")),),
+        (Shape("function", "/functions/(?P<function_arn>arn:[^/]+)/invocations", texts("function_arn")),),
         literals=("/functions/",),
     ),
 )

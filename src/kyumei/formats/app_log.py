@@ -21,6 +21,7 @@ from kyumei.layouts.app_shapes import HEAD, LEVEL, MIDDLE, OPENINGS
 from kyumei.layouts.casts import MONTHS
 from kyumei.layouts.codedeploy_lines import is_codedeploy_line
 from kyumei.layouts.lambda_lines import FUNCTION_GROUP, is_lambda_line
+from kyumei.layouts.rails_lines import RAILS_HEAD, RAILS_OPENINGS, RAILS_WITHIN
 from kyumei.layouts.spaced_fields import is_spaced
 from kyumei.layouts.text import Text
 from kyumei.layouts.text_shapes import first_shape, without_colour
@@ -65,6 +66,7 @@ TABLE = Table(
         Column("user", Kind.TEXT, "The user of an access line.", Link.PRINCIPAL),
     ),
 )
+_SHAPES = (*OPENINGS, *RAILS_OPENINGS)
 _SERVERS = re.compile("gunicorn|uvicorn|uwsgi|werkzeug|hypercorn", re.IGNORECASE)
 _NGINX_ERROR = re.compile(r"[0-9/]{10} [0-9:]{8} \[[a-z]+\] [0-9]+#[0-9]+: ", re.ASCII)
 _SYSLOG = re.compile(
@@ -90,7 +92,7 @@ def sniff(text: str, name: str) -> bool:
     line = without_colour(text.partition("\n")[0])
     if name.startswith(FUNCTION_GROUP) or is_lambda_line(text) or is_codedeploy_line(text) or is_spaced(text):
         return False
-    found = first_shape(OPENINGS, line)
+    found = first_shape(_SHAPES, line)
     if not found or _NGINX_ERROR.match(line) or _DATABASE.match(line):
         return False
     opening = found[0].name
@@ -133,9 +135,10 @@ def _dated(window: Window, offsets: Sequence[timedelta]) -> tuple[str, ...]:
 
 LAYOUT = Text(
     columns=TABLE.columns,
-    shapes=OPENINGS,
+    shapes=_SHAPES,
     written=(stamps.Stamp("any date", _dated),),
-    head=HEAD,
+    head=f"(?:{HEAD}|{RAILS_HEAD})",
+    within=RAILS_WITHIN,
     looks=(*LOGFMT, MIDDLE, ACCESS, *PAIRS, *IDS, ERROR),
     defaults={"server": ""},
 )

@@ -19,7 +19,7 @@ import re
 
 from kyumei.contracts import Format
 from kyumei.layouts import request_line as line
-from kyumei.layouts.casts import INTEGER, ISO_UTC, PHASE, TEXT, Cast, Take
+from kyumei.layouts.casts import DISPATCHED, ISO_UTC, PHASE, Cast, takes_by_origin
 from kyumei.layouts.delimited import Delimited
 from kyumei.layouts.delimited_fields import Field, Style, Variant
 from kyumei.layouts.mended import Mended
@@ -102,18 +102,6 @@ _FIELDS = (
 _FEWEST = 12
 
 
-def _dispatched(raw: str) -> bool | None:
-    seconds = re.fullmatch(r"(-?)[0-9]{1,15}(?:\.[0-9]{1,15})?", raw)
-    return not seconds[1] if seconds else None
-
-
-_DISPATCHED = Cast(
-    "whether the phase was reached",
-    _dispatched,
-    "CASE WHEN regexp_full_match({x}, '-1|[0-9]{1,15}(?:\\.[0-9]{1,15})?') THEN {x} <> '-1' END",
-    PHASE.shape,
-    "{x} <> '-1'",
-)
 _CASTS: dict[str, tuple[Cast, bool]] = {
     "time": (ISO_UTC, False),
     "client_ip": (line.END_HOST, False),
@@ -123,7 +111,7 @@ _CASTS: dict[str, tuple[Cast, bool]] = {
     "request_seconds": (PHASE, False),
     "target_seconds": (PHASE, True),
     "response_seconds": (PHASE, False),
-    "dispatched": (_DISPATCHED, False),
+    "dispatched": (DISPATCHED, False),
     "method": (line.URL_METHOD, True),
     "scheme": (line.URL_SCHEME, False),
     "host": (line.URL_HOST, True),
@@ -133,11 +121,6 @@ _CASTS: dict[str, tuple[Cast, bool]] = {
     "http_version": (line.URL_VERSION, True),
 }
 """Columns that are no plain text or integer, and whether a value that does not fit is no fault (another column has it, or says so)."""
-
-
-def _take(column: Column) -> Take:
-    cast, optional = _CASTS.get(column.name, (INTEGER if column.kind is Kind.INTEGER else TEXT, False))
-    return Take(column.name, column.origin, cast, optional)
 
 
 _QUOTED = re.compile(r'((?:[^ "]++ ){11})"(.*)"(?: ([^ "]++) ([^ "]++))?', re.DOTALL)
@@ -170,7 +153,7 @@ LAYOUT = Mended(
         columns=TABLE.columns,
         # No fields were added since 2015. A longer line is one with a client's quotes in it, which only the exact reader tells.
         variants=(Variant(_FIELDS, needed=_FEWEST, bulk_tail=False),),
-        takes=tuple(_take(column) for column in TABLE.columns),
+        takes=takes_by_origin(TABLE.columns, _CASTS),
         written=(in_utc(ISO),),
         required=("time", "elb"),
     ),

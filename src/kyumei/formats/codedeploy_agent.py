@@ -12,7 +12,7 @@ from __future__ import annotations
 from kyumei.contracts import Format
 from kyumei.layouts.app_requests import ERROR
 from kyumei.layouts.app_shapes import LEVEL
-from kyumei.layouts.casts import INTEGER, NUMBER, TEXT, Take
+from kyumei.layouts.casts import INTEGER, NUMBER, TEXT, Take, texts
 from kyumei.layouts.clocks import ISO_TIME, TIME_NAIVE
 from kyumei.layouts.codedeploy_lines import DATE, DEPLOYMENT, FINER, is_agent_line
 from kyumei.layouts.stamps import ISO, ISO_SPACE
@@ -45,10 +45,6 @@ TABLE = Table(
 )
 
 
-def _texts(*names: str) -> tuple[Take, ...]:
-    return tuple(Take(name, name, TEXT) for name in names)
-
-
 _EVENTS = "Application(?:Stop|Start)|DownloadBundle|(?:Before|After)(?:Install|BlockTraffic|AllowTraffic)|Install|ValidateService"
 _QUOTE = r'\\{0,3}"'
 _SHAPES = (
@@ -71,16 +67,16 @@ _LOOKS = (
                 r" (?P<operation>[a-z_]+)",
                 (
                     *(Take("http_status", "status", INTEGER), Take("request_seconds", "took", NUMBER), Take("retries", "retries", INTEGER)),
-                    *_texts("operation"),
+                    *texts("operation"),
                 ),
             ),
         ),
         literals=("retries]",),
     ),
-    Look("message", (Shape("part", r"^(?P<logger>InstanceAgent::[A-Za-z:]*[A-Za-z]): ", _texts("logger")),), literals=("InstanceAgent::",)),
-    Look("message", (Shape("deployment", rf"\b(?P<deployment_id>{DEPLOYMENT})\b", _texts("deployment_id")),), literals=("d-",)),
-    Look("message", (Shape("host", r'host_identifier[:=] ?"(?P<host_arn>[^"\n]+)"', _texts("host_arn")),), literals=("host_identifier",)),
-    Look("message", (Shape("outcome", r'command_status[:=] ?"(?P<outcome>[A-Za-z]+)"', _texts("outcome")),), literals=("command_status",)),
+    Look("message", (Shape("part", r"^(?P<logger>InstanceAgent::[A-Za-z:]*[A-Za-z]): ", texts("logger")),), literals=("InstanceAgent::",)),
+    Look("message", (Shape("deployment", rf"\b(?P<deployment_id>{DEPLOYMENT})\b", texts("deployment_id")),), literals=("d-",)),
+    Look("message", (Shape("host", r'host_identifier[:=] ?"(?P<host_arn>[^"\n]+)"', texts("host_arn")),), literals=("host_identifier",)),
+    Look("message", (Shape("outcome", r'command_status[:=] ?"(?P<outcome>[A-Za-z]+)"', texts("outcome")),), literals=("command_status",)),
     Look(
         "message",
         (
@@ -88,14 +84,14 @@ _LOOKS = (
                 "script",
                 rf"error_code{_QUOTE}:(?P<error_code>[0-9]{{1,4}}),{_QUOTE}script_name{_QUOTE}:{_QUOTE}(?P<script>[^\"\\\n]*){_QUOTE},"
                 rf"{_QUOTE}message{_QUOTE}:{_QUOTE}(?P<error_text>[^\"\\\n]*)",
-                (Take("script_error", "error_code", INTEGER), *_texts("script", "error_text")),
+                (Take("script_error", "error_code", INTEGER), *texts("script", "error_text")),
             ),
         ),
         literals=("error_code",),
     ),
     Look(
         "message",
-        (Shape("event", rf"[Ll]ifecycle ?[Ee]vent(?: - | |: )(?P<lifecycle_event>{_EVENTS})\b", _texts("lifecycle_event")),),
+        (Shape("event", rf"[Ll]ifecycle ?[Ee]vent(?: - | |: )(?P<lifecycle_event>{_EVENTS})\b", texts("lifecycle_event")),),
         literals=("ifecycle",),
     ),
     Look(
@@ -104,7 +100,7 @@ _LOOKS = (
             Shape(
                 "error",
                 r"(?:^|[ :])(?P<error_type>(?:[A-Z][A-Za-z0-9]*::)+[A-Z][A-Za-z0-9]*(?:Error|Exception)) - (?P<error_text>[^\n]+)",
-                _texts("error_type", "error_text"),
+                texts("error_type", "error_text"),
             ),
         ),
         literals=("Error", "Exception"),

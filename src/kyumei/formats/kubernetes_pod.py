@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 from kyumei.contracts import Format
 from kyumei.layouts.casts import INTEGER, TEXT, Cast, quoted, to_json
 from kyumei.layouts.json_record import JsonRecord, parse_object
-from kyumei.layouts.json_tree import BOOLEAN, UTC_TIME, dig, every_pair, shallow, tree
+from kyumei.layouts.json_tree import BOOLEAN, UTC_TIME, dig, every_pair, objects, shallow, tree
 from kyumei.layouts.stamps import ISO, ISO_SPACE
 from kyumei.model.table import Column, Kind, Link, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
 TABLE = Table(
     "kubernetes_pod",
@@ -90,13 +90,13 @@ def _derive(document: Mapping[str, Any], values: dict[str, Any]) -> tuple[dict[s
     found = {column: _cast(cast, dig(parts[part], path)) for column, (part, cast, path) in PLACES.items()}
     status = parts["pod_status"] if isinstance(parts["pod_status"], dict) else {}
     owners = parts["metadata"].get("ownerReferences") if isinstance(parts["metadata"], dict) else None
-    found["owner_name"] = next((dig(owner, ("name",)) for owner in _objects(owners)), None)
-    conditions = {str(one.get("type")): one for one in reversed([*_objects(status.get("conditions"))])}
+    found["owner_name"] = next((dig(owner, ("name",)) for owner in objects(owners)), None)
+    conditions = {str(one.get("type")): one for one in reversed([*objects(status.get("conditions"))])}
     found["is_ready"] = _cast(BOOLEAN, (dig(conditions.get("Ready"), ("status",)) or "").lower())
     placed = conditions.get("PodScheduled", {})
     why = status if status.get("reason") or placed.get("status") != "False" else placed
     found["reason"], found["message"] = dig(why, ("reason",)) or None, dig(why, ("message",)) or None
-    worst = max((one for name in _LISTS for one in _objects(status.get(name))), key=_badness, default={})
+    worst = max((one for name in _LISTS for one in objects(status.get(name))), key=_badness, default={})
     found |= {column: _cast(cast, dig(worst, path)) for column, (cast, path) in OF_CONTAINER.items()}
     found |= {column: _cast(cast, dig(_end_of(worst), (key,))) for column, (cast, key) in OF_END.items()}
     times = re.findall(_CHANGED, "".join(to_json(parts[part]) or "" for part in ("metadata", "pod_status")), re.ASCII)
@@ -106,10 +106,6 @@ def _derive(document: Mapping[str, Any], values: dict[str, Any]) -> tuple[dict[s
 
 def _cast(cast: Cast, text: str | None) -> Any:  # noqa: ANN401 - a value of any kind
     return cast.python(text) if text else None
-
-
-def _objects(value: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - any JSON value
-    return (item for item in value if isinstance(item, dict)) if isinstance(value, list) else iter(())
 
 
 def _end_of(container: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from kyumei.contracts import Format
 from kyumei.errors import ConfigError
 from kyumei.layouts import request_line as line
-from kyumei.layouts.casts import CLF_TIME, EPOCH_MILLIS, INTEGER, ISO_OFFSET, NUMBER, TEXT, Cast, Take
+from kyumei.layouts.casts import CLF_TIME, CLF_WIDTH, EPOCH_MILLIS, INTEGER, ISO_OFFSET, NUMBER, TEXT, Cast, Take
 from kyumei.layouts.delimited import Delimited
 from kyumei.layouts.delimited_fields import Field, Style, Tail, Variant
 from kyumei.layouts.stamps import EPOCH, ISO, ZONED_COMMON
@@ -89,7 +89,7 @@ _VHOST = (
     *_CLIENT[1:],
 )
 _COMMON = (
-    Field("time_local", Style.BRACKETED, CLF_TIME.shape, (), spaces=1),
+    Field("time_local", Style.BRACKETED, CLF_TIME.shape, (), spaces=1, width=CLF_WIDTH),
     Field("request", Style.QUOTED),
     _bare("status", "[0-9]{3}"),
     _bare("body_bytes_sent", "[0-9]{1,18}"),

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from kyumei.contracts import Format
 from kyumei.layouts import stamps
-from kyumei.layouts.casts import INTEGER, TEXT, Cast, Take
+from kyumei.layouts.casts import INTEGER, TEXT, UNKNOWN, Take
 from kyumei.layouts.clocks import LOCAL_TIME, SLASHED_TIME
 from kyumei.layouts.request_line import METHOD, PATH, QUERY, VERSION
 from kyumei.layouts.text import Text
@@ -43,8 +43,6 @@ TABLE = Table(
     ),
 )
 
-UNKNOWN = Cast("text without a column", lambda _raw: None, "NULL::VARCHAR")
-"""Never fits, so that the raw field lands in ``_extra``."""
 
 # A quoted value ends at a quote before a comma or the end of its line; nginx does not escape quotes in it, and cuts long lines inside it.
 _VALUE = r'[^"\n]*(?:"[^",\n][^"\n]*)*'

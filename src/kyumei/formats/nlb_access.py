@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from kyumei.contracts import Format
 from kyumei.layouts import request_line as line
-from kyumei.layouts.casts import COMMA_LIST, INTEGER, ISO_UTC, TEXT, Cast, Take, guarded, parse_iso
+from kyumei.layouts.casts import COMMA_LIST, ISO_UTC, Cast, guarded, parse_iso, takes_by_origin
 from kyumei.layouts.delimited import Delimited
 from kyumei.layouts.delimited_fields import Field, Variant
 from kyumei.layouts.mended import Mended
@@ -114,18 +114,13 @@ _CASTS: dict[str, tuple[Cast, bool]] = {
 """Columns that are no plain text or integer, and whether a value that does not fit is no fault (another column has it)."""
 
 
-def _take(column: Column) -> Take:
-    cast, optional = _CASTS.get(column.name, (INTEGER if column.kind is Kind.INTEGER else TEXT, False))
-    return Take(column.name, column.origin, cast, optional)
-
-
 # The only quotes are those around each protocol in the client's list, "h2","http/1.1", which may be cut between two of them. No field can
 # hold a space, so the line is read without its quotes.
 LAYOUT = Mended(
     Delimited(
         columns=TABLE.columns,
         variants=(Variant(tuple(Field(name) for name in _NAMES), needed=_FEWEST),),
-        takes=tuple(_take(column) for column in TABLE.columns),
+        takes=takes_by_origin(TABLE.columns, _CASTS),
         written=(in_utc(ISO),),
         required=("time", "elb"),
     ),

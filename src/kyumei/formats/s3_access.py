@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from kyumei.contracts import Format
 from kyumei.layouts import request_line as line
-from kyumei.layouts.casts import CLF_TIME, INTEGER, TEXT, Cast, Take, guarded
+from kyumei.layouts.casts import CLF_TIME, CLF_WIDTH, INTEGER, TEXT, Cast, Take, guarded
 from kyumei.layouts.delimited import Delimited
 from kyumei.layouts.delimited_fields import Field, Style, Variant
 from kyumei.layouts.mended import Mended
@@ -113,7 +113,12 @@ _CASTS: dict[str, tuple[Cast, bool]] = {
 """Columns that are no plain text or integer, and whether a value that does not fit is no fault (another column has it)."""
 _FEWEST = 17
 _FIELDS = (
-    *(Field("Bucket Owner"), Field("Bucket"), Field("Time", Style.BRACKETED, CLF_TIME.shape, (), spaces=1), Field("Remote IP")),
+    *(
+        Field("Bucket Owner"),
+        Field("Bucket"),
+        Field("Time", Style.BRACKETED, CLF_TIME.shape, (), spaces=1, width=CLF_WIDTH),
+        Field("Remote IP"),
+    ),
     *(Field("Requester"), Field("Request ID"), Field("Operation"), Field("Key"), Field("Request-URI", Style.EITHER)),
     *(
         Field("HTTP status", shape="[0-9]{3}"),

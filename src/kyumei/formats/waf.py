@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any
 from kyumei.contracts import Format
 from kyumei.layouts.casts import INTEGER, Cast, parse_epoch
 from kyumei.layouts.json_record import JsonRecord, one, parse_object
+from kyumei.layouts.json_tree import objects
 from kyumei.layouts.stamps import EPOCH
 from kyumei.model.table import Column, Kind, Link, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
 TABLE = Table(
     "waf",
@@ -210,11 +211,6 @@ _TRACE = re.compile(r"(?:Root=)?(1-[0-9a-fA-F]{8}-[0-9a-fA-F]{24})(?:;[^\n]*)?",
 _PORT = re.compile(r":[0-9]*\Z")
 
 
-def _objects(value: Any) -> Iterator[Mapping[str, Any]]:  # noqa: ANN401 - any JSON value
-    """The objects in a list; nothing for what is no list."""
-    return (item for item in value if isinstance(item, dict)) if isinstance(value, list) else iter(())
-
-
 def _word(value: Any) -> str | None:  # noqa: ANN401 - any JSON value
     return value if isinstance(value, str) else None
 
@@ -227,11 +223,11 @@ def _ended(group: Mapping[str, Any], rule_type: str | None) -> bool:
 
 def _counted(document: Mapping[str, Any], ending: Mapping[str, Any] | None) -> list[str]:
     """Rules that matched without ending the look: those of the web ACL, then those of its groups in their order."""
-    rules: list[Any] = [rule.get("ruleId") for rule in _objects(document.get("nonTerminatingMatchingRules"))]
-    for group in _objects(document.get("ruleGroupList")):
+    rules: list[Any] = [rule.get("ruleId") for rule in objects(document.get("nonTerminatingMatchingRules"))]
+    for group in objects(document.get("ruleGroupList")):
         rule = group.get("terminatingRule")
         rules += [rule.get("ruleId")] if isinstance(rule, dict) and group is not ending else []
-        rules += [item.get("ruleId") for key in ("nonTerminatingMatchingRules", "excludedRules") for item in _objects(group.get(key))]
+        rules += [item.get("ruleId") for key in ("nonTerminatingMatchingRules", "excludedRules") for item in objects(group.get(key))]
     return [rule for rule in rules if isinstance(rule, str)]
 
 
@@ -242,17 +238,15 @@ def _whole_number(value: Any) -> int | None:  # noqa: ANN401 - any JSON value
 
 def _strings(value: Any, key: str | None = None) -> list[str] | None:  # noqa: ANN401 - any JSON value
     """The strings of a list (under a key of its objects); null when there are none."""
-    items = value if key is None else [item.get(key) for item in _objects(value)]
+    items = value if key is None else [item.get(key) for item in objects(value)]
     return ([item for item in items if isinstance(item, str)] if isinstance(items, list) else []) or None
 
 
 def _derive(document: Mapping[str, Any], values: dict[str, Any]) -> tuple[dict[str, Any], set[str]]:
     """Columns that lie deep in lists, or in a part of another column."""
     http = document.get("httpRequest")
-    headers = [
-        header for header in _objects(http.get("headers") if isinstance(http, dict) else None) if isinstance(header.get("name"), str)
-    ]
-    ending = next((group for group in reversed([*_objects(document.get("ruleGroupList"))]) if _ended(group, values["rule_type"])), None)
+    headers = [header for header in objects(http.get("headers") if isinstance(http, dict) else None) if isinstance(header.get("name"), str)]
+    ending = next((group for group in reversed([*objects(document.get("ruleGroupList"))]) if _ended(group, values["rule_type"])), None)
     rate = _rate(document, values["rule_id"])
     host = _header(headers, "host") or values["_host"]
     balancer = _BALANCER.search(values["source_id"] or "")
@@ -277,13 +271,13 @@ def _derive(document: Mapping[str, Any], values: dict[str, Any]) -> tuple[dict[s
     return found, set()
 
 
-def _header(headers: list[Mapping[str, Any]], name: str) -> str | None:
+def _header(headers: list[dict[str, Any]], name: str) -> str | None:
     return next((_word(header.get("value")) for header in headers if header["name"].lower() == name), None)
 
 
 def _rate(document: Mapping[str, Any], rule: str | None) -> Mapping[str, Any]:
     """The rate-based rule that ended the look, told by id or by name; an empty object when it was none of them."""
-    rules = _objects(document.get("rateBasedRuleList"))
+    rules = objects(document.get("rateBasedRuleList"))
     return next((item for item in rules if rule is not None and rule in (item.get("rateBasedRuleId"), item.get("rateBasedRuleName"))), {})
 
 

@@ -13,6 +13,7 @@ from kyumei.layouts.app_shapes import LEVEL, UUID
 from kyumei.layouts.casts import CLF_TIME, INTEGER, NUMBER, TEXT, Cast, Take, guarded
 from kyumei.layouts.clocks import CTIME, ISO_TIME, LOCAL_TIME, SPACED_TIME, TIME_NAIVE, UTC_TIME
 from kyumei.layouts.json_names import WHEN
+from kyumei.layouts.rails_lines import RAILS_ERROR
 from kyumei.layouts.request_line import METHOD, PATH, QUERY, VERSION
 from kyumei.layouts.text_shapes import Look, Shape
 
@@ -159,7 +160,7 @@ ACCESS = Look(
         Shape("request line and status", rf'"{_LINE}"[ ,:|-]+(?:status[:=]? ?)?{_STATUS}\b', (*_PLAIN, _CODE)),
         Shape(
             "rails started",
-            rf'Started (?P<method>[A-Z]+) "{_TARGET}" for (?P<client_ip>[^ \n]+)',
+            rf'Started (?P<method>[A-Z]+) "{_TARGET}" (?:\[[A-Za-z -]+\] )?for (?P<client_ip>[^ \n]+)',
             (*_PATH_TAKES, Take("method", "method", TEXT), _CLIENT),
         ),
         Shape("rails completed", rf"(?:^|\] )Completed {_STATUS} ", (_CODE,)),
@@ -277,6 +278,7 @@ ERROR = Look(
             _ERROR,
         ),
         Shape("php", rf"Uncaught (?P<type>{_TYPE}): (?P<text_of>[^\n]*)", _ERROR),
+        RAILS_ERROR,
         Shape("first line", rf"^(?P<type>(?:[\w$]+\.)*[A-Z][\w$]*(?:Error|Exception)){_SAYS}", _ERROR),
     ),
     literals=("\n", "Uncaught ", "Error", "Exception"),

@@ -12,8 +12,12 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from kyumei.model.table import Kind
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+    from kyumei.model.table import Column
 
 
 class Cast(NamedTuple):
@@ -68,6 +72,20 @@ def fill_sql(takes: Sequence[Take], raw: Mapping[str, str]) -> tuple[dict[str, s
     return values, " AND ".join(sound) or "true"
 
 
+def takes_by_origin(columns: Sequence[Column], casts: Mapping[str, tuple[Cast, bool]]) -> tuple[Take, ...]:
+    """Each column from the field that its ``origin`` names, by its own cast or else as a whole number or a text.
+
+    ``casts`` says by column which cast that is, and whether a value that does not fit is no fault.
+    """
+    usual = {column.name: (INTEGER if column.kind is Kind.INTEGER else TEXT, False) for column in columns}
+    return tuple(Take(column.name, column.origin, *casts.get(column.name, usual[column.name])) for column in columns)
+
+
+def texts(*names: str) -> tuple[Take, ...]:
+    """Columns that hold the text of the raw fields of their own names."""
+    return tuple(Take(name, name, TEXT) for name in names)
+
+
 def quoted(text: str) -> str:
     """The text as an SQL string literal."""
     return "'" + text.replace("'", "''") + "'"
@@ -83,6 +101,11 @@ def _number(raw: str) -> float | None:
     if re.fullmatch(r"[+-]?[0-9]{1,15}(\.[0-9]{1,15})?", raw):
         return float(raw)
     return None
+
+
+def _dispatched(raw: str) -> bool | None:
+    seconds = re.fullmatch(r"(-?)[0-9]{1,15}(?:\.[0-9]{1,15})?", raw)
+    return not seconds[1] if seconds else None
 
 
 def _phase(raw: str) -> float | None:
@@ -173,10 +196,13 @@ _YEAR = "[12][0-9][0-9][0-9]"
 _CLOCK = "(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
 
 TEXT = Cast("text", lambda raw: raw, "{x}", verbatim=True)
+UNKNOWN = Cast("text without a column", lambda _raw: None, "NULL::VARCHAR")
+"""Never fits, so that the raw field lands in ``_extra``."""
 INTEGER = guarded("integer", _integer, r"[+-]?[0-9]{1,18}", "TRY_CAST({x} AS BIGINT)", verbatim=True)
 NUMBER = guarded("number", _number, r"[+-]?[0-9]{1,15}(?:\.[0-9]{1,15})?", "TRY_CAST({x} AS DOUBLE)")
 PHASE = guarded("phase", _phase, r"-1|[0-9]{1,15}(?:\.[0-9]{1,15})?", "NULLIF(TRY_CAST({x} AS DOUBLE), -1)")
 """Seconds of a phase; -1 means that the phase was not reached and is null. Take it as optional."""
+DISPATCHED = guarded("whether the phase was reached", _dispatched, str(PHASE.shape), "{x} <> '-1'")
 ISO_UTC = guarded(
     "iso time with a zone",
     _iso_utc,
@@ -189,6 +215,7 @@ CLF_TIME = guarded(
     f"[0-9][0-9]/[A-Z][a-z][a-z]/{_YEAR}:{_CLOCK} [+-][0-9][0-9][0-9][0-9]",
     "epoch_ms(epoch_ms(TRY_STRPTIME({x}, '%d/%b/%Y:%H:%M:%S %z')))",
 )
+CLF_WIDTH = len("06/Feb/2025:14:32:10 +0900")
 ISO_OFFSET = guarded(
     "iso time with any zone",
     _iso_utc,

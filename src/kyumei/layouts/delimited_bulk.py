@@ -169,19 +169,33 @@ def _plains(variant: Variant) -> list[_Plain]:
         fields = tuple(known._replace(style=style) if known.style is Style.EITHER else known for known in variant.fields)
         places: dict[str, str] = {}
         quotes, token = 0, 0
+        before: list[Field] = []  # in the same stretch
         for known in fields:
             stretch = 2 * quotes + 1
             if known.style is Style.QUOTED:
                 quotes, token = quotes + 1, 1
                 places[known.name] = f"q[{2 * quotes}]"
+                before = []
                 continue
             token += 1
             parts = [f"s{stretch}[{token + more}]" for more in range(known.spaces + 1)]
             token += known.spaces
             text = " || ' ' || ".join(parts)
-            places[known.name] = f"({text})[2:-2]" if known.style is Style.BRACKETED else text
+            places[known.name] = _bracketed(known, before, stretch, text) if known.style is Style.BRACKETED else text
+            before.append(known)
         plains.append(_Plain(variant._replace(fields=fields), places, quotes, token - 1 if quotes else token))
     return plains
+
+
+def _bracketed(known: Field, before: Sequence[Field], stretch: int, text: str) -> str:
+    """SQL: what stands inside the brackets of a field; of a known width it is cut from the stretch, which is twice as fast.
+
+    No bare field begins with a bracket or holds a blank, unless its shape says so: the first bracket behind a blank is that of the first
+    bracketed field.
+    """
+    if not known.width or not before or any(one.style is Style.BRACKETED or r"\[" in one.shape or " " in one.shape for one in before):
+        return f"({text})[2:-2]"
+    return f"substr(q[{stretch}], strpos(q[{stretch}], ' [') + 2, {known.width})"
 
 
 def _fits(layout: Delimited, plain: _Plain) -> str:

@@ -24,7 +24,7 @@ class Field(NamedTuple):
 
     Where ``shape`` is given the variant fits only if the text matches it (or is missing); it must be narrower than the shapes of the casts
     that take the field. ``missing`` are the marks of a missing value, ``spaces`` how many spaces stand inside the brackets of a
-    bracketed field.
+    bracketed field, ``width`` how many characters, where all texts of the shape have as many.
     """
 
     name: str
@@ -32,6 +32,7 @@ class Field(NamedTuple):
     shape: str = ""
     missing: tuple[str, ...] = ("-",)
     spaces: int = 0
+    width: int = 0
 
 
 class Variant(NamedTuple):

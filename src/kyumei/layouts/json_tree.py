@@ -16,7 +16,7 @@ from kyumei.layouts.clocks import ISO_TIME
 from kyumei.layouts.json_record import Field, Way, as_text, first_of_each, one
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 _STRING = r'"(?:[^"\\]|\\[^u])*"'
 _NUMBER = r"-?[1-9][0-9]{0,29}|0|-?[1-9][0-9]{0,9}\.[0-9]{1,5}|-?0\.[0-9]{1,4}"
@@ -152,6 +152,11 @@ def _opened(name: str) -> str:
 
 def _id(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
+
+
+def objects(value: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - any JSON value
+    """The objects in a list; nothing for what is no list."""
+    return (item for item in value if isinstance(item, dict)) if isinstance(value, list) else iter(())
 
 
 def strings(value: Any, key: str = "") -> list[str] | None:  # noqa: ANN401 - any JSON value

@@ -14,7 +14,7 @@ from typing import Any
 
 from kyumei.layouts.app_requests import ACCESS, ERROR, IDS
 from kyumei.layouts.app_shapes import MIDDLE, OPENINGS, UUID
-from kyumei.layouts.casts import ISO_OFFSET, NUMBER, TEXT, Cast, Take, guarded, quoted
+from kyumei.layouts.casts import ISO_OFFSET, NUMBER, TEXT, UNKNOWN, Cast, Take, guarded, quoted, texts
 from kyumei.layouts.clocks import ISO_TIME, TIME_NAIVE
 from kyumei.layouts.json_names import seconds
 from kyumei.layouts.text_shapes import Look, Shape, compiled
@@ -59,13 +59,7 @@ MEGABYTES = guarded(
 TABLESS = Cast(
     "text without the tab at its end", lambda raw: raw.removesuffix("\t"), "CASE WHEN suffix({x}, chr(9)) THEN left({x}, -1) ELSE {x} END"
 )
-UNKNOWN = Cast("what the table does not know", lambda _raw: None, "NULL::VARCHAR")
-"""Never fits, so that the text is kept in ``_extra``."""
 BOOLEAN = guarded("true or false", {"true": True, "false": False}.get, "true|false", "({x} = 'true')")
-
-
-def _texts(*names: str) -> tuple[Take, ...]:
-    return tuple(Take(name, name, TEXT) for name in names)
 
 
 _SENT = Take("time", "sent", ISO_OFFSET)
@@ -83,7 +77,7 @@ _NUMBERS = (
     Take("restore_seconds", "restore", MILLIS),
     Take("billed_restore_seconds", "billed_restore", MILLIS),
 )
-_TRACE = (*_texts("trace_id", "segment_id"), Take("sampled", "sampled", BOOLEAN))
+_TRACE = (*texts("trace_id", "segment_id"), Take("sampled", "sampled", BOOLEAN))
 _FAILING = rf"(?:{_GAP}Status: (?P<outcome>[a-z]+))?(?:{_GAP}Error Type: (?P<error_type>{_WORD}))?"
 _PLATFORM = "SERTIXL 0123456789"
 
@@ -101,7 +95,7 @@ def _platform(kind: str, pattern: str, *takes: Take) -> Shape:
 def _registered(kind: str, word: str, list_name: str) -> Shape:
     """A line about an extension: its name, its state, what it wants to hear."""
     pattern = rf"{word}{_GAP}Name: (?P<extension>{_WORD}){_GAP}State: (?P<state>[A-Za-z]+)(?:{_GAP}{list_name}: (?P<events>\[[^\]\n]*\]))?"
-    return _platform(kind, pattern, *_texts("extension", "state", "events"))
+    return _platform(kind, pattern, *texts("extension", "state", "events"))
 
 
 _USUAL_ID = "(?P<request_id>[0-9a-f-]{36})"
@@ -113,7 +107,7 @@ def _usual(kind: str, pattern: str, *takes: Take) -> Shape:
 
 
 USUAL = (
-    _usual("start", rf"START RequestId: {_USUAL_ID} Version: (?P<function_version>[0-9A-Z$]+)", *_texts("function_version")),
+    _usual("start", rf"START RequestId: {_USUAL_ID} Version: (?P<function_version>[0-9A-Z$]+)", *texts("function_version")),
     _usual("end", rf"END RequestId: {_USUAL_ID}"),
     _usual(
         "report",
@@ -126,7 +120,7 @@ USUAL = (
 PLATFORM = (
     *USUAL,
     _platform(
-        "start", rf"START RequestId: (?P<request_id>{_WORD})(?: Version: (?P<function_version>{_WORD}))?", _ID, *_texts("function_version")
+        "start", rf"START RequestId: (?P<request_id>{_WORD})(?: Version: (?P<function_version>{_WORD}))?", _ID, *texts("function_version")
     ),
     _platform("end", rf"END RequestId: (?P<request_id>{_WORD})", _ID),
     _platform(
@@ -135,7 +129,7 @@ PLATFORM = (
         rf"{_part('Memory Size', 'memory', 'MB')}{_part('Max Memory Used', 'used', 'MB')}{_part('Init Duration', 'init', 'ms')}"
         rf"{_part('Restore Duration', 'restore', 'ms')}{_part('Billed Restore Duration', 'billed_restore', 'ms')}{_FAILING}"
         rf"(?:{_END}\n?{_XRAY})?",
-        *(_ID, *_NUMBERS, *_TRACE, *_texts("outcome", "error_type")),
+        *(_ID, *_NUMBERS, *_TRACE, *texts("outcome", "error_type")),
     ),
     _platform(
         "report",
@@ -143,28 +137,28 @@ PLATFORM = (
         rf"{_part('Billed Duration', 'billed', 'ms')}{_part('Memory Size', 'memory', 'MB')}{_part('Max Memory Used', 'used', 'MB')}"
         rf"{_FAILING}"
         rf"(?:{_END}\n?{_XRAY})?",
-        *(_ID, *_NUMBERS[:5], *_TRACE, *_texts("outcome", "error_type")),
+        *(_ID, *_NUMBERS[:5], *_TRACE, *texts("outcome", "error_type")),
     ),
     _platform(
         "init_start",
         rf"INIT_START Runtime Version: (?P<runtime_version>{_WORD})(?:{_GAP}Runtime Version ARN: (?P<runtime_arn>{_WORD}))?",
-        *_texts("runtime_version", "runtime_arn"),
+        *texts("runtime_version", "runtime_arn"),
     ),
     _platform(
         "init_report",
         rf"INIT_REPORT Init Duration: (?P<init>{_NUMBER}) ms(?:{_GAP}Phase: (?P<phase>[a-z]+))?{_FAILING}",
-        *(Take("init_seconds", "init", MILLIS), *_texts("phase", "outcome", "error_type")),
+        *(Take("init_seconds", "init", MILLIS), *texts("phase", "outcome", "error_type")),
     ),
     _platform("xray", _XRAY, *_TRACE),
     _platform(
         "restore_start",
         rf"RESTORE_START Runtime Version: (?P<runtime_version>{_WORD})(?:{_GAP}Runtime Version ARN: (?P<runtime_arn>{_WORD}))?",
-        *_texts("runtime_version", "runtime_arn"),
+        *texts("runtime_version", "runtime_arn"),
     ),
     _platform(
         "restore_report",
         rf"RESTORE_REPORT Restore Duration: (?P<restore>{_NUMBER}) ms{_FAILING}",
-        *(Take("restore_seconds", "restore", MILLIS), *_texts("outcome", "error_type")),
+        *(Take("restore_seconds", "restore", MILLIS), *texts("outcome", "error_type")),
     ),
     _registered("extension", "EXTENSION", "Events"),
     _registered("telemetry_subscription", "TELEMETRY", "Types"),
@@ -173,7 +167,7 @@ PLATFORM = (
         "timeout",
         rf"{_COPIED}(?P<message>(?P<time>{_ISO}) (?P<request_id>{_WORD}) "
         rf"(?P<error_text>Task timed out after (?P<timeout>{_NUMBER}) seconds)){_END}$",
-        (_OWN, _ID, *_texts("message", "error_text"), Take("time_limit_seconds", "timeout", NUMBER)),
+        (_OWN, _ID, *texts("message", "error_text"), Take("time_limit_seconds", "timeout", NUMBER)),
         {"kind": "timeout", "outcome": "timeout"},
         starts=" 0123456789",
     ),
@@ -181,7 +175,7 @@ PLATFORM = (
         "exit",
         rf"{_FRONT}(?P<message>RequestId: (?P<request_id>{_WORD}) (?P<error_text>(?:Error: |Process exited before )[^\n]*)"
         rf"(?:\n(?P<error_type>[A-Z][A-Za-z]*\.[A-Za-z.]+))?){_END}$",
-        (_SENT, _ID, *_texts("message", "error_type"), Take("error_text", "error_text", _WITHOUT_WORD)),
+        (_SENT, _ID, *texts("message", "error_type"), Take("error_text", "error_text", _WITHOUT_WORD)),
         {"kind": "exit", "outcome": "error"},
         starts="R 0123456789",
     ),
@@ -208,7 +202,7 @@ APPLICATION = (
         "java",
         rf"{_COPIED}(?P<time>{_DATE}(?:[.,][0-9]{{1,9}})?Z?) (?P<request_id>{UUID}) +"
         rf"(?P<level>{_LEVELS}) +(?P<logger>[^ \t\n]+)(?: +-)? ",
-        (Take("time", "time", ISO_TIME), Take("_naive", "time", TIME_NAIVE), _ID, _LEVEL, *_texts("logger"), _SAID),
+        (Take("time", "time", ISO_TIME), Take("_naive", "time", TIME_NAIVE), _ID, _LEVEL, *texts("logger"), _SAID),
         starts=" 0123456789",
     ),
     Shape(
@@ -218,7 +212,7 @@ APPLICATION = (
         r"(?P<logger>[^:\n]*): ?",
         (
             *(Take("time", "time", ISO_TIME), Take("_naive", "time", TIME_NAIVE), _ID),
-            *(Take("level", "level", LEVEL, optional=True), *_texts("logger"), _SAID),
+            *(Take("level", "level", LEVEL, optional=True), *texts("logger"), _SAID),
         ),
         starts="DIWEFA 0123456789",
     ),

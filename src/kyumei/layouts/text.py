@@ -32,7 +32,8 @@ class Text:
     """A text layout. ``head`` is the pattern of a record's first line; ``written`` are the ways in which its times are written.
 
     ``defaults`` stand where a column is null in the end. ``among`` is a narrower ``head`` for files in which records of other formats, too,
-    go over several lines: a head that takes any line would cut those.
+    go over several lines: a head that takes any line would cut those. ``within`` are lines without a time that begin a record, too; where
+    only records of a window are looked for they stay with the one above, by whose time they are found.
     """
 
     columns: tuple[Column, ...]
@@ -42,6 +43,7 @@ class Text:
     looks: tuple[Look, ...] = ()
     defaults: Mapping[str, str] = field(default_factory=dict)
     among: str | None = None
+    within: str | None = None
 
     def stamps(self, window: Window, offsets: Sequence[timedelta]) -> tuple[str, ...]:
         """See ``contracts.Layout``."""

@@ -30,7 +30,7 @@ class Artifact:
 
 @dataclass(frozen=True)
 class Clock:
-    """Which zone and skew a file's own clock keeps.
+    """Which zone a file's own clock keeps.
 
     ``zone`` is an IANA name or a fixed offset such as ``+09:00``; ``source`` says how it is known: ``stated`` (each line has its
     offset), ``told`` (case.toml or an option), ``inner`` (a second time on the same line), ``matched`` (the same requests in another log),
@@ -39,23 +39,7 @@ class Clock:
 
     zone: str
     source: str
-    skew_seconds: float = 0.0
     why: str = ""
-
-    @property
-    def inferred(self) -> bool:
-        """Whether the zone is our conclusion and not the log's own word."""
-        return self.source in {"inner", "matched", "assumed"}
-
-
-@dataclass(frozen=True)
-class Unread:
-    """A line that no reader could read, and why. Kept, counted, never dropped."""
-
-    artifact: int
-    line: int
-    text: str
-    why: str
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,8 @@ class Impact:
 
     ``requests`` failed so, of ``clients`` (null where the log does not tell them apart) on ``paths`` paths, from ``first`` to
     ``last``, which was ``share`` of all requests to these paths in that time. ``since`` requests to them came after the last;
-    ``ongoing`` says that these are too few to tell that it is over. ``sql`` counts it again.
+    ``ongoing`` says that these are too few to tell that it is over, ``quiet`` that the log goes on for much longer than the failures lay
+    apart, so that nothing shows that it is not. ``sql`` counts it again.
     """
 
     requests: int
@@ -90,6 +91,7 @@ class Impact:
     since: int
     ongoing: bool
     sql: str
+    quiet: bool = False
 
 
 @dataclass(frozen=True)

@@ -6,15 +6,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from kyumei.model.status import FAILED, REDIRECTS
+
 if TYPE_CHECKING:
     from datetime import datetime
 
     from kyumei.model.window import Window
-
-FAILED = 400
-"""The first status that says that a request failed."""
-REDIRECTS = range(300, 400)
-"""Statuses that say where to go next."""
 
 
 class Trouble(StrEnum):

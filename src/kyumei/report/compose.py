@@ -13,8 +13,9 @@ from kyumei.model.finding import Certainty, Verdict
 from kyumei.model.symptom import Trouble
 from kyumei.report.document import Banner, Bullets, Code, Document, Facts, Glance, Message, Paragraph, Section, Step, Steps, Tone
 from kyumei.report.extent import impact_section, impact_words, others_section, pulse_section, standouts_section
+from kyumei.report.local_times import told_locally
 from kyumei.report.moments import shown_moment, shown_span
-from kyumei.report.quote import GLANCE_CHARACTERS, proving, quote, telling_words
+from kyumei.report.quote import GLANCE_CHARACTERS, proving, quote, quoted_once, telling_words
 from kyumei.report.tables import coverage_grid, hop_grid, hop_label, hop_name, timeline_grid, unread_grid
 
 if TYPE_CHECKING:
@@ -41,14 +42,18 @@ _KINDS = {
     Trouble.REDIRECT_LOOP: "redirects in a loop",
 }
 """What was seen where it was no status, in a person's words."""
+_EXPLAINED: dict[Trouble | None, str] = {Trouble.SLOW: "slow request", Trouble.TLS: "failing connection"}
+"""What a cause explains where that is no failing request."""
 TOLD_CHARACTERS = 400
 """So much of a symptom is shown to people."""
-_ACRONYMS = frozenset({"acl", "alb", "arn", "id", "ip", "uri", "url", "waf"})
-_COMMAND = re.compile(r"(aws|kyumei) \S")
+_ACRONYMS = frozenset({"acl", "alb", "api", "arn", "id", "ip", "pid", "uri", "url", "waf"})
+_COMMAND = re.compile(r"(?P<command>(?:aws|kyumei) \S.*?)(?:, (?P<after>then .*))?", re.DOTALL)
+_WRITES = re.compile(r" > (?P<folder>[\w./-]+)/[^/\s]+$")
 
 
 def to_document(investigation: Investigation) -> Document:
     """The investigation as a document, in reading order."""
+    investigation = told_locally(investigation)
     cause = investigation.findings[0] if investigation.findings else None
     found = investigation.verdict is Verdict.CAUSE_FOUND
     gaps = _gaps(investigation)
@@ -147,14 +152,16 @@ def _glance(investigation: Investigation, cause: Finding | None) -> Glance:
     # A proven cause that no hop of the table answered (a bucket, a handshake) says itself who did; "not known" would contradict it.
     answered = _who_answered(investigation) or ("" if cause.certainty is Certainty.PROVEN else "not known")
     facts = [("Answered by", answered)] if investigation.hops and answered else []
-    facts.append(("Cause", f"{cause.code} {cause.rule}: {cause.title}"))
-    facts += _subject(cause)
+    named = f"{cause.code} {cause.rule}"
+    said = cause.title.lower() in (investigation.sentence or cause.title).lower()  # the banner above has it then
+    facts.append(("Cause", named if said else f"{named}: {cause.title}"))
+    facts += [(name, value) for name, value in _subject(cause) if name != "Hop" or not answered]  # who answered stands above
     if cause.onset:
         facts.append(("Since", shown_moment(cause.onset, investigation.symptom.zone)))
     if cause.impact:
         facts.append(("Impact", impact_words(cause.impact, investigation.symptom.zone)))
     elif cause.explains:
-        facts.append(("Explains", _count(cause.explains, "failing request")))
+        facts.append(("Explains", _count(cause.explains, _EXPLAINED.get(investigation.symptom.kind, "failing request"))))
     proof = proving(cause, investigation.symptom)
     command, title = next(((command, remedy.says) for remedy in cause.remedy for command in remedy.commands), ("", ""))
     return Glance(
@@ -180,8 +187,9 @@ def _open_glance(investigation: Investigation, cause: Finding | None) -> Glance:
     first = investigation.gaps[0]
     facts.append(("Missing", first.missing))
     facts.append(("Would decide", first.would_decide))
-    if _COMMAND.match(first.how):
-        return Glance(tuple(facts), command=first.how, command_title="get what is missing:")
+    command, words = _command(first.how)
+    if command:
+        return Glance(tuple(facts), command=command, command_title=f"get what is missing{words}:")
     facts.append(("First step", first.how))
     return Glance(tuple(facts))
 
@@ -213,7 +221,8 @@ def _evidence(investigation: Investigation) -> tuple[Section, ...]:
     sections = []
     for number, finding in enumerate(investigation.findings):
         found = number == 0 and investigation.verdict is Verdict.CAUSE_FOUND
-        steps = tuple(_step(investigation.symptom, finding, index) for index in range(len(finding.chain)))
+        quoted: set[tuple[str, str]] = set()
+        steps = tuple(_step(investigation.symptom, finding, index, quoted) for index in range(len(finding.chain)))
         blocks: list[Block] = []
         if not found:
             blocks.append(Paragraph(_MEANING[finding.certainty], quiet=True))
@@ -231,13 +240,14 @@ def _evidence(investigation: Investigation) -> tuple[Section, ...]:
     return tuple(sections)
 
 
-def _step(symptom: Symptom, finding: Finding, index: int) -> Step:
-    """One link of the chain."""
+def _step(symptom: Symptom, finding: Finding, index: int, quoted: set[tuple[str, str]]) -> Step:
+    """One link of the chain; a line that was ``quoted`` so at an earlier one is only named."""
     evidence = finding.chain[index]
     telling = telling_words(symptom, finding, evidence.says)
     shown = len(evidence.citations)
     remark = f"{shown} of {_count(evidence.total, 'row')} shown" if shown and evidence.total > shown else ""
-    return Step(evidence.says, tuple(quote(citation, telling) for citation in evidence.citations), remark, evidence.sql)
+    quotes = tuple(quoted_once(quote(citation, telling), quoted) for citation in evidence.citations)
+    return Step(evidence.says, quotes, remark, evidence.sql)
 
 
 def _hops(investigation: Investigation) -> tuple[Section, ...]:
@@ -294,12 +304,25 @@ def _gaps(investigation: Investigation) -> tuple[Section, ...]:
 
 def _gap(gap: Gap) -> Iterable[Block]:
     """One gap; how to close it as a command where it is one."""
-    command = bool(_COMMAND.match(gap.how))
-    pairs = (("Would decide", gap.would_decide), ("How", "" if command else gap.how))
+    command, words = _command(gap.how)
+    how = (f"run this{words}" if words else "") if command else gap.how
+    pairs = (("Would decide", gap.would_decide), ("How", how))
     yield Paragraph(gap.missing, lead=True)
     yield Facts(tuple(pair for pair in pairs if pair[1]))
     if command:
-        yield Code(gap.how)
+        yield Code(command)
+
+
+def _command(how: str) -> tuple[str, str]:
+    """The command of a way to get something, so that it runs as it is copied, and words to follow "run this"; empty where it is none."""
+    told = _COMMAND.fullmatch(how)
+    if not told:
+        return "", ""
+    after = f", {told['after']}" if told["after"] else ""
+    writes = _WRITES.search(told["command"])
+    if writes:
+        return f"mkdir -p {writes['folder']} && {told['command']}", f" in the case folder{after}"
+    return told["command"], after
 
 
 def _coverage(investigation: Investigation) -> tuple[Section, ...]:

@@ -7,6 +7,7 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 from kyumei.model.finding import Verdict
+from kyumei.model.status import SERVER_ERROR
 from kyumei.report.document import Code, Grid, Paragraph, Section, Tone
 from kyumei.report.moments import shown_moment, shown_span
 from kyumei.report.tables import hop_label
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from kyumei.report.document import Block
 
 _TONES = {Verdict.CAUSE_FOUND: Tone.PROVEN, Verdict.HEALTHY: Tone.HEALTHY, Verdict.CANNOT_TELL: Tone.UNKNOWN}
-_SERVER_ERROR = 500
 _CELLS = 40
 _LEVELS = "▁▂▃▄▅▆▇█"
 _MOST = 12
@@ -35,7 +35,7 @@ def impact_words(impact: Impact, zone: str | None) -> str:
     clients = f" of {counted(impact.clients, 'client')}" if impact.clients else ""
     paths = f" on {counted(impact.paths, 'path')}" if impact.paths else ""
     alone = impact.requests == 1
-    ongoing = "nothing later shows whether it goes on" if alone else "still going on where the log ends"
+    ongoing = "nothing later shows whether it goes on" if alone or impact.quiet else "still going on where the log ends"
     over = (
         ongoing
         if impact.ongoing
@@ -73,7 +73,7 @@ def standouts_section(investigation: Investigation) -> tuple[Section, ...]:
         )
         for one in shown
     )
-    tones = tuple(Tone.ANSWERED if one.status >= _SERVER_ERROR else Tone.PLAIN for one in shown)
+    tones = tuple(Tone.ANSWERED if one.status >= SERVER_ERROR else Tone.PLAIN for one in shown)
     grid = Grid(("When", "At", "Status", "Path", "Failed", "Usual", "Over?"), rows, tones)
     left = f"{more:,} more stretch{' is' if more == 1 else 'es are'} not shown here; the JSON report holds all."
     rest = (Paragraph(left, quiet=True),) if more > 0 else ()

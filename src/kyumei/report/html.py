@@ -15,7 +15,7 @@ from kyumei.report.document import Bullets, Code, Facts, Grid, Message, Paragrap
 from kyumei.report.escape import for_html
 from kyumei.report.plot import timeline_plot
 from kyumei.report.pulse_plot import pulse_plot
-from kyumei.report.quote import Part, Quote
+from kyumei.report.quote import AGAIN, Part, Quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -123,7 +123,8 @@ def _facts_block(block: Facts) -> Iterator[str]:
 
 @_block.register(Code)
 def _code(block: Code) -> Iterator[str]:
-    yield _command(block.text)
+    command = _command(block.text)
+    yield f'<details class="query"><summary>{for_html(block.fold)}</summary>{command}</details>' if block.fold else command
 
 
 @_block.register(Message)
@@ -153,10 +154,16 @@ def _grid(block: Grid) -> Iterator[str]:
     yield '</tr></thead><tbody role="rowgroup">'
     for number, row in enumerate(block.rows):
         cells = (
-            f'<td role="cell" data-label="{for_html(column)}">{_cell(cell)}</td>' for column, cell in zip(block.columns, row, strict=True)
+            f'<td role="cell" data-label="{for_html(_label(column))}">{_cell(cell)}</td>'
+            for column, cell in zip(block.columns, row, strict=True)
         )
         yield f'<tr role="row" class="{block.tone(number).value}">{"".join(cells)}</tr>'
     yield "</tbody></table>"
+
+
+def _label(column: str) -> str:
+    """What stands before a cell where there is no room for columns."""
+    return column if column.endswith("?") else f"{column}:"
 
 
 def _cell(text: str) -> str:
@@ -176,6 +183,8 @@ def _command(text: str) -> str:
 
 
 def _figure(shown: Quote) -> str:
-    """A cited line under its place, with the telling parts marked."""
+    """A cited line under its place, with the telling parts marked; only its place where it is quoted further up."""
+    if shown.again:
+        return f'<p class="quiet"><span class="place">{for_html(shown.place)}</span> {AGAIN}</p>'
     text = "".join(f"{_PIECE[piece.part][0]}{for_html(piece.text, lines=True)}{_PIECE[piece.part][1]}" for piece in shown.pieces)
     return f'<figure><figcaption class="place">{for_html(shown.place)}</figcaption><pre>{text}</pre></figure>'

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from kyumei.report.compose import to_document
 from kyumei.report.document import Bullets, Code, Facts, Grid, Message, Paragraph, Steps
 from kyumei.report.escape import code_block, code_span, for_markdown, for_markdown_cell
+from kyumei.report.quote import AGAIN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,7 +80,9 @@ def _facts_block(block: Facts) -> Iterator[str]:
 
 @_block.register(Code)
 def _code(block: Code) -> Iterator[str]:
-    yield code_block(block.text, "json" if block.text.lstrip().startswith(("{", "[")) else "sh")
+    if block.fold:
+        yield f"{for_markdown(block.fold)}:"
+    yield code_block(block.text, "sql" if block.fold else "json" if block.text.lstrip().startswith(("{", "[")) else "sh")
 
 
 @_block.register(Message)
@@ -93,8 +96,9 @@ def _steps(block: Steps) -> Iterator[str]:
         item = f"{number}. "
         yield item + for_markdown(step.says)
         for shown in step.quotes:
-            yield _indented(code_span(shown.place), len(item))
-            yield _indented(code_block(shown.text), len(item))
+            yield _indented(code_span(shown.place) + (f" {AGAIN}" if shown.again else ""), len(item))
+            if not shown.again:
+                yield _indented(code_block(shown.text), len(item))
         if step.remark:
             yield _indented(f"*{for_markdown(step.remark)}*", len(item))
         if step.sql:

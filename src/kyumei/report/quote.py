@@ -31,6 +31,10 @@ _CONTEXT = 32
 _SMALLEST_GAP = 40
 
 
+AGAIN = "(quoted above)"
+"""Stands beside the place of a line that is quoted further up."""
+
+
 class Part(StrEnum):
     """What a piece of a quoted line is: ordinary text, a part that tells, or a note of what was left out."""
 
@@ -47,12 +51,13 @@ class Piece(NamedTuple):
 
 
 class Quote(NamedTuple):
-    """A cited line for people. ``shortened`` says that some of it was left out."""
+    """A cited line for people. ``shortened`` says that some of it was left out; ``again`` that it is quoted further up, and not here."""
 
     file: str
     line: int
     pieces: tuple[Piece, ...]
     shortened: bool
+    again: bool = False
 
     @property
     def place(self) -> str:
@@ -70,6 +75,13 @@ def quote(citation: Citation, telling: Sequence[str], limit: int = SHOWN_CHARACT
     text = (citation.record or citation.text).rstrip("\n")
     pieces, shortened = _many_lines(text, telling) if "\n" in text else _one_line(text, telling, limit)
     return Quote(citation.file, citation.line, pieces, shortened)
+
+
+def quoted_once(shown: Quote, quoted: set[tuple[str, str]]) -> Quote:
+    """The quote, marked where the same line is among those ``quoted`` with the same words shown; it is added to them."""
+    again = (shown.place, shown.text) in quoted
+    quoted.add((shown.place, shown.text))
+    return shown._replace(again=again)
 
 
 def telling_words(symptom: Symptom, finding: Finding | None, says: str = "") -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from rich.text import Text
 from kyumei.report.compose import to_document
 from kyumei.report.document import Bullets, Code, Facts, Grid, Message, Paragraph, Steps, Tone
 from kyumei.report.escape import visible
-from kyumei.report.quote import Part, Quote
+from kyumei.report.quote import AGAIN, Part, Quote
 
 if TYPE_CHECKING:
     from typing import TextIO
@@ -142,7 +142,11 @@ def _draw_glance(glance: Glance, console: Console) -> None:
 def _draw_section(section: Section, console: Console) -> None:
     """A title and its blocks."""
     console.print()
-    console.print(Rule(_text(section.title, "bold"), align="left", style="dim"))
+    if cell_len(visible(section.title)) + _GAP > console.width:  # a rule would cut its title off
+        console.print(_text(section.title, "bold"))
+        console.print(Rule(style="dim"))
+    else:
+        console.print(Rule(_text(section.title, "bold"), align="left", style="dim"))
     for before, block in zip((None, *section.blocks), section.blocks, strict=False):
         if isinstance(block, Code) and isinstance(before, Code):
             console.print()
@@ -178,6 +182,8 @@ def _draw_facts(block: Facts, console: Console) -> None:
 
 @_draw_block.register(Code)
 def _draw_code_block(block: Code, console: Console) -> None:
+    if block.fold:
+        console.print(_text(f"{block.fold}:", "dim italic"))
     _draw_code(block.text, console)
 
 
@@ -195,7 +201,8 @@ def _draw_steps(block: Steps, console: Console) -> None:
         grid.add_row(Text(f"{number}.", style="bold"), _text(step.says, "bold"))
         console.print(grid)
         for shown in step.quotes:
-            console.print(Text("    ") + _text(shown.place, "underline"), soft_wrap=True)
+            again = Text(f"  {AGAIN}" if shown.again else "", style="dim italic")
+            console.print(Text("    ") + _text(shown.place, "underline") + again, soft_wrap=True)
             _draw_quote_text(shown, console)
         if step.remark:
             console.print(Text("    ") + _text(step.remark, "dim italic"))
@@ -228,7 +235,9 @@ def _draw_code(code: str, console: Console) -> None:
 
 
 def _draw_quote_text(shown: Quote, console: Console) -> None:
-    """The cited text behind a bar, wrapped so that the bar stands before every line."""
+    """The cited text behind a bar, wrapped so that the bar stands before every line; nothing where it is quoted further up."""
+    if shown.again:
+        return
     text = Text()
     for piece in shown.pieces:
         text.append(visible(piece.text, lines=True), style=_PIECE[piece.part])

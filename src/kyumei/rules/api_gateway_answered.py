@@ -19,11 +19,12 @@ from kyumei.contracts import Failure, Opinion, Rule, View
 from kyumei.edge.blanks import filled
 from kyumei.edge.gateway.evidence import Weighed, failed_lines, function_lines, kind_of_run, weigh
 from kyumei.edge.gateway.responses import BY_KIND, RESPONSES, UNTOLD, Response, kind_of_text, kind_of_type
-from kyumei.edge.gateway.setting import function_of
+from kyumei.edge.gateway.setting import function_of, public_path
 from kyumei.edge.gateway.steps import Steps, function_name, steps_of
 from kyumei.edge.literals import among, same
-from kyumei.edge.probe import probe
+from kyumei.edge.probe import again
 from kyumei.model.finding import Certainty, Check, Evidence, Finding, Gap, Remedy, RuledOut
+from kyumei.model.status import FAILED, SERVER_ERROR
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,7 +35,7 @@ ACCESS, EXECUTION = "api_gateway_access", "api_gateway_execution"
 HOPS = frozenset({"apigateway", "waf", "unknown"})
 TELLING = frozenset({"FUNCTION_ERROR", "MALFORMED", "INVALID_PERMISSIONS", "NOT_PERMITTED"})
 """Kinds that no response type names: what says them is more exact than the type."""
-ERROR, SERVER_ERROR, BAD_GATEWAY, REFUSED = 400, 500, 502, 403
+BAD_GATEWAY, REFUSED = 502, 403
 _REGION = re.compile(r"\.execute-api\.([a-z0-9-]+)\.amazonaws\.com", re.ASCII)
 _IN_ARN = re.compile(r"^arn:[a-z-]+:[a-z0-9]+:([a-z0-9-]*):([0-9]{12}):", re.ASCII)
 
@@ -147,7 +148,7 @@ def _kind(row: Row, steps: Steps | None, *, sure: bool) -> tuple[str | None, boo
         return kind, False
     status, service, function = row.get("status") or 0, row.get("integration_status"), row.get("target_status")
     if row["table"] == ACCESS and service is not None and row.get("response_type") in {None, *UNTOLD}:
-        if status == BAD_GATEWAY and service < ERROR and (function or 0) < ERROR:
+        if status == BAD_GATEWAY and service < FAILED and (function or 0) < FAILED:
             return "MALFORMED", True
         if status >= SERVER_ERROR and service == REFUSED and function is None:
             return "NOT_PERMITTED", True
@@ -221,7 +222,7 @@ def _finding(view: View, part: Part, kind: Response, weighed: Weighed, sure: Cer
         chain=chain,
         subject=_subject(row, kind, function),
         remedy=tuple(Remedy(filled(fix.says, names), tuple(filled(one, names, quote=True) for one in fix.commands)) for fix in kind.fixes),
-        check=(_check(row, kind),),
+        check=(_check(view, part, kind),),
         onset=_onset(view, row),
         explains=part.total,
         layer="lambda" if kind.layer == "target" and function else kind.layer,
@@ -280,11 +281,12 @@ def _subject(row: Row, kind: Response, function: str) -> dict[str, str]:
     return {name: str(value) for name, value in told.items() if value not in {None, "", "-"}}
 
 
-def _check(row: Row, kind: Response) -> Check:
+def _check(view: View, part: Part, kind: Response) -> Check:
+    row, outer = part.row, next(iter(part.failure.sightings.get("cloudfront", ())), None)
     says = "The same call logs a dash as responseType, and the integration's own status, below 400."
     if kind.code == "EDGE-113":
         says = "The same call logs integrationStatus 200 and the function's own status."
-    return Check(says, probe(str(row["path"]) if row.get("path") else None, str(row["host"]) if row.get("host") else None))
+    return Check(says, again(outer or {**row, "path": public_path(view, row)}))
 
 
 def _message(row: Row, kind: Response) -> str:

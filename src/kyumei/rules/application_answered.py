@@ -11,13 +11,14 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from kyumei.contracts import Failure, Opinion, Rule, View
-from kyumei.edge.probe import probe
-from kyumei.edge.server.application_errors import coinciding, is_grave, named, passed_on, said
+from kyumei.edge.probe import again
+from kyumei.edge.server.application_errors import coinciding, is_grave, named, passed_on, said, tells_why
 from kyumei.layouts.casts import quoted
 from kyumei.model.finding import Certainty, Check, Evidence, Finding, Gap, Remedy, RuledOut
-from kyumei.model.symptom import FAILED, REDIRECTS
+from kyumei.model.status import FAILED, REDIRECTS, SERVER_ERROR
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
 RELAYS = {
@@ -26,8 +27,6 @@ RELAYS = {
     "apigateway": "API Gateway handed on its integration's status",
     "nginx": "nginx relayed it",
 }
-FAILING = 400
-SERVER_ERRORS = 500
 HEADERS_TOO_LARGE = 431
 """Made by the application server before the application is asked; another rule knows it."""
 REASONS = {
@@ -49,6 +48,8 @@ FRONTS = {
 }
 """Targets of what is no Application Load Balancer, by the table in which their status stands."""
 RELAYED_BY_EDGE = "EDGE-086"
+AS_THEY_CAME = ("cloudfront", "alb", "clb", "nginx", "apache")
+"""Hops, from the client inwards, whose records have host and path as the client sent them; API Gateway's may have a stage in front."""
 
 
 def _answerer(failure: Failure, *, told: bool = False) -> str:
@@ -78,7 +79,7 @@ def examine(view: View) -> Opinion:
             continue
         beside = [*named(view, failure, _status(failure), _method(failure)), *passed_on(failure)]
         status = _status(failure) or 0
-        with_it = coinciding(view, failure, status) if status >= FAILING and not any(map(is_grave, beside)) else []
+        with_it = coinciding(view, failure, status) if status >= FAILED and not any(map(tells_why, beside)) else []
         findings.append(_finding(view, failure, beside, with_it))
         if passed := failure.sightings.get("waf"):
             ruled_out.append(RuledOut("EDGE-022", "AWS WAF let these very requests pass", view.cite(passed, 1)))
@@ -103,16 +104,23 @@ def _handed_on(failure: Failure) -> bool:
     """Whether what the client got is what the answerer gave: not where it answered well, or otherwise, and the client got a failure."""
     row = failure.rows[0]
     own = row.get("target_status") if failure.hop == "target" else row.get("status")
-    if own is None or own >= FAILING:
+    if own is None or own >= FAILED:
         return bool(failure.hop != "target" or own is None or row.get("status") in {None, own})
     sent = [seen[0].get("status") for seen in failure.sightings.values() if seen]
-    return not any(status is not None and status >= FAILING for status in (row.get("status"), *sent))
+    return not any(status is not None and status >= FAILED for status in (row.get("status"), *sent))
 
 
 def _method(failure: Failure) -> str | None:
     """The method, of whichever record of these requests tells it: a line of an application's own log often does not."""
     rows = (failure.rows[0], *(row for seen in failure.sightings.values() for row in seen[:1]))
     return next((str(row["method"]) for row in rows if row.get("method")), None)
+
+
+def _asked(failure: Failure) -> Mapping[str, object]:
+    """What the client asked for, as the outermost record tells that keeps path and host as they came; else as the answerer's tells."""
+    outer = (failure.sightings[hop][0] for hop in AS_THEY_CAME if failure.sightings.get(hop))
+    asked = next((row for row in outer if row.get("path") and row.get("host")), failure.rows[0])
+    return {"method": _method(failure), "path": asked.get("path"), "host": asked.get("host")}
 
 
 def _finding(view: View, failure: Failure, beside: list[dict[str, Any]], with_it: list[dict[str, Any]]) -> Finding:
@@ -149,7 +157,7 @@ def _finding(view: View, failure: Failure, beside: list[dict[str, Any]], with_it
         check=(
             Check(
                 "The same request by the same user gets its page.",
-                probe(first["path"]),
+                again(_asked(failure)),
             ),
         ),
         onset=_onset(view, failure),
@@ -165,7 +173,8 @@ def _reason(failure: Failure, status: int | None, lines: list[dict[str, Any]]) -
     """Why, in words: the application's own error where it logged one, else what such a status means."""
     usual = REASONS.get(status or 0, "") if failure.hop == "app" else ""
     # A warning that only repeats status and path says less than the error that comes with it.
-    told = next((line for line in lines if is_grave(line)), None) or next((line for line in lines if line.get("level") == "WARNING"), None)
+    kinds = (tells_why, is_grave, lambda line: line.get("level") == "WARNING")
+    told = next((line for kind in kinds for line in lines if kind(line)), None)
     if told is None:
         return usual
     return f"{usual} ({said(told)})" if usual else f"it logged “{said(told)}”"
@@ -188,7 +197,7 @@ def _remedy(status: int | None, request: str, beside: list[dict[str, Any]]) -> R
             f"Decide whether this user should be allowed {request}; if so, give the role or permission that the "
             "application's check asks for. Nothing in front of it needs a change."
         )
-    elif status is not None and status >= SERVER_ERRORS:
+    elif status is not None and status >= SERVER_ERROR:
         says = "Mend the error that the application logged." if beside else "Find the error in the application's log."
     else:
         says = f"Look at how the application handles {request}; nothing in front of it needs a change."

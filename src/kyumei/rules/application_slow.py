@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kyumei.contracts import Failure, Opinion, Rule, View
 from kyumei.edge.database.lines import fits, hosts_of, statements
-from kyumei.edge.probe import probe
-from kyumei.edge.time_spent import FAILED, HALF, LEAST_SECONDS, MOST, lasted, spent, whole
+from kyumei.edge.probe import again
+from kyumei.edge.time_spent import HALF, LEAST_SECONDS, MOST, lasted, spent, whole
 from kyumei.edge.waits import PREFILTER, Wait, seconds_in, wait_of
 from kyumei.layouts.casts import quoted
 from kyumei.model.finding import Certainty, Check, Evidence, Finding, Gap, Remedy
+from kyumei.model.status import FAILED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -146,7 +147,7 @@ def _finding(view: View, failure: Failure, total: float, measures: Sequence[_Mea
         chain=tuple(chain),
         subject={"path": str(first.get("path")), "waited_for": waited.wait.cause if waited is not None and waited.sure else ""},
         remedy=(Remedy(waited.wait.fix, waited.wait.commands), remedy) if waited is not None else (remedy,),
-        check=(Check("The slowest answers of this path take as long as its usual ones.", probe(first.get("path"), first.get("host"))),),
+        check=(Check("The slowest answers of this path take as long as its usual ones.", again(first)),),
         onset=_onset(failure),
         explains=failure.total,
         message=f"Your request for {first.get('path')} took {total:.0f} s because our application was slow. We are working on it.",

@@ -8,15 +8,17 @@ access denied (403 Forbidden) errors in Amazon S3" and "Restrict access to an Am
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 from kyumei.contracts import Failure, Opinion, Rule, View
+from kyumei.edge.cloudfront.bucket import BY_CLOUDFRONT, asked_key, is_key, key_of_path
 from kyumei.edge.cloudfront.finding import LOGS, fetched_from, span
 from kyumei.edge.cloudfront.setting import Place, place_of
-from kyumei.edge.probe import probe
+from kyumei.edge.probe import again
 from kyumei.model.finding import Certainty, Check, Evidence, Finding, Gap, Remedy, RuledOut
+from kyumei.model.status import SERVER_ERROR
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,7 +31,7 @@ LOOKED_AT = 20
 MOSTLY = 0.5
 """Share of the requests for which the bucket must have a record like them: what CloudFront keeps for seconds, it does not ask again."""
 DENIED = "AccessDenied"
-SERVER_ERROR, UNAVAILABLE = 500, 503
+UNAVAILABLE = 503
 BUSY = frozenset({"SlowDown", "ServiceUnavailable", "RequestLimitExceeded"})
 """What S3 calls it when it is asked for too much (S3-038)."""
 BESIDE = timedelta(hours=1)
@@ -65,24 +67,16 @@ def answers(view: View, row: Mapping[str, Any]) -> list[Row]:
     """The bucket's records of one request: of its object, in its seconds, by CloudFront, with its status."""
     if not row.get("path") or row.get("status") is None:
         return []
-    key = unquote(str(row["path"])).lstrip("/")
+    key = key_of_path(row["path"])
     found = view.rows(
         "SELECT * FROM s3_access WHERE status = ? AND coalesce(method = ?, true) AND time BETWEEN ?::TIMESTAMP AND ?::TIMESTAMP "
-        "AND (requester = 'svc:cloudfront.amazonaws.com' OR contains(coalesce(requester, ''), 'CloudFront Origin Access Identity') "
-        "OR user_agent = 'Amazon CloudFront') ORDER BY time, _artifact, _line LIMIT 500",
+        f"AND {BY_CLOUDFRONT} ORDER BY time, _artifact, _line LIMIT 500",
         row["status"],
         row["method"],
         row["time"] - timedelta(seconds=min(float(row.get("request_seconds") or 0), 3600.0)) - NEAR,
         row["time"] + NEAR,
     )
-    return [one for one in found if is_key(key, unquote(unquote(_asked(one))))]
-
-
-def _asked(record: Row) -> str:
-    """The key that a record's request asked for. Of a website's folder the log has that of its index document: there the path tells."""
-    if str(record["operation"]).startswith("WEBSITE.") and record["path"]:
-        return str(record["path"]).removeprefix("/")
-    return str(record["object_key"] or "")
+    return [one for one in found if is_key(key, asked_key(one))]
 
 
 def _whose(view: View, failure: Failure, bucket: str, place: Place) -> Certainty | None:
@@ -141,15 +135,14 @@ def _failed_before(view: View, rows: Sequence[Mapping[str, Any]]) -> list[Row]:
     return []
 
 
-def is_key(path: str, key: str) -> bool:
-    """Whether an object is what a path asks for: an origin path may stand in front of it, and the root may have a default object."""
-    return key == path or bool(path and key.endswith(f"/{path}")) or (not path and key.count("/") == 0)
-
-
 def _finding(view: View, failure: Failure, found: Sequence[Row], sure: Certainty, place: Place) -> Finding:
     first, row, before = found[0], failure.rows[0], _first_failed(place, str(found[0]["bucket"]))
     code = f" ({first['error_code']})" if first["error_code"] else ""
-    title = f"the S3 bucket {first['bucket']} behind CloudFront answered {first['status']}{code} to {row['method']} {row['path']}"
+    objects = len({one["path"] for one in failure.rows})
+    asked = f"{row['method']} {row['path']}"
+    if objects > 1:
+        asked = f"requests for {'at least ' if failure.total > len(failure.rows) else ''}{objects} objects, such as {asked}"
+    title = f"the S3 bucket {first['bucket']} behind CloudFront answered {first['status']}{code} to {asked}"
     title += f", which it was asked for only because the first origin of the group, {before}, had failed" if before else ""
     says = (
         f"CloudFront's own row for {row['method']} {row['path']}: status {row['status']}, result {row['edge_result_type']}, which does not "
@@ -172,9 +165,10 @@ def _finding(view: View, failure: Failure, found: Sequence[Row], sure: Certainty
         certainty=sure,
         chain=chain,
         subject={"bucket": str(first["bucket"]), "status": str(first["status"]), "method": str(row["method"]), "path": str(row["path"])}
-        | ({"error": str(first["error_code"])} if first["error_code"] else {}),
-        remedy=(*((_mend_first(before),) if before else ()), *_remedies(view, row, first)),
-        check=(Check("The same request gets the object.", probe(row["path"])),),
+        | ({"error": str(first["error_code"])} if first["error_code"] else {})
+        | ({"objects": str(objects)} if objects > 1 else {}),
+        remedy=(*((_mend_first(before),) if before else ()), *_remedies(view, failure, first)),
+        check=(Check("The same request gets the object.", again(row)),),
         explains=failure.total,
         message=f"Your request for {row['path']} reached our storage, which did not hand out the file. We are mending that.",
         layer="target",
@@ -199,7 +193,7 @@ def _mend_first(before: str) -> Remedy:
     )
 
 
-def _remedies(view: View, row: Mapping[str, Any], record: Row) -> tuple[Remedy, ...]:
+def _remedies(view: View, failure: Failure, record: Row) -> tuple[Remedy, ...]:
     bucket, key = str(record["bucket"]), unquote(unquote(str(record["object_key"] or "")))
     head = f"aws s3api head-object --bucket {bucket} --key {quote(key, safe='/-_.~')}"
     if record["error_code"] in BUSY or record["status"] == UNAVAILABLE:
@@ -214,10 +208,11 @@ def _remedies(view: View, row: Mapping[str, Any], record: Row) -> tuple[Remedy, 
         return (Remedy(f"The error is of S3's own: ask again after a pause. If it stays, open a case with AWS Support and name {ids}."),)
     if record["error_code"] != DENIED:
         return (Remedy("Put the object where CloudFront asks for it, or mend the path of the origin.", (head,)),)
+    row, several = failure.rows[0], len({one["path"] for one in failure.rows}) > 1
+    # Of one object it matters whether others were ever handed out; of several, whether any was since they fail.
     served = view.rows(
-        "SELECT * FROM s3_access WHERE bucket = ? AND status < 400 AND requester IS NOT DISTINCT FROM ? LIMIT 1",
-        bucket,
-        record["requester"],
+        "SELECT * FROM s3_access WHERE bucket = ? AND status < 400 AND requester IS NOT DISTINCT FROM ? AND time >= ?::TIMESTAMP LIMIT 1",
+        *(bucket, record["requester"], min(one["time"] for one in failure.rows) if several else datetime.min),  # noqa: DTZ901 - tables hold UTC without a zone
     )
     missing = Remedy(
         "See whether the object is there under this very key: to a caller without s3:ListBucket S3 answers 403 for one that is missing.",

@@ -18,7 +18,7 @@ from kyumei.contracts import Failure, Opinion, Rule, View
 from kyumei.edge.balancer import classic_balancer as classic
 from kyumei.edge.blanks import filled
 from kyumei.edge.literals import literal, same
-from kyumei.edge.probe import probe
+from kyumei.edge.probe import again
 from kyumei.model.finding import Certainty, Check, Evidence, Finding, Gap, Remedy, RuledOut
 
 if TYPE_CHECKING:
@@ -226,7 +226,7 @@ def _finding(view: View, failure: Failure, rows: Sequence[Row], judged: _Judged)
         },
         remedy=(Remedy(filled(answer.says, names), tuple(filled(one, names, quote=True) for one in answer.commands)),),
         check=(
-            Check(answer.check, probe(row.get("path"), row.get("host"))),
+            Check(answer.check, again(row)),
             Check(
                 f"{answer.metric} has no points for three periods with normal traffic.",
                 f"aws cloudwatch get-metric-statistics --namespace AWS/ELB --metric-name {answer.metric} --dimensions "

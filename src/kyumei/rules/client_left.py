@@ -16,16 +16,18 @@ from typing import TYPE_CHECKING
 from kyumei.contracts import Failure, Opinion, Rule, View
 from kyumei.edge.agents import BROWSER
 from kyumei.edge.balancer.answer import CLIENT_LEFT, Part, Stage, parts, wall_seconds
-from kyumei.edge.balancer.finding import Fix, Judged, Sign, finding, request_words
+from kyumei.edge.balancer.finding import Judged, finding
 from kyumei.edge.balancer.target_traces import finished_later
 from kyumei.edge.literals import literal, same
-from kyumei.edge.probe import probe
+from kyumei.edge.probe import again
+from kyumei.edge.request_words import request_words
+from kyumei.edge.sign import Fix, Sign
 from kyumei.model.finding import Certainty, Check, Evidence, Finding, Gap, Remedy, RuledOut
+from kyumei.model.status import CLIENT_CLOSED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-CLOSED = 499
 FEWEST = 3
 """Requests that must have waited equally long before that counts as a timeout of the client's."""
 ALIKE = 0.05
@@ -69,7 +71,7 @@ def examine(view: View) -> Opinion:
         gaps += judged.gaps
         findings.append(finding(view, RULE.name, part, judged))
     for failure in view.failures:
-        if failure.hop == "nginx" and failure.rows and all(row.get("status") == CLOSED for row in failure.rows):
+        if failure.hop == "nginx" and failure.rows and all(row.get("status") == CLIENT_CLOSED for row in failure.rows):
             found, gap = _at_web_server(view, failure)
             findings += found
             gaps += gap
@@ -132,7 +134,7 @@ def _at_web_server(view: View, failure: Failure) -> tuple[list[Finding], list[Ga
     """Nginx wrote 499: whoever asked it did not wait. Behind a balancer whose log is here, the balancer's row tells who left."""
     relayed = failure.sightings.get("alb") or failure.sightings.get("cloudfront")
     row = failure.rows[0]
-    if relayed and any(one["status"] not in {CLIENT_LEFT, CLOSED, None} for one in relayed):
+    if relayed and any(one["status"] not in {CLIENT_LEFT, CLIENT_CLOSED, None} for one in relayed):
         return [], []
     behind = any(_is_private(one.get("client_ip")) for one in failure.rows) or bool(row.get("forwarded_for") not in {None, "-", ""})
     sure = Certainty.LIKELY if relayed or not behind else Certainty.POSSIBLE
@@ -141,16 +143,16 @@ def _at_web_server(view: View, failure: Failure) -> tuple[list[Finding], list[Ga
     sign, code = (IMPATIENT, "EDGE-030") if patience is not None else (LEFT, "EDGE-010")
     after = f" after {median(waits):.1f} s" if waits else ""
     says = f"nginx noted {request_words(row)} with 499{after}: whoever had asked closed the connection before there was an answer"
-    sql = f'SELECT * FROM "{failure.table}" WHERE {same("path", row["path"])} AND status = {CLOSED} ORDER BY time'
+    sql = f'SELECT * FROM "{failure.table}" WHERE {same("path", row["path"])} AND status = {CLIENT_CLOSED} ORDER BY time'
     found = Finding(
         code=code,
         rule=RULE.name,
         title=f"{request_words(row)}: {sign.cause.replace('{patience}', f'{patience or 0:.0f}')}",
         certainty=sure,
         chain=(Evidence(says, view.cite(failure.rows), sql, failure.total),),
-        subject={"status": str(CLOSED), "method": str(row.get("method")), "path": str(row.get("path"))},
+        subject={"status": str(CLIENT_CLOSED), "method": str(row.get("method")), "path": str(row.get("path"))},
         remedy=tuple(Remedy(fix.says) for fix in sign.fixes),
-        check=(Check(sign.check, probe(row.get("path"))),),
+        check=(Check(sign.check, again(row)),),
         explains=failure.total,
         message=f"The request for {row.get('path')} ended on the side of whoever sent it, before our server had answered.",
         layer=sign.layer,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kyumei.contracts import Failure, Opinion, Rule, View
 from kyumei.edge.literals import literal, same
-from kyumei.edge.probe import probe
+from kyumei.edge.probe import again
 from kyumei.edge.time_spent import HALF, LEAST_SECONDS, SMALL, Spent, lasted, spent
 from kyumei.model.finding import Certainty, Check, Evidence, Finding, Gap, Remedy, RuledOut
 
@@ -108,7 +108,7 @@ def _finding(view: View, failure: Failure, phase: _Phase, measured: Sequence[Spe
             if value is not None
         },
         remedy=phase.remedies,
-        check=(Check(f"{phase.column} of this client's rows is below a second.", probe(row.get("path"), row.get("host"))),),
+        check=(Check(f"{phase.column} of this client's rows is below a second.", again(row)),),
         onset=min(one.row["time"] for one in slow).replace(tzinfo=UTC),
         explains=explains,
         message=f"Your request for {row.get('path')} took {worst.total:.0f} s, nearly all of it on the line between you and us: our "

@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from kyumei.contracts import Failure, Opinion, Rule, View
 from kyumei.edge.database.events import database_events, databases_in
 from kyumei.edge.database.lines import hosts_of, statements
-from kyumei.edge.probe import probe
+from kyumei.edge.probe import again
 from kyumei.model.finding import Certainty, Check, Evidence, Finding, Remedy
+from kyumei.model.level import GRAVE
+from kyumei.model.status import SERVER_ERROR
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 CODE = "EDGE-001"
 HOPS = frozenset({"app", "target"})
-SERVER_ERROR = 500
 NEAR = timedelta(seconds=2)
 LOOKED_AT = 20
 COMPARED = 40
@@ -169,7 +170,7 @@ def _naming(view: View, row: Mapping[str, Any]) -> list[Row]:
         if view.has(table)
         for line in view.rows(
             f'SELECT _artifact, _line, time, {text} AS said FROM "{table}" WHERE time BETWEEN ?::TIMESTAMP AND ?::TIMESTAMP '
-            f"AND contains({text}, '.rds.amazonaws.com') AND (level IN ('ERROR', 'CRITICAL') OR error_type IS NOT NULL) "
+            f"AND contains({text}, '.rds.amazonaws.com') AND (level IN {GRAVE} OR error_type IS NOT NULL) "
             "ORDER BY time, _artifact, _line LIMIT 20",
             row["time"] - NEAR,
             row["time"] + NEAR,
@@ -190,7 +191,7 @@ def _finding(view: View, failure: Failure, row: Mapping[str, Any], why: _Why) ->
         remedy=(why.remedy,),
         check=(
             Check("The database's log has no new line of that shape while the load is as it was.", _SESSIONS),
-            Check("The same request gets its page.", probe(row.get("path"), row.get("host"))),
+            Check("The same request gets its page.", again(row)),
         ),
         onset=min(one["time"] for one in failure.rows).replace(tzinfo=UTC),
         explains=failure.total,

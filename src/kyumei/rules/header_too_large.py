@@ -12,7 +12,7 @@ from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any
 
 from kyumei.contracts import Failure, Opinion, Rule, View
-from kyumei.edge.probe import probe
+from kyumei.edge.probe import again
 from kyumei.edge.victims import asked
 from kyumei.layouts.casts import quoted
 from kyumei.model.finding import Certainty, Check, Evidence, Finding, Gap, Remedy
@@ -103,7 +103,7 @@ def _finding(view: View, failure: Failure, lines: list[dict[str, Any]]) -> Findi
                 ),
             ),
         ),
-        check=(Check("The same browser, with the same cookies, gets its page.", probe(row.get("path"), row.get("host"))),),
+        check=(Check("The same browser, with the same cookies, gets its page.", again(row)),),
         onset=min(one["time"] for one in failure.rows).replace(tzinfo=UTC),
         explains=failure.total,
         message="Your browser sends us more cookies than our server takes. Deleting our site's cookies helps at once; we are mending it.",

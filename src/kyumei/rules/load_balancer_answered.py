@@ -15,7 +15,7 @@ from kyumei.edge.balancer.answer import Stage, stage
 from kyumei.edge.balancer.fallthrough import fell_through
 from kyumei.edge.balancer.setting import listener_rules
 from kyumei.edge.documents import as_list, as_map
-from kyumei.edge.probe import probe
+from kyumei.edge.probe import again
 from kyumei.edge.redirects import circle_of
 from kyumei.layouts.casts import quoted
 from kyumei.model.finding import Certainty, Check, Evidence, Finding, Gap, Remedy, RuledOut
@@ -119,7 +119,7 @@ def _finding(view: View, failure: Failure, action: str, configured: tuple[dict[s
         check=(
             Check(
                 "The same request logs `forward` as its last action and a target status.",
-                probe(row["path"], row["host"]),
+                again(row),
             ),
         ),
         onset=_onset(view, row),

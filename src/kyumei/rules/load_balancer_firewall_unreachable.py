@@ -7,19 +7,14 @@ Application Load Balancer" of the Elastic Load Balancing user guide.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from kyumei.contracts import Opinion, Rule, View
 from kyumei.edge.balancer.answer import Part, Stage, last_action, parts
-from kyumei.edge.balancer.finding import Fix, Judged, Sign, finding, moved
+from kyumei.edge.balancer.finding import Judged, moved, opinion_of
 from kyumei.edge.balancer.setting import attribute
+from kyumei.edge.sign import Fix, Sign
 from kyumei.model.finding import Certainty, Evidence, Gap, RuledOut
 
-if TYPE_CHECKING:
-    from kyumei.model.finding import Finding
-
 FAIL_OPEN = "waf.fail_open.enabled"
-REASONS = ("WAFConnectionError", "WAFConnectionTimeout", "WAFResponseReadTimeout", "WAFServiceError", "WAFUnhandledException")
 _FIXES = (
     Fix(
         "Try again, and look at the AWS Health Dashboard: the fault is between the load balancer and AWS WAF, and no rule's.",
@@ -49,16 +44,8 @@ FAILED = Sign(
 
 def examine(view: View) -> Opinion:
     """One finding for each reason among the failing requests of each failure."""
-    findings: list[Finding] = []
-    ruled_out: list[RuledOut] = []
-    gaps: list[Gap] = []
-    for part in parts(view, Stage.FIREWALL, lambda row: row.get("error_reason")):
-        judged = _judge(view, part)
-        ruled_out += judged.ruled_out
-        gaps += judged.gaps
-        if judged.sign is not None:
-            findings.append(finding(view, RULE.name, part, judged))
-    return Opinion(tuple(findings), tuple(ruled_out), tuple(gaps))
+    found = parts(view, Stage.FIREWALL, lambda row: row.get("error_reason"))
+    return opinion_of(view, RULE.name, [(part, _judge(view, part)) for part in found])
 
 
 def _judge(view: View, part: Part) -> Judged:

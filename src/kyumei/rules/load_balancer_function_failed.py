@@ -10,19 +10,16 @@ Elastic Load Balancing user guide.
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from kyumei.contracts import Opinion, Rule, View
 from kyumei.edge.balancer.answer import Part, Stage, parts
-from kyumei.edge.balancer.finding import Judged, finding, moved
+from kyumei.edge.balancer.finding import Judged, moved, opinion_of
 from kyumei.edge.balancer.function import ANSWERED, OTHER, SIGNS, UNRUN, sign_of
 from kyumei.edge.balancer.setting import group_document, group_of
 from kyumei.edge.function import log as function_log
 from kyumei.edge.function.changes import changed_function, target_function
 from kyumei.model.finding import Certainty, Evidence, Gap, RuledOut
-
-if TYPE_CHECKING:
-    from kyumei.model.finding import Finding
 
 NEAR = timedelta(seconds=2)
 LIMIT_BYTES = 1_000_000
@@ -34,16 +31,8 @@ ANSWERED_CODE = ANSWERED.code
 
 def examine(view: View) -> Opinion:
     """One finding for each reason among the failing requests of each failure."""
-    findings: list[Finding] = []
-    ruled_out: list[RuledOut] = []
-    gaps: list[Gap] = []
-    for part in _parts(view):
-        judged = _judge(view, part) if part.row.get("error_reason") else _returned(view, part)
-        ruled_out += judged.ruled_out
-        gaps += judged.gaps
-        if judged.sign is not None:
-            findings.append(finding(view, RULE.name, part, judged))
-    return Opinion(tuple(findings), tuple(ruled_out), tuple(gaps))
+    found = [(part, _judge(view, part) if part.row.get("error_reason") else _returned(view, part)) for part in _parts(view)]
+    return opinion_of(view, RULE.name, found)
 
 
 def _parts(view: View) -> list[Part]:

@@ -22,7 +22,7 @@ from kyumei.model.finding import Certainty, Evidence, Gap, RuledOut
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kyumei.edge.balancer.finding import Sign
+    from kyumei.edge.sign import Sign
     from kyumei.model.finding import Finding
 
 NEVER_SENT = "EDGE-017"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from kyumei.contracts import Opinion, Rule, View
 from kyumei.edge.agents import BROWSER
 from kyumei.edge.balancer.answer import last_action
-from kyumei.edge.probe import probe
+from kyumei.edge.probe import again, probe
 from kyumei.edge.redirects import Circle, circle_of, origin_protocol, scheme
 from kyumei.layouts.casts import quoted
 from kyumei.model.finding import Certainty, Check, Evidence, Finding, Gap, Remedy
@@ -88,7 +88,7 @@ def _finding(view: View, circle: Circle) -> Finding:
         chain=tuple(chain),
         subject={"status": str(status), "path": str(first["path"])} | ({"host": str(first["host"])} if first["host"] else {}),
         remedy=remedies,
-        check=(Check("The same request gets its page and not another redirect.", probe(first["path"], first["host"])),),
+        check=(Check("The same request gets its page and not another redirect.", again(first)),),
         onset=first["started"].replace(tzinfo=UTC),
         explains=failure.total,
         layer=failure.hop,

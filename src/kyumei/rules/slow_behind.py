@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kyumei.contracts import Failure, Opinion, Rule, View
 from kyumei.edge.database.lines import fits, hosts_of, statements
-from kyumei.edge.probe import probe
+from kyumei.edge.probe import again
 from kyumei.edge.server.errors import signature_of_line, text_of
 from kyumei.edge.server.pauses import PAUSED, pause_of, pauses
 from kyumei.edge.victims import Ask, asked, measured
 from kyumei.edge.waits import PREFILTER, Wait, seconds_in, wait_of
 from kyumei.layouts.casts import quoted
 from kyumei.model.finding import Certainty, Check, Evidence, Finding, Gap, Remedy, RuledOut
+from kyumei.model.status import CLIENT_CLOSED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,8 +37,6 @@ LOOKED_AT = 20
 """Requests whose lines are looked for one by one."""
 LATEST = timedelta(minutes=15)
 """How long after the answer was given up the application may still finish."""
-CLIENT_LEFT = 499
-"""nginx's own number for a client, here the load balancer, that closed before the answer."""
 SAME_START = timedelta(seconds=3)
 CONNECTING = 11.0
 """Seconds below which a load balancer may have waited for a connection only, which it does for 10."""
@@ -180,7 +179,7 @@ def _left_waiting(view: View, failure: Failure, asks: Sequence[Ask]) -> list[_La
         rows = view.rows(
             "SELECT * FROM nginx_access WHERE status = ? AND path = ? AND coalesce(method = ?, true) AND time BETWEEN ? AND ? AND "
             "coalesce(trace_id = ?, true) AND request_seconds >= ? ORDER BY time",
-            CLIENT_LEFT,
+            CLIENT_CLOSED,
             ask.row.get("path"),
             ask.row.get("method"),
             ask.ended - SAME_START,
@@ -295,7 +294,7 @@ def _finding(view: View, failure: Failure, asks: Sequence[Ask], late: Sequence[_
     explains = failure.total if len(hit) == len(asks) else len(hit)
     wait = sure_waits[0] if sure_waits else (waits[0] if waits and not late else None)
     because = f", because {wait.wait.cause}" if wait else ""
-    if late and late[0].line["status"] == CLIENT_LEFT:
+    if late and late[0].line["status"] == CLIENT_CLOSED:
         what = f"nginx behind it was still waiting for the application{because}"
     elif late:
         took = max((one.line["time"] - one.ask.started).total_seconds() for one in late)
@@ -318,7 +317,7 @@ def _finding(view: View, failure: Failure, asks: Sequence[Ask], late: Sequence[_
         check=(
             Check(
                 "The slowest answers of this path stay well below the limit of what stands in front.",
-                probe(row.get("path"), row.get("host")),
+                again(row),
             ),
         ),
         onset=min(one.started for one in asks).replace(tzinfo=UTC),
@@ -360,7 +359,7 @@ def _chain(view: View, failure: Failure, asks: Sequence[Ask], late: Sequence[_La
     ]
     if failure.inner_errors:
         chain.append(Evidence(f"Its error log says: {text_of(failure.inner_errors[0])[:200]}", view.cite(failure.inner_errors)))
-    if late and late[0].line["status"] == CLIENT_LEFT:
+    if late and late[0].line["status"] == CLIENT_CLOSED:
         waited = late[0].line["request_seconds"]
         says = f"nginx has the same request and noted that the one who asked left, after {waited:.1f} s without an answer"
         chain.append(Evidence(says, view.cite([each.line for each in late]), total=len(late)))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from kyumei.contracts import Opinion, Rule, View
 from kyumei.edge.balancer.answer import Part, Stage, parts
-from kyumei.edge.balancer.finding import TITLES, Judged, finding, moved
+from kyumei.edge.balancer.finding import TITLES, Judged, moved, opinion_of
 from kyumei.edge.balancer.health import Checks, TargetState, checks, group_health
 from kyumei.edge.balancer.packets import DROPPED, packets
 from kyumei.edge.balancer.unhealthy import BY_REASON, UNHEALTH, Unhealth
@@ -22,7 +22,7 @@ from kyumei.edge.connections import Fate
 from kyumei.model.finding import Certainty, Evidence, Gap, RuledOut
 
 if TYPE_CHECKING:
-    from kyumei.model.finding import Citation, Finding
+    from kyumei.model.finding import Citation
 
 HEALTHY = "healthy"
 PACKETS = {"EDGE-078": DROPPED, "EDGE-079": frozenset({Fate.REFUSED})}
@@ -31,16 +31,8 @@ PACKETS = {"EDGE-078": DROPPED, "EDGE-079": frozenset({Fate.REFUSED})}
 
 def examine(view: View) -> Opinion:
     """At most one finding for each status among the failing requests of each failure."""
-    findings: list[Finding] = []
-    ruled_out: list[RuledOut] = []
-    gaps: list[Gap] = []
-    for part in parts(view, Stage.TARGET, lambda row: (row["status"], row.get("target_group_arn"))):
-        judged = _judge(view, part)
-        ruled_out += judged.ruled_out
-        gaps += judged.gaps
-        if judged.sign is not None:
-            findings.append(finding(view, RULE.name, part, judged))
-    return Opinion(tuple(findings), tuple(ruled_out), tuple(gaps))
+    found = parts(view, Stage.TARGET, lambda row: (row["status"], row.get("target_group_arn")))
+    return opinion_of(view, RULE.name, [(part, _judge(view, part)) for part in found])
 
 
 def _judge(view: View, part: Part) -> Judged:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from kyumei import discover
 from kyumei.contracts import Failure, Opinion, Rule, View
 from kyumei.edge.blanks import filled
-from kyumei.edge.probe import probe
+from kyumei.edge.probe import again
 from kyumei.edge.server.error_lines import LEVELS, NEAR, lines_of
 from kyumei.edge.server.errors import module_of, of_family, signature_of_line, strain_of, text_of, upstream_of
 from kyumei.edge.server.fpm_pools import full_pool
@@ -29,6 +29,7 @@ from kyumei.edge.signature import Family, Signature
 from kyumei.edge.victims import asked, fit
 from kyumei.layouts.casts import quoted
 from kyumei.model.finding import Certainty, Check, Evidence, Finding, Gap, Remedy, RuledOut
+from kyumei.model.status import SERVER_ERROR
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -38,7 +39,6 @@ Row = dict[str, Any]
 WEB_SERVERS = {"nginx": "nginx", "apache": "Apache"}
 OUTER = frozenset({"alb", "clb", "cloudfront", "apigateway"})
 GATEWAY = frozenset({502, 503, 504})
-SERVER_ERROR = 500
 NONE_LIVE = "EDGE-130"
 BEHIND = {"server": "the application server", "app": "the application"}
 EPISODE = timedelta(minutes=5)
@@ -183,9 +183,7 @@ def _finding(view: View, failure: Failure, found: Signature, line: Mapping[str, 
                 "The configuration is sound and loaded.",
                 "nginx -t && systemctl reload nginx" if failure.hop == "nginx" else "apachectl configtest",
             ),
-            Check(
-                "The same request gets its page, and the error log has no new line of that shape.", probe(row.get("path"), row.get("host"))
-            ),
+            Check("The same request gets its page, and the error log has no new line of that shape.", again(row)),
         ),
         onset=(first or line)["time"].replace(tzinfo=UTC),
         explains=failure.total,
@@ -359,7 +357,7 @@ def _strain_finding(view: View, failure: Failure, found: Signature, events: Sequ
         chain=tuple(chain),
         subject={"status": str(row["status"]), "hop": failure.hop, "server": found.layer},
         remedy=(Remedy(found.fix, tuple(_filled(command, failure, lines[0]) for command in found.commands)),),
-        check=(Check("The error log has no new line of that shape while the load is as it was.", probe(row.get("path"), row.get("host"))),),
+        check=(Check("The error log has no new line of that shape while the load is as it was.", again(row)),),
         onset=events[0].time.replace(tzinfo=UTC),
         explains=explains,
         message="Our web server itself was in trouble at that moment, so that your request got no answer. We know why and are mending it.",

@@ -14,6 +14,7 @@ from kyumei.edge.cloudfront.finding import Judged, finding, origin_gap, parts
 from kyumei.edge.cloudfront.judge import arrived
 from kyumei.edge.cloudfront.results import Family
 from kyumei.model.finding import Certainty, Evidence
+from kyumei.model.status import SERVER_ERROR
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from kyumei.edge.cloudfront.finding import Part
     from kyumei.model.finding import Finding, Gap
 
-SERVER_ERROR = 500
 PATIENT = 10.0
 """Seconds that a person does not wait for; whoever leaves after more had a reason to."""
 

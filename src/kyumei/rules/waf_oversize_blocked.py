@@ -16,7 +16,7 @@ from kyumei.edge.waf.exception import all_of, excepting, inspecting_oversize, re
 from kyumei.edge.waf.finding import Cause, opinion
 from kyumei.edge.waf.history import Exemption, proof, stopped_requests, these_requests
 from kyumei.edge.waf.remedies import count_only, editable
-from kyumei.edge.waf.web_acl import oversized
+from kyumei.edge.waf.web_acl import oversized, priority
 from kyumei.model.finding import Evidence, Remedy
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def remedies(view: View, block: Block) -> tuple[Remedy, ...]:
         Remedy(
             f"Split the rule: as it is for all but {listed}, and for these with OversizeHandling CONTINUE, so that the first part is "
             "still looked at.",
-            change_rules(place, [excepting(rule, requests_match(pairs))], _only_for(looking, pairs), _priority(rule)),
+            change_rules(place, [excepting(rule, requests_match(pairs))], _only_for(looking, pairs), priority(rule)),
             proof(view, block, Exemption(f"{these_requests(pairs)} AND {large}", wide=True)),
         ),
         Remedy(
@@ -80,18 +80,13 @@ def remedies(view: View, block: Block) -> tuple[Remedy, ...]:
     )
 
 
-def _priority(rule: dict[str, object]) -> int:
-    value = rule.get("Priority")
-    return value if isinstance(value, int) else 0
-
-
 def _only_for(rule: dict[str, object], pairs: tuple[tuple[str, str], ...]) -> dict[str, object]:
     """The edited rule for these requests alone, under a name of its own."""
     statement = rule["Statement"]
     name = f"{rule['Name']}-large-requests"[:128]
     metric = {"SampledRequestsEnabled": True, "CloudWatchMetricsEnabled": True, "MetricName": name}
     inside = all_of([requests_match(pairs), statement if isinstance(statement, dict) else {}])
-    return {**rule, "Name": name, "Priority": _priority(rule) + 1, "Statement": inside, "VisibilityConfig": metric}
+    return {**rule, "Name": name, "Priority": priority(rule) + 1, "Statement": inside, "VisibilityConfig": metric}
 
 
 CAUSE = Cause("waf_oversize_blocked", "EDGE-098", "oversize", title, message, remedies, evidence)

@@ -12,12 +12,13 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from kyumei.contracts import Failure, Opinion, Rule, View
-from kyumei.edge.probe import probe
+from kyumei.edge.probe import again
 from kyumei.edge.server.error_lines import lines_of
 from kyumei.edge.server.errors import file_of, of_family, signature_of_line, text_of
 from kyumei.edge.signature import Family, Signature
 from kyumei.layouts.casts import quoted
 from kyumei.model.finding import Certainty, Check, Evidence, Finding, Gap, Remedy, RuledOut
+from kyumei.model.status import CLIENT_CLOSED, SERVER_ERROR
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,9 +29,6 @@ ERROR_LOG = {"nginx": "nginx_error", "apache": "apache_error"}
 NAMES = {"server": "the application server", "app": "the application"}
 UNNAMED = "EDGE-137"
 """The id for a refusal by a directive; also used where nginx refused and wrote no reason."""
-SERVER_ERROR = 500
-CLIENT_LEFT = 499
-"""nginx's own number for a client that closed before the answer; no refusal."""
 CLIENTS_FAULT = frozenset({400, 408, 414, 494, 495, 496, 497})
 """Statuses for a request that was malformed, too slow or too large, or without the certificate that was asked for."""
 SILENT_CLOSE = 444
@@ -75,7 +73,7 @@ def _is_refusal(failure: Failure, lines: Sequence[Mapping[str, Any]]) -> bool:
     found, status = _signature(failure, lines)[0], failure.rows[0]["status"]
     if found is not None:
         return found.family is Family.REFUSED
-    return status is not None and status < SERVER_ERROR and status != CLIENT_LEFT
+    return status is not None and status < SERVER_ERROR and status != CLIENT_CLOSED
 
 
 def _finding(view: View, failure: Failure, lines: Sequence[Mapping[str, Any]]) -> Finding:
@@ -98,7 +96,7 @@ def _finding(view: View, failure: Failure, lines: Sequence[Mapping[str, Any]]) -
         remedy=_remedy(failure, found, line),
         check=(
             Check("The configuration is sound and loaded.", test),
-            Check("The same request gets its page, and the error log has no new line of that shape.", probe(first["path"])),
+            Check("The same request gets its page, and the error log has no new line of that shape.", again(first)),
         ),
         onset=_onset(view, failure.table, first),
         explains=failure.total,

@@ -16,6 +16,8 @@ import duckdb
 from kyumei.errors import QueryError
 from kyumei.layouts.casts import quoted
 from kyumei.model.window import iso
+from kyumei.store.asked import tree_of
+from kyumei.store.zones_asked import zone_lost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -47,19 +49,41 @@ def ask(case: Case, sql: str) -> Answer:
     for statement in SHUT:
         case.con.execute(statement)
     try:
-        statements = case.con.extract_statements(sql)
-        if len(statements) != 1:
-            message = "there is no question in it" if not statements else f"{len(statements)} statements where one is asked for"
-            raise QueryError(message, "ask one SELECT")
-        if statements[0].type != duckdb.StatementType.SELECT:
-            message = f"only a SELECT is answered, not {statements[0].type.name}"
-            raise QueryError(message, "a case is read, never changed")
-        cursor = case.con.execute(_without_zones(case, statements[0].query))
+        cursor = case.con.execute(_without_zones(case, _one_select(case, sql)))
     except duckdb.Error as error:
         raise _refused(case, error) from error
     columns = _told_apart(tuple(str(column[0]) for column in cursor.description or ()))
     kinds = tuple(str(column[1]) for column in cursor.description or ())
     return Answer(columns, _rows(case, cursor, kinds))
+
+
+def _one_select(case: Case, sql: str) -> str:
+    """The question without what stands behind it: semicolons and comments. Refused: what is not one SELECT, or means other times."""
+    try:
+        written = sql.encode()
+    except UnicodeEncodeError as error:
+        message = "the question is not written in UTF-8"
+        raise QueryError(message, "a byte that is no text can be told as '\\xFF'::BLOB") from error
+    statements = case.con.extract_statements(sql)
+    if len(statements) != 1:
+        message = "there is no question in it" if not statements else f"{len(statements)} statements where one is asked for"
+        raise QueryError(message, "ask one SELECT")
+    kind = statements[0].type
+    if kind == duckdb.StatementType.MULTI:
+        message = "a PIVOT is answered only if it names its values"
+        raise QueryError(message, "name them: PIVOT alb_access ON status IN (200, 502) USING count(*) GROUP BY path")
+    if kind != duckdb.StatementType.SELECT:
+        message = f"only a SELECT is answered, not {kind.name}"
+        raise QueryError(message, "a case is read, never changed")
+    if lost := zone_lost(tree_of(case.con, sql)):
+        message = f"times of a case are in UTC, and the zone of '{lost}' would be passed over"
+        raise QueryError(message, f"write TIMESTAMPTZ '{lost}'")
+    end = len(written)
+    for start, token in reversed(duckdb.tokenize(sql)):
+        if token != duckdb.token_type.comment and written[start : start + 1] != b";":
+            break
+        end = start
+    return written[:end].decode()
 
 
 def _without_zones(case: Case, sql: str) -> str:
@@ -70,7 +94,7 @@ def _without_zones(case: Case, sql: str) -> str:
     columns = ", ".join(f"#{number}{'::TIMESTAMP' if kind == _ZONED else ''}" for number, (_, kind, *_) in enumerate(described, 1))
     names = _told_apart(tuple(str(name) for name, *_ in described))
     listed = ", ".join('"' + name.replace('"', '""') + '"' for name in names)
-    return f"SELECT * FROM (SELECT {columns} FROM ({sql.rstrip().rstrip(';')}\n)) AS asked({listed})"
+    return f"SELECT * FROM (SELECT {columns} FROM ({sql})) AS asked({listed})"
 
 
 _ZONED = "TIMESTAMP WITH TIME ZONE"
@@ -124,16 +148,36 @@ _SAID: tuple[tuple[type | tuple[type, ...], Callable[[Any], Any]], ...] = (
 
 def _opened(text: str) -> Any:  # noqa: ANN401 - any JSON value
     try:
-        return json.loads(text)
+        return json.loads(text, parse_constant=str, parse_float=_number)
     except (ValueError, RecursionError):
         return text
+
+
+def _number(text: str) -> float | str:
+    """A number of JSON; one that is too large for any stays the text that it is."""
+    number = float(text)
+    return number if number - number == 0 else text
+
+
+_ADVICE = (" Possible solutions: ", " Please try installing ", ' Use "SET ')
+"""Where the database goes on to advise what a question may not do."""
+_HINTS = (
+    ("Function with name", "a question has the functions of DuckDB itself, without extensions"),
+    ("data-modifying", "a case is read, never changed"),
+    ("Values were not provided", "write the values into the question"),
+)
+"""What the database says, and what could be asked instead."""
 
 
 def _refused(case: Case, error: duckdb.Error) -> QueryError:
     """What the database said, in one line, with what could be asked instead."""
     said = " ".join(str(error).split("\n\nLINE", 1)[0].split("\nLINE", 1)[0].split())
-    if isinstance(error, duckdb.PermissionException) or "disabled" in said:
+    for advice in _ADVICE:
+        said = said.split(advice, 1)[0]
+    if isinstance(error, duckdb.PermissionException) or "disabled" in said or "configuration has been locked" in said:
         return QueryError(f"the question may read nothing but the case: {said}", "ask its tables; kyumei tables PATH lists them")
+    if hint := next((hint for sign, hint in _HINTS if sign in said), ""):
+        return QueryError(said, hint)
     if isinstance(error, duckdb.CatalogException):
         filled = case.con.execute(
             "SELECT table_name FROM duckdb_tables() WHERE estimated_size > 0 AND NOT starts_with(table_name, '_') ORDER BY 1"

@@ -34,6 +34,8 @@ _READ = frozenset({"BASE_TABLE", "TABLE_FUNCTION", "SUBQUERY", "SHOW_REF", "PIVO
 _OTHERWISE = ("schema_name", "catalog_name", "column_name_alias", "sample", "at_clause")
 """What makes a table of the question another than the whole one of that name, or its columns others."""
 _LITERALS = {Kind.TEXT: "STRING", Kind.INTEGER: "INTEGER"}
+_DIGITS = 18
+"""Digits of a whole number that is searched for; a column holds none of more than nineteen."""
 
 
 class Asked(NamedTuple):
@@ -68,16 +70,22 @@ class Asked(NamedTuple):
         return lines > 0 and found * SELDOM <= lines
 
 
+def tree_of(con: duckdb.DuckDBPyConnection, sql: str) -> dict[str, Any]:
+    """The one SELECT of a question as DuckDB's own parser takes it apart; empty where it is none, or too deep to be looked through."""
+    try:
+        row = con.execute("SELECT json_serialize_sql(?)", [sql]).fetchone()
+        tree = json.loads(row[0]) if row else {}
+    except (duckdb.Error, RecursionError):
+        return {}
+    statements = tree.get("statements") or []
+    return {} if tree.get("error") or len(statements) != 1 else dict(statements[0]["node"])
+
+
 def asked_of(sql: str) -> Asked | None:
     """What the question asks of one table; null where it asks of none, of several, or nothing that a search could find."""
     with duckdb.connect() as con:
-        row = con.execute("SELECT json_serialize_sql(?)", [sql]).fetchone()
-    tree = json.loads(row[0]) if row else {}
-    statements = tree.get("statements") or []
-    if tree.get("error") or len(statements) != 1:
-        return None
-    node = statements[0]["node"]
-    read = [one for one in _nodes(node) if str(one.get("type")) in _READ]
+        node = tree_of(con, sql)
+    read = [one for one in nodes(node) if str(one.get("type")) in _READ]
     if node.get("type") != "SELECT_NODE" or len(read) != 1 or read[0] is not node.get("from_table"):
         return None
     table = read[0]
@@ -86,11 +94,12 @@ def asked_of(sql: str) -> Asked | None:
     if table["type"] != "BASE_TABLE" or any(table.get(key) for key in _OTHERWISE) or leaf is None:
         return None
     kinds = {column.name: column.kind for column in leaf.table.columns}
-    conditions = tuple(found for one in _ands(node.get("where_clause") or {}) if (found := _condition(one, kinds)))
+    called = {one for one in (name, str(table.get("alias")).lower()) if one not in kinds and not one.startswith("_")}
+    conditions = tuple(found for one in _ands(node.get("where_clause") or {}) if (found := _condition(one, kinds, called)))
     return Asked(name, conditions) if conditions else None
 
 
-def _nodes(value: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - any JSON value
+def nodes(value: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - any JSON value
     """All objects in a tree."""
     waiting = [value]
     while waiting:
@@ -109,8 +118,12 @@ def _ands(clause: dict[str, Any]) -> list[dict[str, Any]]:
     return [clause]
 
 
-def _condition(clause: dict[str, Any], kinds: dict[str, Kind]) -> tuple[str, tuple[str | int, ...]] | None:
-    """A column and the values of which it must have one: ``column = value`` either way round, or ``column IN (values)``."""
+def _condition(clause: dict[str, Any], kinds: dict[str, Kind], called: set[str]) -> tuple[str, tuple[str | int, ...]] | None:
+    """A column and the values of which it must have one: ``column = value`` either way round, or ``column IN (values)``.
+
+    ``called`` is what the table is called in the question: anything else before a name makes it a field of a column, as in
+    ``_extra.status``.
+    """
     if clause.get("type") == "COMPARE_EQUAL":
         sides = [clause["left"], clause["right"]]
     elif clause.get("type") == "COMPARE_IN":
@@ -121,9 +134,11 @@ def _condition(clause: dict[str, Any], kinds: dict[str, Kind]) -> tuple[str, tup
     values = [side.get("literal") or {} for side in sides if side.get("class") == "CONSTANT"]
     if len(names) != 1 or len(names) + len(values) != len(sides) or not values:
         return None
-    column = str(names[0]["column_names"][-1]).lower()
+    *within, column = (str(name).lower() for name in names[0]["column_names"])
     wanted = _LITERALS.get(kinds.get(column, Kind.JSON))
-    if wanted is None or any(value.get("kind") != wanted for value in values):
+    if wanted is None or any(value.get("kind") != wanted for value in values) or (within and (len(within) > 1 or within[0] not in called)):
         return None
     texts = [str(value["text"]) for value in values]
+    if wanted == "INTEGER" and any(len(text) > _DIGITS or text.startswith("-") for text in texts):  # -7 may be written -07
+        return None
     return column, tuple(int(text) for text in texts) if wanted == "INTEGER" else tuple(texts)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -21,7 +20,7 @@ from kyumei.store.bulk_rows import NOT_PLAIN
 from kyumei.store.lines import MAX_LINE, batches, decode
 from kyumei.store.part import heads, layouts
 from kyumei.store.stage import BLANK
-from kyumei.store.unpack import STEP, members
+from kyumei.store.unpack import STEP, members, pieces
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -140,12 +139,8 @@ def _sample(part: Part) -> list[str]:
     head = next((batch.lines for _, _, stream in members(artifact) for batch in batches(stream.chunks(STEP))), [])
     if artifact.compression or artifact.size < PLACES * PIECE:
         return head[:SAMPLED]
-    found = head[: SAMPLED // PLACES]
-    with suppress(OSError), artifact.path.open("rb") as raw:
-        for place in range(1, PLACES):
-            raw.seek(artifact.size * place // PLACES)
-            found += decode(raw.read(PIECE)).split("\n")[1:-1][: SAMPLED // PLACES]
-    return found
+    later = pieces(artifact, [artifact.size * place // PLACES for place in range(1, PLACES)], PIECE)
+    return [line for lines in (head, *(decode(piece).split("\n")[1:-1] for piece in later)) for line in lines[: SAMPLED // PLACES]]
 
 
 def _rows(part: Part, reader: str) -> str:

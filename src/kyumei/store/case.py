@@ -308,7 +308,8 @@ def _code_age(*more: str) -> int:
     """The newest change of our own reading code, and of ``more`` rooms, so that a changed reader never meets rows of its predecessor."""
     package = Path(__file__).parent.parent
     rooms = ("formats", "layouts", "store", "model", "correlate", *more)
-    return max((path.stat().st_mtime_ns for room in rooms for path in (package / room).rglob("*.py")), default=0)
+    files = [*package.glob("*.py"), *(path for room in rooms for path in (package / room).rglob("*.py"))]
+    return max((path.stat().st_mtime_ns for path in files), default=0)
 
 
 def _forget_oldest(folder: Path) -> None:

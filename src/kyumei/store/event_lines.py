@@ -20,6 +20,7 @@ from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kyumei.layouts.casts import parse_iso, to_json
+from kyumei.store.query_csv import query_columns, record_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -201,14 +202,16 @@ _CELL = re.compile(r'"((?:[^"]++|"")*+)"(?=,|\r?\n|\Z)|([^",\r\n][^,\r\n]*|)(?=,
 
 
 def is_event_text(text: str) -> bool:
-    """Whether the text begins as a CSV of the console or of Logs Insights does, or as what ``journalctl -o export`` prints."""
-    return is_console_csv(text) or bool(_columns(text)) or _JOURNAL.match(text) is not None
+    """Whether the text begins as a CSV of the console, of Logs Insights or of Athena does, or as what ``journalctl -o export`` prints."""
+    return is_console_csv(text) or bool(_columns(text)) or query_columns(text) is not None or _JOURNAL.match(text) is not None
 
 
 def text_events(text: str) -> Iterator[Record | Broken]:
     """The events in such a text."""
     if is_console_csv(text):
         return csv_events(text)
+    if found := query_columns(text):
+        return _query_rows(text, *found)
     return _journal_entries(text) if _JOURNAL.match(text) else _insights_rows(text)
 
 
@@ -223,7 +226,33 @@ def _insights_rows(text: str) -> Iterator[Record | Broken]:
     """The rows of a CSV of Logs Insights with further columns, of which the log group and stream are kept."""
     names, place = _columns(text), Place(text)
     header = _NAMES.match(text)
-    at = header.end() if header else 0
+    for start, end, cells in _rows(text, header.end() if header else 0):
+        row = dict(zip(names, cells, strict=False))
+        piece, _, span = broken_text(text, start, end, "")
+        if len(cells) == len(names):
+            group = row.get("@log", "").partition(":")[2]
+            time_ms = milliseconds(row["@timestamp"] + "Z")
+            yield Record(place.at(start), without_line_end(row["@message"]), time_ms, row.get("@logStream", ""), group, "csv", span)
+        elif piece.strip():
+            yield Broken(place.at(start), piece, _TOO_FEW, span)
+
+
+def _query_rows(text: str, names: list[str], at: int) -> Iterator[Record | Broken]:
+    """The rows of a query over an access log."""
+    place = Place(text)
+    for start, end, cells in _rows(text, at):
+        piece, _, span = broken_text(text, start, end, "")
+        if len(cells) == len(names):
+            yield Record(place.at(start), record_of(names, cells), origin="csv", span=span)
+        elif piece.strip():
+            yield Broken(place.at(start), piece, _TOO_FEW, span)
+
+
+_TOO_FEW = "not a value for each column"
+
+
+def _rows(text: str, at: int) -> Iterator[tuple[int, int, list[str]]]:
+    """The rows of a CSV from an offset on: where each starts and ends, and its values."""
     while at < len(text):
         start, cells = at, []
         while cell := _CELL.match(text, at):
@@ -235,14 +264,7 @@ def _insights_rows(text: str) -> Iterator[Record | Broken]:
             end = text.find("\n", at)
             at = len(text) if end < 0 else end + 1
         at += text[at - 1 : at + 1] == "\r\n"
-        row = dict(zip(names, cells, strict=False))
-        piece, _, span = broken_text(text, start, at, "")
-        if len(cells) == len(names):
-            group = row.get("@log", "").partition(":")[2]
-            time_ms = milliseconds(row["@timestamp"] + "Z")
-            yield Record(place.at(start), without_line_end(row["@message"]), time_ms, row.get("@logStream", ""), group, "csv", span)
-        elif piece.strip():
-            yield Broken(place.at(start), piece, "not a value for each column", span)
+        yield start, at, cells
 
 
 def _journal_entries(text: str) -> Iterator[Record]:

@@ -11,6 +11,7 @@ from kyumei import discover
 from kyumei.formats.resource_snapshot import LOG_OPERATIONS, operation_of, place_in
 from kyumei.layouts.casts import offset_of
 from kyumei.store.banners import banner_names
+from kyumei.store.cut_lines import is_driver_line
 from kyumei.store.envelopes import LISTS, wraps
 from kyumei.store.event_lines import STRIPPED, is_docker_line, is_event_text
 from kyumei.store.lines import decode
@@ -77,7 +78,7 @@ class Identity(NamedTuple):
     server: str = ""
     """The web server whose errors stand among access lines that could be another's, too; empty where nothing tells."""
     docker: bool = False
-    """Whether Docker's json-file driver wrote the lines."""
+    """Whether a driver of Docker's wrote the lines, which may have cut some of them."""
 
 
 def identify(name: str, head: bytes, others: tuple[bytes, ...], settings: Settings) -> Identity:
@@ -112,7 +113,8 @@ def _lines(name: str, lines: list[str], banners: tuple[str, ...]) -> Identity:
             server, inner = _whose(inner, [text for _, text in pairs], name)
             return Identity(shape, _ordered(inner), offsets, banners, server)
     server, claims = _whose(_claims(lines, name), lines, name)
-    return Identity("lines", _ordered(claims), offsets, banners, server, bool(lines) and is_docker_line(lines[0]))
+    by_docker = bool(lines) and (is_docker_line(lines[0]) or is_driver_line(lines[0]))
+    return Identity("lines", _ordered(claims), offsets, banners, server, by_docker)
 
 
 def _whose(claims: Counter[str], lines: list[str], name: str) -> tuple[str, Counter[str]]:

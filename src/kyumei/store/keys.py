@@ -66,7 +66,7 @@ _SERVICES = {
 }
 """The folder of a service below the account; a folder does not tell the kinds of load balancers apart, so the widest margin holds."""
 
-_REGION_NAME = r"(?:[a-z]{2}(?:-[a-z]+){1,3}-[0-9]{1,2}|cloudfront)"
+_REGION_NAME = r"(?:[a-z]{2,4}(?:-[a-z]+){1,3}-[0-9]{1,2}|cloudfront)"
 _ACCOUNT, _REGION = "(?P<account>[0-9]{11,12})", f"(?P<region>{_REGION_NAME})"
 _STAMP = r"(?P<moment>[0-9]{8}T?[0-9]{4})(?:[0-9]{2})?Z?(?=[_.]|\Z)"
 _NAMES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(

@@ -16,12 +16,13 @@ from kyumei.store.banners import take_banners
 from kyumei.store.bulk_rows import count_of, pays, read_staged, select_of
 from kyumei.store.compact import joined, parse_compact
 from kyumei.store.exact import Outcome
-from kyumei.store.filled import filled
+from kyumei.store.filled import filled, note_filled
 from kyumei.store.inner import OUTER_FORMATS, parse_inner
 from kyumei.store.lines import BLANKS, decode
 from kyumei.store.rows import CHUNK_ROWS, insert_rows
+from kyumei.store.same_request import close_requests
 from kyumei.store.single_lines import take_single_lines
-from kyumei.store.stage import BLANK, ids, insert_tuples, refuse_long, stage, take_headers
+from kyumei.store.stage import BLANK, ids, insert_tuples, refuse_long, stage, take_headers, take_nothing_but_headers
 from kyumei.store.take import open_document
 from kyumei.store.unwrap import Broken, records
 
@@ -65,7 +66,8 @@ def keep_derived(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def create_records(con: duckdb.DuckDBPyConnection) -> None:
-    """Create the view ``_records``: the raw text of the rows of all tables that have any."""
+    """Create the view ``_records``: the raw text of the rows of all tables that have any; and note which these are."""
+    note_filled(con)
     texts = [f'SELECT _artifact, _line, _span, _text AS text FROM "{name}" WHERE _text IS NOT NULL' for name in filled(con)]
     nothing = "SELECT NULL::INTEGER AS _artifact, NULL::BIGINT AS _line, NULL::BIGINT AS _span, NULL::VARCHAR AS text WHERE false"
     con.execute(f"CREATE VIEW _records AS {' UNION ALL '.join(texts) or nothing}")
@@ -95,9 +97,11 @@ def parse_rest(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> None:
     unclaimed = [part for part in parts if part.format is None]
     refuse_long(con, unclaimed)
     take_banners(con, unclaimed)
+    take_nothing_but_headers(con, unclaimed)
     _parse_unclaimed(con, unclaimed)
     for name in OUTER_FORMATS:
         parse_inner(con, name)
+    close_requests(con)
     con.execute("DROP TABLE _lines")
 
 

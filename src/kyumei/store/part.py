@@ -112,17 +112,20 @@ class Begins(NamedTuple):
         return at == 0 or not self.lead.match(data, data.rfind(b"\n", 0, at - 1) + 1)
 
 
-def begins(part: Part) -> re.Pattern[bytes] | Begins | None:
-    """What tells the first line of a record in any of the part's formats; null when every line is one."""
-    head, above = heads(part), lead(part)
+def begins(part: Part, *, by_time: bool) -> re.Pattern[bytes] | Begins | None:
+    """What tells the first line of a record in any of the part's formats; null when every line is one. See ``heads`` for ``by_time``."""
+    head, above = heads(part, by_time=by_time), lead(part)
     if not head:
         return None
     pattern = re.compile(head.encode())
     return Begins(pattern, re.compile(above.encode())) if above else pattern
 
 
-def heads(part: Part) -> str | None:
-    """One pattern for the first line of a record in any of the part's formats; null when every line, or row of a joined part, is one."""
+def heads(part: Part, *, by_time: bool = False) -> str | None:
+    """One pattern for the first line of a record in any of the part's formats; null when every line, or row of a joined part, is one.
+
+    With ``by_time`` only for records that are found by their time.
+    """
     if part.joined:
         return None
     patterns = [layout.head for layout in layouts(part)]
@@ -131,6 +134,7 @@ def heads(part: Part) -> str | None:
     known = [pattern for pattern in patterns if pattern]
     if not known:
         return None
+    known += [] if by_time else [layout.within for layout in layouts(part) if isinstance(layout, Text) and layout.within]
     leaves = [discover.formats()[name] for name in (part.format, *part.others) if name]
     headers = [_literally(header) for leaf in leaves if leaf.layout.head for header in leaf.headers]
     objects = ["\\{"] if len(known) < len(patterns) else []

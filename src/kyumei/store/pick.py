@@ -26,7 +26,7 @@ from kyumei.store.take import (
     take_document,
     take_records,
 )
-from kyumei.store.unpack import members
+from kyumei.store.unpack import members, pieces
 from kyumei.store.unwrap import strip_export_time
 
 if TYPE_CHECKING:
@@ -94,8 +94,8 @@ def _look(artifact: Artifact, count: int, settings: Settings, orders: Sequence[O
         name = f"{artifact.name}!{member}" if member else artifact.name
         own = replace(artifact, number=number, name=name, member=member, compression=compression)
         head = _first_text(stream.chunks(HEAD))
-        pieces = () if stream.encoding else _pieces(own)
-        part = Part(own, identify(name, head, pieces, settings), trouble=stream.trouble)
+        later = () if stream.encoding else _later_pieces(own)
+        part = Part(own, identify(name, head, later, settings), trouble=stream.trouble)
         if part.identity.formats:
             part.format, part.others = part.identity.formats[0], part.identity.formats[1:]
         if part.identity.shape == "binary":
@@ -111,7 +111,7 @@ def _look(artifact: Artifact, count: int, settings: Settings, orders: Sequence[O
         part.orders = orders
         if told is None and not part.above:
             _order_flows(part, head)
-        part.places = _places(head, pieces)
+        part.places = _places(head, later)
         yield part
 
 
@@ -159,11 +159,11 @@ def _custom(name: str, text: str) -> Layout:
     return make(text)
 
 
-def _places(head: bytes, pieces: tuple[bytes, ...]) -> tuple[tuple[str, ...], ...]:
+def _places(head: bytes, later: tuple[bytes, ...]) -> tuple[tuple[str, ...], ...]:
     """Some lines of the start, the middle and the end of a plain file; none of one that is too short to have them."""
-    if len(pieces) < len(("middle", "end")):
+    if len(later) < len(("middle", "end")):
         return ()
-    return tuple(tuple(decode(piece).split("\n", TIMED + 1)[1 : 1 + TIMED]) for piece in (head[:PIECE], *pieces))
+    return tuple(tuple(decode(piece).split("\n", TIMED + 1)[1 : 1 + TIMED]) for piece in (head[:PIECE], *later))
 
 
 def is_far(part: Part, window: Window) -> bool:
@@ -229,18 +229,9 @@ def _is_cut(part: Part) -> bool:
     return bool(own.member) or any(is_cut_by_docker(stream.chunks(STEP)) for _, _, stream in members(own))
 
 
-def _pieces(artifact: Artifact) -> tuple[bytes, ...]:
-    """A piece of the middle and one of the end of a plain file; nothing of others, which cannot be entered there."""
-    if artifact.compression or artifact.member or artifact.size <= HEAD:
-        return ()
-    try:
-        with artifact.path.open("rb") as raw:
-            raw.seek(artifact.size // 2)
-            middle = raw.read(PIECE)
-            raw.seek(max(0, artifact.size - PIECE))
-            return middle, raw.read(PIECE)
-    except OSError:
-        return ()
+def _later_pieces(artifact: Artifact) -> tuple[bytes, ...]:
+    """A piece of the middle and one of the end of a plain file that is long enough; nothing of others."""
+    return pieces(artifact, (artifact.size // 2, artifact.size - PIECE), PIECE) if artifact.size > HEAD else ()
 
 
 def _prefixes(part: Part, only: Window | Asked | None, offsets: tuple[timedelta, ...]) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from kyumei import discover
 from kyumei.layouts.casts import quoted
 from kyumei.store.lines import BLANKS
 from kyumei.store.part import heads, lead
@@ -57,17 +58,36 @@ def refuse_long(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> None:
 
 def take_headers(con: duckdb.DuckDBPyConnection, leaf: Format, parts: Sequence[Part]) -> None:
     """Move the header lines of the parts' own format into ``headers``, and note what they say of the lines below."""
-    own = {part.artifact.number: part for part in parts if part.identity.shape != "document"}
-    if not (leaf.headers and own):
+    if not (leaf.headers and parts):
         return
-    begins = " OR ".join(f"starts_with(text, {quoted(begin)})" for begin in leaf.headers)
+    # Of a document the events may all stand on one line, and those of several streams between each other: a header is above none of them.
+    own = {part.artifact.number: part for part in parts if part.identity.shape != "document"}
+    is_line = f"(_span = 1 OR _artifact NOT IN {ids(own.values())})" if own else "true"
     found = con.execute(
-        f"DELETE FROM _lines WHERE _artifact IN {ids(own.values())} AND _span = 1 AND ({begins}) RETURNING _artifact, _line, text"
+        f"DELETE FROM _lines WHERE _artifact IN {ids(parts)} AND {is_line} AND {_begins_as(leaf.headers)} RETURNING _artifact, _line, text"
     ).fetchall()
     insert_tuples(con, "headers", found, ("INTEGER", "BIGINT", "VARCHAR"))
     for artifact, line, text in sorted(found):
-        if leaf.below and (layout := leaf.below(text)) is not None:
+        if leaf.below and artifact in own and (layout := leaf.below(text)) is not None:
             own[artifact].below.append((line, layout))
+
+
+def take_nothing_but_headers(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> None:
+    """Move the lines of parts without a format into ``headers`` where all are such: a query log that was opened, and nobody asked."""
+    known = dict.fromkeys(begin for leaf in discover.formats().values() if leaf.below is None for begin in leaf.headers)
+    if not (parts and known):
+        return
+    begins = _begins_as(known)
+    found = con.execute(
+        f"DELETE FROM _lines WHERE _artifact IN (SELECT _artifact FROM _lines WHERE _artifact IN {ids(parts)} AND NOT {BLANK} "
+        f"GROUP BY _artifact HAVING bool_and({begins})) AND NOT {BLANK} RETURNING _artifact, _line, text"
+    ).fetchall()
+    insert_tuples(con, "headers", found, ("INTEGER", "BIGINT", "VARCHAR"))
+
+
+def _begins_as(headers: Iterable[str]) -> str:
+    """SQL: whether a line is a header line."""
+    return f"({' OR '.join(f'starts_with(text, {quoted(begin)})' for begin in headers)}) AND NOT contains(text, chr(10))"
 
 
 def stage(con: duckdb.DuckDBPyConnection, own: Sequence[Part]) -> None:

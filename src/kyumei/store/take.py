@@ -17,6 +17,7 @@ from stringzilla import count
 
 from kyumei import discover
 from kyumei.store.compact import compact_pieces, sample
+from kyumei.store.cut_lines import LONGEST_JOINED, PARTIAL, driver_piece_of, with_driver_piece, with_whole_lines
 from kyumei.store.event_lines import STRIPPED, docker_piece_of, piece_of, stream_of, with_docker_piece
 from kyumei.store.flow_orders import order_of
 from kyumei.store.identify import ranked
@@ -45,8 +46,6 @@ MOST_HELD = 8 * 1024 * 1024
 """Characters held before they are handed over, however few the lines."""
 WORTH_SPLITTING = 16 * 1024
 """Bytes of lines from which the database splits them faster than we do."""
-LONGEST_JOINED = 1024 * 1024
-"""Characters to which the pieces of a line that a container runtime cut are joined."""
 _TEXT_END, _LINE_END = b'","stream":"', b'\\n","stream":"'
 STEP = 64 * 1024
 """Bytes read at once: they stay in the processor's cache, and larger pieces are twice as slow."""
@@ -59,7 +58,7 @@ def has_guests(part: Part) -> bool:
 
 def take_records(con: duckdb.DuckDBPyConnection, part: Part, chunks: Iterable[bytes], prefixes: tuple[str, ...]) -> None:
     """Take the records that hold one of the prefixes, or all of them when there are none."""
-    opens = begins(part)
+    opens = begins(part, by_time=bool(prefixes))
     found = sift(chunks, prefixes, opens)
     if opens is None or prefixes or has_guests(part):
         _insert_runs(con, part, found)
@@ -127,7 +126,7 @@ def _record_of(part: Part, kept: Kept) -> Line | None:
 
 def exactly(part: Part, chunks: Iterable[bytes], prefixes: tuple[str, ...]) -> Iterator[Line]:
     """The lines that matter, by Python's splitter: always right, whatever the bytes are."""
-    head = heads(part)
+    head = heads(part, by_time=True)
     opens = re.compile(head, re.ASCII).match if head else None
     above = re.compile(lead(part) or r"[^\s\S]", re.ASCII).match
     taking, led = False, False
@@ -155,10 +154,13 @@ def exactly(part: Part, chunks: Iterable[bytes], prefixes: tuple[str, ...]) -> I
 
 
 def is_cut_by_docker(chunks: Iterable[bytes]) -> bool:
-    """Whether Docker cut lines of a file that its json-file driver wrote: a text ends with a line feed unless it was cut."""
+    """Whether Docker cut lines of a file: a text of its json-file driver ends with a line feed unless it was cut, others say so."""
     texts, ended, carry = 0, 0, b""
+    partial = PARTIAL.encode()
     for chunk in chunks:
         piece = carry + chunk
+        if partial in piece:
+            return True
         texts += count(piece, _TEXT_END)
         ended += count(piece, _LINE_END)
         carry = piece[-len(_LINE_END) + 1 :]
@@ -179,14 +181,15 @@ class Pieces:
 
     def whole(self, line: str, found: Line) -> Iterator[Line]:
         """The line as it was before it was cut; nothing while a piece of it is missing. ``found`` is what was read of ``line``."""
-        docker = docker_piece_of(line)
-        told = docker or piece_of(line)
+        docker, driver = docker_piece_of(line), driver_piece_of(line)
+        told = docker or driver or piece_of(line)
         if told is None:
             yield found
             return
         stream, is_cut = told
         if (before := self.held.pop(stream, None)) is not None:
-            text = with_docker_piece(before[1], found[1]) if docker else before[1] + found[1]
+            join = with_docker_piece if docker else with_driver_piece if driver else str.__add__
+            text = join(before[1], found[1])
             found = (before[0], text, before[2], before[3] + 1)
         if is_cut and len(found[1]) < LONGEST_JOINED:
             self.held[stream] = found
@@ -264,7 +267,8 @@ def open_document(con: duckdb.DuckDBPyConnection, part: Part, text: str) -> None
     hint = part.artifact.name
     spans: list[int] = []
     places: list[tuple[int, str | None, str | None]] = []
-    for record in records(text, hint):
+    found = records(text, hint)
+    for record in with_whole_lines(found) if PARTIAL[1:-1] in text else found:
         if isinstance(record, Broken):
             part.trouble = part.trouble or f"line {record.line}: {record.why}"
             pieces = record.text.split("\n") if record.span > 1 else [record.text]

@@ -12,19 +12,21 @@ import io
 import stat
 import tarfile
 import zipfile
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
 from kyumei.store.inflate import BROKEN, KINDS, Stream, inflated
+from kyumei.store.japanese import LOOKED_AT, japanese_encoding
 from kyumei.store.parquet_rows import rows_as_lines, rows_of_inner
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from kyumei.model.artifact import Artifact
 
-__all__ = ["BROKEN", "CHUNK", "Unpacked", "kind_of", "members"]
+__all__ = ["BROKEN", "CHUNK", "STEP", "Unpacked", "kind_of", "members", "pieces"]
 
 MAGIC = (
     (b"\x1f\x8b", "gzip"),
@@ -39,6 +41,8 @@ MAGIC = (
     (b"\x04\x22\x4d\x18", "lz4"),
     (b"\x1f\x9d", "compress"),
 )
+SKIPPED = frozenset(bytes((number,)) for number in range(0x50, 0x60))
+"""The first byte of a frame of zstd that holds no text; tools that compress on several cores, such as pzstd, begin with one."""
 ARCHIVES = frozenset({"zip", "tar"})
 CLOSED = {
     "encrypted parquet": "an encrypted Parquet file is not read",
@@ -79,15 +83,15 @@ class _Budget:
 
 
 class Unpacked:
-    """A stream of decompressed bytes that remembers what went wrong instead of raising it. UTF-16 is given as UTF-8."""
+    """A stream of decompressed bytes that remembers what went wrong instead of raising it. All that it can read is given as UTF-8."""
 
     def __init__(self, stream: Stream, budget: _Budget, trouble: str = "") -> None:
         """Wrap ``stream``; with a ``trouble`` nothing of it is given."""
         self._stream = stream
         self._budget = budget
         self.trouble = trouble
-        self.encoding = "" if trouble else _encoding(stream.peek(512))
-        """``utf-16-le``, ``utf-16-be``, or empty for bytes that are given as they are."""
+        self.encoding = "" if trouble else _encoding(stream.peek(512)) or japanese_encoding(stream.peek(LOOKED_AT))
+        """``utf-16-le``, ``utf-16-be``, ``cp932``, ``euc_jp``, or empty for bytes that are given as they are."""
 
     def chunks(self, size: int = CHUNK) -> Iterator[bytes]:
         """Pieces of about ``size`` bytes until the end, a fault, or the bound."""
@@ -135,6 +139,8 @@ def kind_of(head: bytes) -> str:
             return kind
     if head[:3] == b"BZh" and head[4:10] in {b"1AY&SY", b"\x17\x72\x45\x38\x50\x90"}:
         return "bzip2"
+    if head[:1] in SKIPPED and head[1:4] == b"\x2a\x4d\x18":
+        return "zstd"
     return "tar" if head[257:262] == b"ustar" else ""
 
 
@@ -163,6 +169,9 @@ def _as_found(raw: IO[bytes], size: int) -> Callable[[], bytes]:
     def pull() -> bytes:
         piece = raw.read(min(STEP, left[0]))
         left[0] -= len(piece)
+        if not piece and left[0] > 0:
+            message = f"the file has become {left[0]} bytes shorter meanwhile"
+            raise EOFError(message)
         return piece
 
     return pull
@@ -306,3 +315,14 @@ def _tar_member(archive: tarfile.TarFile, info: tarfile.TarInfo) -> Callable[[],
         return piece
 
     return pull
+
+
+def pieces(artifact: Artifact, offsets: Sequence[int], size: int) -> tuple[bytes, ...]:
+    """As many bytes from each of these places of a plain file; none of others, which cannot be entered there, nor once it fails."""
+    found: list[bytes] = []
+    if not artifact.compression and not artifact.member:
+        with suppress(OSError), artifact.path.open("rb") as raw:
+            for offset in offsets:
+                raw.seek(offset)
+                found.append(raw.read(size))
+    return tuple(found)

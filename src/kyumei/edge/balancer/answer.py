@@ -14,14 +14,12 @@ if TYPE_CHECKING:
 
     from kyumei.contracts import Failure, View
 
-Row = dict[str, Any]
 SENT = frozenset({502, 503, 504})
 """Statuses that the balancer makes when it had chosen a target group."""
 OWN = frozenset({0, 405, 408, 413, 414, 463, 464, 501, 505, 507})
 """Statuses that mean that the balancer took no answer from a target, whatever its actions were."""
 CLIENT_LEFT = 460
 REFUSED = 400
-FEWEST_SERVER_ERRORS = 500
 EVALUATION_FAILED = -1
 WEIGHTED = ("AWSALBTGCookieInvalid", "WeightedTargetGroupsUnhandledException")
 TRANSFORMED = "TransformSuccess"

@@ -18,6 +18,7 @@ from kyumei.edge.balancer.packets import DROPPED, nodes, packets
 from kyumei.edge.balancer.service_events import taken
 from kyumei.edge.balancer.setting import group_of, services_of
 from kyumei.edge.balancer.target import Kind
+from kyumei.edge.balancer.target_ends import none_left, refused_since
 from kyumei.edge.balancer.task_stops import stops
 from kyumei.edge.changes import Resource, changes, shown
 from kyumei.edge.connections import Fate
@@ -26,7 +27,6 @@ from kyumei.model.finding import Certainty, Evidence, RuledOut
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
 
     from kyumei.contracts import View
     from kyumei.edge.balancer.answer import Part
@@ -61,7 +61,7 @@ def confirmed(view: View, part: Part, kind: Kind, judged: Judged) -> Judged:
     """What a rule made of a part, with what packets, stopped tasks and changes say for and against it."""
     if judged.sign is None:
         return judged
-    for step in (_by_packets, _by_stops):
+    for step in (_by_packets, _by_ends):
         judged = step(view, part, kind, judged)
         if judged.sign is None:
             return judged
@@ -92,55 +92,62 @@ def _by_packets(view: View, part: Part, kind: Kind, judged: Judged) -> Judged:
     return judged
 
 
-def _by_stops(view: View, part: Part, kind: Kind, judged: Judged) -> Judged:
-    """That ECS stopped the very task that was the target, while the requests were under way or before they came."""
-    rows = [row for row in part.rows if row.get("target_ip")]
-    if not rows or kind not in {Kind.REFUSED, Kind.CLOSED, Kind.DIED, Kind.UNCONNECTED}:
+def _by_ends(view: View, part: Part, kind: Kind, judged: Judged) -> Judged:
+    """That the very target had ended, and nothing served in its place, when requests could not be handed to it; or any of the group."""
+    if kind not in {Kind.REFUSED, Kind.UNCONNECTED, Kind.NO_GROUP}:
+        return _by_stops(view, part, kind, judged)
+    addressed = any(row.get("target_ip") for row in part.rows)
+    found = refused_since(view, part) if addressed else none_left(view, part)
+    if not found.ends or (kind is Kind.UNCONNECTED and not addressed):
         return judged
-    times = [row["time"] for row in rows]
-    gone = kind in {Kind.REFUSED, Kind.UNCONNECTED}
-    group = group_of(view, part.row) or ""
+    citations = tuple(citation for one in found.ends for citation in one.citations)
+    evidence = Evidence(found.ends[0].words, citations[:3], total=len(found.ends))
+    if len(found.rows) < HALF * len(part.rows):
+        return _with(judged, evidence, judged.certainty)
+    if kind is Kind.NO_GROUP:
+        sign = signs.NO_GROUP._replace(cause=f"its target group has no target that it may use: {found.ends[-1].words}")
+        return replace(_with(judged, evidence, Certainty.LIKELY), sign=sign)
+    if judged.sign is signs.REFUSED:
+        sign = signs.REFUSED._replace(cause=f"no connection to the target could be made, which had ended: {found.ends[0].words}")
+        return replace(_with(judged, evidence, Certainty.PROVEN if addressed else Certainty.LIKELY), sign=sign)
+    return _with(judged, evidence, Certainty.LIKELY)
+
+
+def _by_stops(view: View, part: Part, kind: Kind, judged: Judged) -> Judged:
+    """That ECS stopped the very task that was the target, while the requests were under way."""
+    rows = [row for row in part.rows if row.get("target_ip")]
+    if not rows or kind not in {Kind.CLOSED, Kind.DIED}:
+        return judged
+    times, group = [row["time"] for row in rows], group_of(view, part.row) or ""
     services = {name for name, _ in services_of(view, group)}
     addresses = sorted({str(row["target_ip"]) for row in rows})
-    found = stops(
-        view,
-        addresses,
-        min(times) - (SOON if gone else SECONDS),
-        max(times) + SECONDS,
-        group,
-        services,
-    )
-    again = {one.task: _answered_again(view, one) for one in found} if gone else {}
-    reach = SOON if gone else SECONDS
-    found = [one for one in found if any(_hits(one, row, reach, again.get(one.task)) for row in rows)]
-    hit = [row for row in rows if any(_hits(one, row, reach, again.get(one.task)) for one in found)]
+    found = stops(view, addresses, min(times) - SECONDS, max(times) + SECONDS, group, services)
+    found = [one for one in found if any(_hits(one, row) for row in rows)]
+    hit = [row for row in rows if any(_hits(one, row) for one in found)]
     if not hit:
         return judged
     evidence = Evidence(found[0].words, view.cite([one.row for one in found]), total=len(found))
     if len(hit) < HALF * len(rows):
         return _with(judged, evidence, judged.certainty)
-    if gone or judged.sign is signs.DIED:
-        return _with(judged, evidence, Certainty.PROVEN if judged.sign is not signs.UNCONNECTED else Certainty.LIKELY)
+    if judged.sign is signs.DIED:
+        return replace(_with(judged, evidence, Certainty.PROVEN), sign=signs.died_of(found[0].words))
     if judged.sign is signs.RACE:
         other = RuledOut(signs.RACE.code, "ECS stopped the target's task in the same seconds", evidence.citations)
-        return replace(judged, sign=signs.DIED, certainty=Certainty.PROVEN, evidence=(evidence,), ruled_out=(other,), gaps=(), more={})
+        return replace(
+            judged,
+            sign=signs.died_of(found[0].words),
+            certainty=Certainty.PROVEN,
+            evidence=(evidence,),
+            ruled_out=(other,),
+            gaps=(),
+            more={},
+        )
     return judged
 
 
-def _hits(one: Stop, row: Mapping[str, Any], reach: timedelta, again: datetime | None) -> bool:
-    """Whether a stop can be why a request failed: near enough, and nothing has answered at that address again by then."""
-    near = one.began - SECONDS <= row["time"] <= one.ended + reach
-    return bool(one.address == row["target_ip"] and near and (again is None or row["time"] < again))
-
-
-def _answered_again(view: View, one: Stop) -> datetime | None:
-    """When the first request after a task's stop went to its address that was answered there: another task has it since."""
-    found: datetime | None = view.rows(
-        "SELECT min(time) AS first FROM alb_access WHERE target_ip = ? AND target_status IS NOT NULL "
-        "AND coalesce(started, time) BETWEEN ?::TIMESTAMP AND ?::TIMESTAMP",
-        *(one.address, one.ended + SECONDS, one.ended + SOON),
-    )[0]["first"]
-    return found
+def _hits(one: Stop, row: Mapping[str, Any]) -> bool:
+    """Whether a request can have been cut off by a stop."""
+    return bool(one.address == row["target_ip"] and one.began - SECONDS <= row["time"] <= one.ended + SECONDS)
 
 
 def _by_changes(view: View, part: Part, judged: Judged) -> Judged:

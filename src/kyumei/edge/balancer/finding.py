@@ -4,47 +4,28 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass, field
-from datetime import UTC
-from typing import TYPE_CHECKING, NamedTuple
+from datetime import UTC, timedelta
+from typing import TYPE_CHECKING, Any
 
+from kyumei.contracts import Opinion
 from kyumei.edge.balancer.answer import last_action, wall_seconds
 from kyumei.edge.balancer.setting import balancer_arn, group_of
 from kyumei.edge.blanks import filled
 from kyumei.edge.literals import among, literal, same
 from kyumei.edge.metrics import reading
-from kyumei.edge.probe import probe
+from kyumei.edge.probe import again
+from kyumei.edge.request_words import request_words
 from kyumei.model.finding import Certainty, Check, Evidence, Finding, Gap, Remedy, RuledOut
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from kyumei.contracts import View
     from kyumei.edge.balancer.answer import Part
+    from kyumei.edge.sign import Sign
 
 TITLES = {"nginx": "nginx", "apache": "Apache httpd", "server": "the application server", "app": "the application"}
-LONG = 120
-"""Characters of a path that a sentence holds."""
-STRENGTH = (Certainty.POSSIBLE, Certainty.LIKELY, Certainty.PROVEN)
-
-
-class Fix(NamedTuple):
-    """One way to mend it. Names in braces ({elb}, {elb_arn}, {group_arn}, {target}, {port}, {path}) are filled in from the records."""
-
-    says: str
-    commands: tuple[str, ...] = ()
-
-
-class Sign(NamedTuple):
-    """One row of the knowledge base: the cause as the end of a sentence, where it lies, what mends it, which metrics move with it."""
-
-    code: str
-    layer: str
-    cause: str
-    fixes: tuple[Fix, ...]
-    check: str
-    metrics: tuple[str, ...] = ()
-    namespace: str = "AWS/ApplicationELB"
 
 
 @dataclass(frozen=True)
@@ -59,12 +40,6 @@ class Judged:
     more: Mapping[str, str] = field(default_factory=dict)
     """What else the finding's subject and its commands name."""
     proof: str = ""
-
-
-def request_words(row: Mapping[str, object]) -> str:
-    """What was asked for, in words: the method and the path."""
-    path = str(row.get("path") or "?")
-    return f"{row.get('method') or '?'} {path if len(path) <= LONG else path[: LONG - 3] + '...'}"
 
 
 def phases_words(row: Mapping[str, object]) -> str:
@@ -131,11 +106,6 @@ def moved(view: View, part: Part, names: Iterable[str]) -> tuple[Evidence | None
     return None, bool(told)
 
 
-def weaker(found: Certainty, bound: Certainty) -> Certainty:
-    """The weaker of the two."""
-    return min(found, bound, key=STRENGTH.index)
-
-
 def finding(view: View, rule: str, part: Part, judged: Judged) -> Finding:
     """The finding for what a rule made of a part; ``judged.sign`` must be there."""
     sign, row = judged.sign, part.row
@@ -161,7 +131,16 @@ def finding(view: View, rule: str, part: Part, judged: Judged) -> Finding:
     )
 
 
-def _names(view: View, row: Mapping[str, object]) -> dict[str, str]:
+def opinion_of(view: View, rule: str, judged: Sequence[tuple[Part, Judged]]) -> Opinion:
+    """What a rule answers that makes one thing of each part, and says nothing beyond that."""
+    return Opinion(
+        tuple(finding(view, rule, part, one) for part, one in judged if one.sign is not None),
+        tuple(out for _, one in judged for out in one.ruled_out),
+        tuple(gap for _, one in judged for gap in one.gaps),
+    )
+
+
+def _names(view: View, row: Mapping[str, Any]) -> dict[str, str]:
     group = group_of(view, row)
     return {
         "elb": str(row["elb"]),
@@ -175,6 +154,8 @@ def _names(view: View, row: Mapping[str, object]) -> dict[str, str]:
         "priority": str(row.get("rule_priority") if row.get("rule_priority") is not None else "<PRIORITY>"),
         "reason": str(row.get("error_reason") or ""),
         "status": str(row.get("status")),
+        "from": f"{row['time'] - timedelta(minutes=1):%Y-%m-%d %H:%M:%S} UTC",
+        "until": f"{row['time'] + timedelta(minutes=1):%Y-%m-%d %H:%M:%S} UTC",
     }
 
 
@@ -194,8 +175,7 @@ def _subject(view: View, row: Mapping[str, object]) -> dict[str, str]:
 
 
 def _checks(sign: Sign, row: Mapping[str, object], names: Mapping[str, str]) -> tuple[Check, ...]:
-    path, host = row.get("path"), row.get("host")
-    found = [Check(filled(sign.check, names), probe(str(path) if path else None, str(host) if host else None))]
+    found = [Check(filled(sign.check, names), again(row))]
     if sign.metrics:
         space, metric = sign.namespace, sign.metrics[0]
         command = (

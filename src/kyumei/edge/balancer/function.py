@@ -6,7 +6,7 @@ Balancing user guide.
 
 from __future__ import annotations
 
-from kyumei.edge.balancer.finding import Fix, Sign
+from kyumei.edge.sign import Fix, Sign
 
 USER, INTERNAL = "LambdaUserError", "LambdaInternalError"
 _CHECK = "`aws lambda invoke` with an event of the load balancer's shape succeeds, and the same request gets the function's own status."

@@ -138,7 +138,7 @@ def _empty(view: View, arn: str | None) -> Iterator[Citation]:
         told = str(document.get("TargetGroupArn") or qualifier(where))
         if "TargetHealthDescriptions" in document and not document["TargetHealthDescriptions"] and _belongs(view, arn, told, ()):
             yield where
-    if not view.rows("SELECT 1 AS one FROM duckdb_tables() WHERE table_name = 'artifacts'"):
+    if not view.has("artifacts"):
         return
     files = view.rows(
         "SELECT a.artifact AS _artifact, 1::BIGINT AS _line FROM artifacts a WHERE a.format = 'resource_snapshot' AND a.size > 0 "

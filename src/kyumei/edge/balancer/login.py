@@ -6,7 +6,7 @@ Balancing user guide.
 
 from __future__ import annotations
 
-from kyumei.edge.balancer.finding import Fix, Sign
+from kyumei.edge.sign import Fix, Sign
 
 FAILURE, ERROR, JWT = "ELBAuthFailure", "ELBAuthError", "JWTValidationFailureCount"
 _CHECK = "A fresh log-in logs `authenticate,forward` with a target status, and the metric is back where it was."

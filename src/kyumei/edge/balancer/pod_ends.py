@@ -15,6 +15,7 @@ from kyumei.model.finding import Evidence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from kyumei.contracts import View
 
@@ -23,29 +24,36 @@ BESIDE = timedelta(seconds=5)
 WORDS = {"OOMKilled": "killed, for it had reached its limit of memory", "Error": "it ended by itself with an error"}
 
 
+def ends_of_pods(view: View, addresses: Sequence[str], start: datetime, end: datetime) -> list[dict[str, Any]]:
+    """The last ends of containers of pods with these addresses in a span of time (naive UTC); not those that had done their work."""
+    if not addresses or not view.has("kubernetes_pod"):
+        return []
+    return view.rows(
+        "SELECT _artifact, _line, object_name, container_name, private_ip, last_reason, last_exit_code, last_ended FROM kubernetes_pod "
+        "WHERE list_contains(?::VARCHAR[], private_ip) AND last_ended BETWEEN ?::TIMESTAMP AND ?::TIMESTAMP "
+        "AND coalesce(last_reason, '') <> 'Completed' ORDER BY last_ended, _artifact, _line LIMIT 200",
+        *(list(addresses), start, end),
+    )
+
+
+def end_words(pod: Mapping[str, Any]) -> str:
+    """What Kubernetes says of the end of a pod's container."""
+    reason, code = str(pod["last_reason"] or "no reason told"), pod["last_exit_code"]
+    why = f" ({WORDS[reason]})" if reason in WORDS else ""
+    return (
+        f"Kubernetes says of the pod {pod['object_name']} at {pod['private_ip']} that its container {pod['container_name']} ended at "
+        f"{pod['last_ended']:%H:%M:%S} UTC: {reason}{why}, exit code {code if code is not None else 'not told'}"
+    )
+
+
 def pod_ended(view: View, rows: Sequence[Mapping[str, Any]]) -> Evidence | None:
     """That a container of the very target ended in the seconds of a failure; not one that had done its work."""
     targets = sorted({str(row["target_ip"]) for row in rows if row.get("target_ip")})
-    if not targets or not view.has("kubernetes_pod"):
-        return None
-    ends = view.rows(
-        "SELECT _artifact, _line, object_name, container_name, private_ip, last_reason, last_exit_code, last_ended FROM kubernetes_pod "
-        "WHERE list_contains(?::VARCHAR[], private_ip) AND last_ended IS NOT NULL AND coalesce(last_reason, '') <> 'Completed' "
-        "ORDER BY last_ended, _artifact, _line LIMIT 200",
-        targets,
-    )
+    times = [row["time"] for row in rows]
+    ends = ends_of_pods(view, targets, min(times) - BESIDE, max(times) + BESIDE) if targets else []
     beside = [
         one
         for one in ends
         if any(str(row.get("target_ip")) == one["private_ip"] and abs(row["time"] - one["last_ended"]) <= BESIDE for row in rows)
     ]
-    if not beside:
-        return None
-    first = beside[0]
-    reason, code = str(first["last_reason"] or "no reason told"), first["last_exit_code"]
-    why = f" ({WORDS[reason]})" if reason in WORDS else ""
-    says = (
-        f"Kubernetes says of the pod {first['object_name']} at {first['private_ip']} that its container {first['container_name']} ended at "
-        f"{first['last_ended']:%H:%M:%S} UTC: {reason}{why}, exit code {code if code is not None else 'not told'}"
-    )
-    return Evidence(says, view.cite(beside), total=len(beside))
+    return Evidence(end_words(beside[0]), view.cite(beside), total=len(beside)) if beside else None

@@ -6,7 +6,7 @@ Application Load Balancer" and "Desync mitigation mode" in the Elastic Load Bala
 
 from __future__ import annotations
 
-from kyumei.edge.balancer.finding import Fix, Sign
+from kyumei.edge.sign import Fix, Sign
 
 DESYNC_MODE = "routing.http.desync_mitigation_mode"
 STOPPED = {

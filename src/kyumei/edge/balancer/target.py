@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from kyumei.edge.balancer.answer import wall_seconds
-from kyumei.edge.balancer.finding import Fix, Sign
+from kyumei.edge.sign import Fix, Sign
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +22,7 @@ AT_ONCE_SECONDS = 0.01
 """Up to this a target that closed the connection did so on the request, and not at work."""
 TOLERANCE = 0.03
 """How far from the idle timeout a wait may lie, as a share of it, and still be that timeout."""
-BAD_GATEWAY, UNAVAILABLE, TIMEOUT = 502, 503, 504
+UNAVAILABLE, TIMEOUT = 503, 504
 
 
 class Kind(StrEnum):
@@ -141,7 +141,7 @@ DIED = Sign(
     (
         Fix(
             "Find what ended the process on {target} at that second, and mend that.",
-            ("journalctl --since <START> --until <END>", "dmesg -T | grep -i -E 'oom|killed|segfault'"),
+            ("journalctl --since {from} --until {until}", "dmesg -T | grep -i -E 'oom|killed|segfault'"),
         ),
         Fix(
             "If it was a deployment or a scale-in: give requests time to end.",
@@ -237,3 +237,8 @@ SLOW = Sign(
     ("HTTPCode_ELB_504_Count",),
 )
 SIGNS = (REFUSED, RACE, DIED, BROKEN, NO_GROUP, UNCONNECTED, SLOW)
+
+
+def died_of(words: str) -> Sign:
+    """The sign of a target that ended at work, with what is said of its end."""
+    return DIED._replace(cause=f"the target closed the connection while it was at work on the request: {words}")

@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING
 
 from kyumei.edge.balancer import target as signs
 from kyumei.edge.balancer.answer import wall_seconds
-from kyumei.edge.balancer.finding import TITLES, Judged, about, moved, request_words
+from kyumei.edge.balancer.finding import TITLES, Judged, about, moved
 from kyumei.edge.balancer.health import checks, group_health
 from kyumei.edge.balancer.keep_alive import keep_alive
 from kyumei.edge.balancer.pod_ends import pod_ended
 from kyumei.edge.balancer.setting import group_of, idle_timeout
 from kyumei.edge.balancer.target import Kind
+from kyumei.edge.balancer.target_ends import none_left
 from kyumei.edge.balancer.target_traces import GIVEN_UP, answered, ends, finished_early, finished_later, reached
 from kyumei.edge.balancer.task_stops import address_of_task
 from kyumei.edge.documents import answers
 from kyumei.edge.literals import literal, same
 from kyumei.edge.metrics import moment, points, reading
+from kyumei.edge.request_words import request_words
 from kyumei.model.finding import Certainty, Evidence, Gap, RuledOut
 
 if TYPE_CHECKING:
@@ -41,7 +43,7 @@ NOT_ROUTED = frozenset({"unused", "draining"})
 """States of targets that get no new requests."""
 NO_ANSWER = ("Target.Timeout", "TimedOut", "RequestTimedOut", "ConnectionTimedOut")
 REFUSALS = ("Target.FailedHealthChecks", "ConnectionReset")
-REFUSED, RACE, DIED, BROKEN = "EDGE-035", "EDGE-036", "EDGE-037", "EDGE-038"
+REFUSED, RACE, DIED = "EDGE-035", "EDGE-036", "EDGE-037"
 
 
 def judge(view: View, part: Part, kind: Kind) -> Judged:
@@ -232,7 +234,7 @@ def _died(view: View, part: Part) -> Judged:
         found = _answer_unusable(view, part, _one_path(view, part))
         return replace(found, ruled_out=(RuledOut(DIED, why, view.cite(done, 2)), *found.ruled_out))
     if stopped := _task_stopped(view, part) or pod_ended(view, part.rows):
-        return Judged(signs.DIED, Certainty.PROVEN, (stopped,))
+        return Judged(signs.died_of(stopped.says), Certainty.PROVEN, (stopped,))
     if ended := _ended(view, part):
         if ended[1] is Certainty.PROVEN:
             return Judged(signs.DIED, ended[1], (ended[2],))
@@ -274,7 +276,8 @@ def _answer_unusable(view: View, part: Part, only: Evidence | None) -> Judged:
     evidence = [*([only] if only else [])]
     if seen:
         evidence.append(Evidence(f"The target's own log has the request, answered {seen[0]['status']}", view.cite(seen), total=len(seen)))
-    quiet = any(view.has(table) and view.covers(table) for table in ("app_log", "json_lines", "syslog"))
+    # A log that records every request would have one that was answered.
+    quiet = not _silent(part) and any(view.has(table) and view.covers(table) for table in ("app_log", "json_lines", "syslog"))
     many = len({row["path"] for row in part.rows}) > 1
     sure = Certainty.PROVEN if seen and only else Certainty.LIKELY if (seen and not many) or (only and quiet) else Certainty.POSSIBLE
     gap = Gap(
@@ -293,7 +296,7 @@ def _no_group(view: View, part: Part) -> Judged:
         return Judged(None, ruled_out=(ruled,), gaps=(unknown(part),))
     health, hosts = group_health(view, row), _no_hosts(view, part)
     if healthy := [one for one in health.states if one.state == "healthy"]:
-        if hosts is None:
+        if hosts is None and not none_left(view, part).rows:  # Else these may be the successors of those that had ended.
             return Judged(None, ruled_out=(RuledOut(code, "the group has healthy targets", (healthy[0].citation,)),), gaps=(unknown(part),))
     elif health.empty:
         return Judged(signs.NO_GROUP, Certainty.PROVEN, (Evidence("describe-target-health lists no target of the group", health.empty),))

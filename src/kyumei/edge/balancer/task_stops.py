@@ -8,11 +8,10 @@ Follows "Amazon ECS task state change events" and "Stopped tasks error messages"
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from kyumei.edge.documents import as_list, as_map
+from kyumei.edge.documents import as_list, as_map, parsed
 from kyumei.edge.metrics import moment
 
 if TYPE_CHECKING:
@@ -80,7 +79,7 @@ def address_of_task(task: Mapping[str, Any]) -> str:
 
 
 def _stop(row: Mapping[str, Any]) -> Stop | None:
-    detail = _object(row["told"])
+    detail = parsed(row["told"])
     times = {name: at for name in ("stoppingAt", "executionStoppedAt", "stoppedAt") if (at := moment(detail.get(name))) is not None}
     if row["stopped_at"] is not None:
         times["stoppedAt"] = row["stopped_at"]
@@ -91,10 +90,3 @@ def _stop(row: Mapping[str, Any]) -> Stop | None:
     exits = f"exit code {row['exit_code']}" if row["exit_code"] is not None else ""
     why = ", ".join(str(one) for one in (row["stopped_reason"] or row["stop_code"], row["container_reason"], exits) if one)
     return Stop(str(row["task_arn"]).rpartition("/")[2], str(row["private_ip"]), began, ended, why or "no reason told", row)
-
-
-def _object(text: str | None) -> dict[str, Any]:
-    try:
-        return as_map(json.loads(text or "{}"))
-    except (ValueError, RecursionError):
-        return {}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from kyumei.edge.balancer.finding import Fix, Sign
+from kyumei.edge.sign import Fix, Sign
 
 _HEALTH = "aws elbv2 describe-target-health --target-group-arn {group_arn}"
 _CHECK = "All targets are healthy for HealthyThresholdCount times HealthCheckIntervalSeconds, and users get no more such answers."

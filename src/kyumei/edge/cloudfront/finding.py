@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from kyumei.edge.balancer.finding import request_words
 from kyumei.edge.blanks import filled
 from kyumei.edge.cloudfront.changes import changed_distribution
 from kyumei.edge.cloudfront.results import Family, outcome_of
 from kyumei.edge.cloudfront.setting import Place, place_of
 from kyumei.edge.literals import among, literal, same
-from kyumei.edge.probe import probe
+from kyumei.edge.probe import again
+from kyumei.edge.request_words import request_words
 from kyumei.model.finding import Certainty, Check, Evidence, Finding, Gap, Remedy, RuledOut
 
 if TYPE_CHECKING:
@@ -288,8 +288,7 @@ def _subject(row: Mapping[str, object], place: Place, status: str) -> dict[str, 
 
 def _checks(part: Part, names: Mapping[str, str]) -> tuple[Check, ...]:
     row, sign = part.row, part.outcome.sign
-    path, host = row.get("path"), row.get("host")
-    found = [Check(filled(sign.check, names), probe(str(path) if path else None, str(host) if host else None))]
+    found = [Check(filled(sign.check, names), again(row))]
     if sign.metrics:
         metric, statistic = sign.metrics[0], "Average" if sign.metrics[0].endswith("ErrorRate") else "Sum"
         dimensions = filled("Name=DistributionId,Value={distribution}", names)

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from kyumei.contracts import View
     from kyumei.edge.cloudfront.finding import Part
 
-Row = dict[str, Any]
 SHARE = 0.8
 """Share of CloudFront's wait that the origin must have been at the request to be why it waited."""
 AT_ONCE = 5.0

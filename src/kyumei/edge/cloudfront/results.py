@@ -10,13 +10,13 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from kyumei.edge.balancer.finding import Fix, Sign
+from kyumei.edge.sign import Fix, Sign
+from kyumei.model.status import FAILED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 NAMESPACE = "AWS/CloudFront"
-FAILED = 400
 LEFT = frozenset({"ClientCommError", "ClientHungUpRequest", "SlowReaderOriginError"})
 """Detailed types that say that the viewer went away."""
 GENERATED = frozenset({"MissGeneratedResponse", "FunctionGeneratedResponse"})

@@ -11,6 +11,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from kyumei.model.level import GRAVE
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 OTHERS = ("app_log", "json_lines")
 """Where lines of a function are that nothing shows to be one's."""
-TABLES = ("lambda_log", *OTHERS)
 MOST = 50
 """Lines of a request that are looked at."""
 _BAD = frozenset({"error", "failure", "timeout"})
@@ -104,7 +105,7 @@ def between(view: View, start: datetime, end: datetime, most: int = 1000) -> lis
     if view.has("lambda_log"):
         found += view.rows(
             f"SELECT {_ROW} FROM lambda_log l WHERE l.{_BETWEEN} AND (l.kind IN ('report', 'timeout', 'exit', 'error') "
-            f"OR l.level IN ('ERROR', 'CRITICAL')) ORDER BY l.time, l._artifact, l._line LIMIT {most}",
+            f"OR l.level IN {GRAVE}) ORDER BY l.time, l._artifact, l._line LIMIT {most}",
             *(start, end),
         )
     for table in OTHERS:

@@ -24,6 +24,8 @@ from kyumei.edge.gateway.setting import (
 )
 from kyumei.edge.gateway.steps import function_name
 from kyumei.model.finding import Evidence
+from kyumei.model.level import GRAVE
+from kyumei.model.status import SERVER_ERROR
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -46,7 +48,7 @@ LONGEST_WAIT = 30.0
 NEARLY = 0.97
 """Of the time that API Gateway waited; its clock and the function's start a little apart."""
 CLOSE_SECONDS = 1.0
-SERVER_ERROR, GAVE_UP = 500, 504
+GAVE_UP = 504
 UNINVOKED = frozenset({"INVALID_PERMISSIONS", "NOT_PERMITTED", "API_CONFIGURATION_ERROR", "INTEGRATION_FAILURE"})
 """Kinds for which the function cannot have run: a line of that run speaks against them, unless the answer of it could not be mapped."""
 
@@ -266,7 +268,7 @@ def kind_of_run(view: View, row: Row) -> str | None:
 
 def failed_lines(lines: list[Row]) -> list[Row]:
     """Those that say that the function failed."""
-    return [one for one in lines if one["level"] in {"ERROR", "CRITICAL"} or function_log.failed(one)]
+    return [one for one in lines if one["level"] in GRAVE or function_log.failed(one)]
 
 
 def duration(lines: list[Row]) -> tuple[float, Row] | None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from kyumei.edge.balancer.finding import Fix
+from kyumei.edge.sign import Fix
 
 UNTOLD = frozenset({"", "-", "DEFAULT_4XX", "DEFAULT_5XX", "INTERNAL_SERVER_ERROR"})
 """What stands for the response type where it names no cause."""

@@ -47,6 +47,28 @@ def paths_of(row: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(one for one in (bare, path) if one))
 
 
+def public_path(view: View, row: Mapping[str, Any]) -> str | None:
+    """The path that a client asks for to get where the row's request got.
+
+    On the API's own domain the stage stands in front. On a custom domain it does so only where the mapping names no stage; an HTTP API's
+    record has it all the same, in place of the mapping's key.
+    """
+    path, stage, host = str(row.get("path") or ""), str(row.get("stage") or ""), str(row.get("host") or "").lower()
+    if not host or ".execute-api." in host or not stage or not f"{path}/".startswith(f"/{stage}/"):
+        return path or None
+    if view.symptom.path and path == f"/{stage}{view.symptom.path}":
+        return view.symptom.path  # What the person wrote is what they asked for.
+    if not row.get("route_key"):
+        return path
+    keys = {
+        str(one.get("ApiMappingKey") or "").strip("/")
+        for one, _ in answers(view, "apigatewayv2", "get-api-mappings")
+        if one.get("Stage") == stage and one.get("ApiId") in {row.get("api_id"), None}
+    }
+    key = next(iter(keys)) if len(keys) == 1 else ""
+    return (f"/{key}" if key else "") + (path.removeprefix(f"/{stage}") or "/")
+
+
 def fits(template: str, path: str) -> bool:
     """Whether a resource's path, with its variables, takes a path.
 

@@ -8,6 +8,9 @@ from collections import Counter
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from kyumei.model.level import GRAVE
+from kyumei.model.status import SERVER_ERROR
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
@@ -22,10 +25,8 @@ AROUND = timedelta(minutes=1)
 LONG_BEFORE = timedelta(hours=1)
 """How far before them good answers are looked for where all failed in that time."""
 TABLES = ("app_log", "json_lines")
-GRAVE = frozenset({"ERROR", "CRITICAL"})
 LOOKED_AT = 5
 """Failing requests whose lines are looked for one by one."""
-SERVER_ERRORS = 500
 FEWEST = 3
 """Failing requests that an error must come with before it is no coincidence."""
 MOSTLY = 0.8
@@ -61,6 +62,11 @@ def is_grave(line: Mapping[str, Any]) -> bool:
     return line.get("level") in GRAVE or bool(line.get("error_type"))
 
 
+def tells_why(line: Mapping[str, Any]) -> bool:
+    """Whether a line says what went wrong: the record of a failed request may be of level ERROR, too, and say only that it failed."""
+    return bool(line.get("error_type")) or (is_grave(line) and line.get("status") is None)
+
+
 def named(view: View, failure: Failure, status: int | None, method: str | None) -> list[Row]:
     """Lines that name the path or the id of these requests within seconds, errors first; none that is a record of another request."""
     found: dict[tuple[int, int], Row] = {}
@@ -87,14 +93,56 @@ def named(view: View, failure: Failure, status: int | None, method: str | None) 
     told = [
         line for place, line in found.items() if place not in own or line["status"] is None or is_grave(line) or line["level"] == "WARNING"
     ]
-    return sorted(told, key=lambda line: not is_grave(line))
+    if not any(line.get("error_type") for line in told):
+        told += _raised(view, failure)
+    return sorted(told, key=lambda line: (not line["error_type"], not is_grave(line), line["status"] is not None))
 
 
-_LOUD = "level IN ('WARNING', 'ERROR', 'CRITICAL')"
-_ERROR = "(coalesce(level IN ('ERROR', 'CRITICAL'), false) OR error_type IS NOT NULL)"
+def _raised(view: View, failure: Failure) -> list[Row]:
+    """Errors with a type, beside the failure's own lines in the application's log, that name its request by an id or by who served it.
+
+    An id must be the very same. Who served it, a process or a thread, serves one request after the other, or many at once: so its error
+    counts only where all errors of these seconds are of one kind, and no other request failed in them.
+    """
+    found: dict[tuple[int, int], Row] = {}
+    for row in failure.rows[:LOOKED_AT] if failure.table in TABLES else ():
+        whose = [f"{name} = ?" for name in ("request_id", "trace_id") if row.get(name)]
+        served = [name for name in ("pid", "thread") if row.get(name) is not None]
+        by = " AND ".join(f"{name} IS NOT DISTINCT FROM ?" for name in served) or "false"
+        lines = view.rows(
+            f'SELECT {_COLUMNS}, {" OR ".join(whose) or "false"} AS by_id, {by} AS by_server FROM "{failure.table}" '
+            "WHERE error_type IS NOT NULL AND (path IS NULL OR path = ?) AND time BETWEEN ?::TIMESTAMP AND ?::TIMESTAMP "
+            "AND _artifact = ? ORDER BY time, _artifact, _line LIMIT 20",
+            *(row[name] for name in ("request_id", "trace_id") if row.get(name)),
+            *(row[name] for name in served),
+            *(row.get("path"), row["time"] - NEAR, row["time"] + NEAR, row["_artifact"]),
+        )
+        own = [line for line in lines if line["by_id"]]
+        if (
+            not own
+            and len({_kind(line) for line in lines}) == 1
+            and all(line["by_server"] for line in lines)
+            and _alone(view, failure, row)
+        ):
+            own = lines
+        found.update({(line["_artifact"], line["_line"]): line for line in own})
+    return list(found.values())
 
 
-def coinciding(view: View, failure: Failure, status: int = SERVER_ERRORS) -> list[Row]:
+def _alone(view: View, failure: Failure, row: Mapping[str, Any]) -> bool:
+    """Whether no other request of the log failed within seconds of this one."""
+    failed = view.rows(
+        f'SELECT count(*) AS n FROM "{failure.table}" WHERE status >= ? AND time BETWEEN ?::TIMESTAMP AND ?::TIMESTAMP',
+        *(SERVER_ERROR, row["time"] - NEAR, row["time"] + NEAR),
+    )
+    return bool(failed[0]["n"] <= 1)
+
+
+_LOUD = f"level IN {('WARNING', *GRAVE)}"
+_ERROR = f"(coalesce(level IN {GRAVE}, false) OR error_type IS NOT NULL)"
+
+
+def coinciding(view: View, failure: Failure, status: int = SERVER_ERROR) -> list[Row]:
     """Errors that name no request, where nearly each of these requests ended with one of them, and next to none came without a failure.
 
     A failure is any status of 5xx, or the very status of these requests where it is none. That is how a pool that is exhausted, or a
@@ -118,7 +166,7 @@ def coinciding(view: View, failure: Failure, status: int = SERVER_ERRORS) -> lis
     kinds = Counter(_kind(line) for line in lines)
     if not kinds:
         return []
-    failing = f"status >= {SERVER_ERRORS}" if status >= SERVER_ERRORS else f"status = {status}"
+    failing = f"status >= {SERVER_ERROR}" if status >= SERVER_ERROR else f"status = {status}"
     requests = view.rows(
         f'SELECT time, {failing} AS failed FROM "{failure.table}" WHERE status IS NOT NULL '
         "AND time BETWEEN ?::TIMESTAMP AND ?::TIMESTAMP LIMIT 20000",

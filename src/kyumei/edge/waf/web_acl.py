@@ -53,7 +53,7 @@ class WebAcl(NamedTuple):
         """The rules in the order in which WAF looks at them, those of Firewall Manager's groups included."""
         found = [dict(_from_manager(group), Priority=order) for key, order in _MANAGER for group in as_list(self.document.get(key))]
         own = [rule for rule in as_list(self.document.get("Rules")) if isinstance(rule, dict)]
-        return tuple(sorted([*found, *own], key=_priority))
+        return tuple(sorted([*found, *own], key=priority))
 
     @property
     def default(self) -> str:
@@ -70,7 +70,8 @@ def _from_manager(group: object) -> Object:
     return {**found, "Statement": as_map(found.get("FirewallManagerStatement")), "FirewallManager": True}
 
 
-def _priority(rule: Mapping[str, Any]) -> int:
+def priority(rule: Mapping[str, Any]) -> int:
+    """A rule's place in the order in which they are asked; 0 where it is not told."""
     value = rule.get("Priority")
     return value if isinstance(value, int) else 0
 

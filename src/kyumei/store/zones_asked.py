@@ -1,0 +1,64 @@
+"""Times in a question whose zone the database would drop without a word: ``time > '2025-02-06T14:30:00+09:00'`` is nine hours off.
+
+DuckDB reads a text as a plain time wherever it is compared with one, and passes over the zone behind it. All times of a case are in UTC.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from kyumei import discover
+from kyumei.model.table import Kind
+from kyumei.store.asked import nodes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_ZONED = re.compile(
+    r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}[ T][0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)? ?"
+    r"(?P<zone>[+-][0-9:]{2,8}|[A-Za-z][A-Za-z0-9_/+-]*)",
+    re.ASCII,
+)
+_UTC = re.compile(r"[+-]00(?::?00)?|Z|UTC|GMT|Etc/UTC", re.IGNORECASE | re.ASCII)
+_PLAIN = frozenset({"TIMESTAMP", "DATETIME", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_US", "TIMESTAMP_NS"})
+"""What drops a zone, as DuckDB names it."""
+_KEEPING = frozenset({"min", "max", "any_value", "first", "last", "date_trunc", "time_bucket"})
+"""Functions that make a time of a time."""
+
+
+def zone_lost(question: dict[str, Any]) -> str:
+    """The first time with a zone other than UTC that would be read as one of UTC; empty where there is none."""
+    names = {column.name for leaf in discover.formats().values() for column in leaf.table.columns if column.kind is Kind.TIME}
+    return next((text for one in nodes(question) for text in _compared(one, names) if _is_elsewhere(text)), "")
+
+
+def _compared(one: dict[str, Any], names: set[str]) -> Iterator[str]:
+    """The texts that an expression reads as plain times."""
+    if one.get("class") == "CAST" and str((one.get("type_expr") or {}).get("type_name")).upper() in _PLAIN:
+        yield from _texts([one.get("child")])
+    elif one.get("class") in {"COMPARISON", "BETWEEN"} or one.get("type") == "COMPARE_IN":
+        sides = [one.get(side) for side in ("left", "right", "input", "lower", "upper")] + list(one.get("children") or ())
+        if any(_is_time(side, names) for side in sides if side):
+            yield from _texts(sides)
+
+
+def _is_time(side: dict[str, Any], names: set[str]) -> bool:
+    """Whether it is a column that holds times, or an earliest or latest one of it."""
+    if side.get("class") == "FUNCTION" and str(side.get("function_name")).lower() in _KEEPING:
+        return any(_is_time(argument["expression"], names) for argument in side.get("arguments") or ())
+    return side.get("class") == "COLUMN_REF" and str(side["column_names"][-1]).lower() in names
+
+
+def _texts(sides: list[dict[str, Any] | None]) -> Iterator[str]:
+    """The texts among some expressions."""
+    for side in sides:
+        literal = (side or {}).get("literal") or {}
+        if literal.get("kind") == "STRING":
+            yield str(literal["text"])
+
+
+def _is_elsewhere(text: str) -> bool:
+    """Whether a text is a time in a zone other than UTC."""
+    found = _ZONED.fullmatch(text.strip())
+    return found is not None and not _UTC.fullmatch(found["zone"])
