@@ -90,7 +90,8 @@ _WORDS: tuple[tuple[Trouble, tuple[str, ...]], ...] = (
                 r"|\bPR_(?:END_OF_FILE|CONNECT_RESET)_ERROR\b|\bNS_ERROR_(?:NET_RESET|NET_INTERRUPT|CONNECTION_REFUSED|UNKNOWN_HOST)\b"
             ),
             (
-                r"\bDNS_PROBE_\w+|\bNXDOMAIN\b|\bSERVFAIL\b|\bENOTFOUND\b|\bEAI_AGAIN\b|\bcould not resolve (?:the )?host(?:name)?\b"
+                r"\bDNS_PROBE_\w+|\bNXDOMAIN\b|\bSERVFAIL\b|\bENOTFOUND\b|\bEAI_AGAIN\b"
+                r"|\b(?:could|can) ?(?:not|n'?t) resolve(?= ?(?:(?:the )?(?:host|(?:dns |domain )?name|domain|dns)|[\0:]|$))"
                 r"|\bname or service not known\b|\b(?:the )?(?:host|domain|server)(?: name)?(?:'s (?:IP|DNS) address)? "
                 r"(?:could not be found|was not found|does not resolve|cannot be resolved)\b|\bgetaddrinfo\b"
             ),
