@@ -13,7 +13,7 @@ import duckdb
 from kyumei import discover
 from kyumei.correlate.sightings import ANSWERING
 from kyumei.edge.agents import NOISE
-from kyumei.store.bulk_files import is_plain_text, lines_of
+from kyumei.store.bulk_files import is_plain_text, lines_of, sample_of
 from kyumei.store.part import layouts
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ _STATUS = (
     f"CASE WHEN hop = 'waf' AND status IS NULL THEN 0 WHEN status BETWEEN 400 AND 499 THEN CASE WHEN {NOISE} THEN 0 ELSE status END "
     "ELSE status END"
 )
+SHOWING = 8
+"""Files of which lines are looked at to tell which shapes there are."""
 CLIENT_BITS = 62
 """Bits that stand for clients."""
 
@@ -51,16 +53,21 @@ def create_pulse(con: duckdb.DuckDBPyConnection, requests: Sequence[str]) -> Non
         "last TIMESTAMP, clients BIGINT)"
     )
     for request in requests:
-        con.execute(
-            f"""INSERT INTO pulse
-            WITH cut AS MATERIALIZED (
-                SELECT hop, status, {_PATH} AS path, time_bucket(INTERVAL 1 MINUTE, time) AS minute, count(*) AS n, min(time) AS first,
-                    max(time) AS last, bit_or(1::BIGINT << (hash(client, user_agent) % {CLIENT_BITS})::BIGINT) AS clients
-                FROM (SELECT hop, time, path, client, user_agent, {_STATUS} AS status FROM ({request}))
-                GROUP BY ALL)
-            SELECT hop, status, {_ANY_ID} AS path, minute, sum(n), min(first), max(last), bit_or(clients)
-            FROM cut WHERE status IS NOT NULL AND minute IS NOT NULL GROUP BY ALL"""  # a filter further in would cut each line twice
-        )
+        _add(con, request)
+
+
+def _add(con: duckdb.DuckDBPyConnection, request: str) -> None:
+    """Count the requests of a SELECT into ``pulse``."""
+    con.execute(
+        f"""INSERT INTO pulse
+        WITH cut AS MATERIALIZED (
+            SELECT hop, status, {_PATH} AS path, time_bucket(INTERVAL 1 MINUTE, time) AS minute, count(*) AS n, min(time) AS first,
+                max(time) AS last, bit_or(1::BIGINT << (hash(client, user_agent) % {CLIENT_BITS})::BIGINT) AS clients
+            FROM (SELECT hop, time, path, client, user_agent, {_STATUS} AS status FROM ({request}))
+            GROUP BY ALL)
+        SELECT hop, status, {_ANY_ID} AS path, minute, sum(n), min(first), max(last), bit_or(clients)
+        FROM cut WHERE status IS NOT NULL AND minute IS NOT NULL GROUP BY ALL"""  # a filter further in would cut each line twice
+    )
 
 
 def survey(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> list[str]:
@@ -69,28 +76,24 @@ def survey(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> list[str]:
     quick = [part for part in telling if part.format not in SLOW] or telling
     readable = [part for part in quick if is_plain_text(part)]
     left = [part.artifact.name for part in quick if not is_plain_text(part)]
-    requests: list[str] = []
+    create_pulse(con, ())
     for name in dict.fromkeys(str(part.format) for part in readable):
         own = [part for part in readable if part.format == name]
         for compression in dict.fromkeys(part.artifact.compression for part in own):
             alike = [part for part in own if part.artifact.compression == compression]
-            select = _requests(con, name, alike)
-            if select is None:
+            try:
+                _add(con, _requests(name, alike))
+            except duckdb.Error:  # these files cannot be read so
                 left += [part.artifact.name for part in alike]
-            else:
-                requests.append(select)
-    create_pulse(con, requests)
     return left
 
 
-def _requests(con: duckdb.DuckDBPyConnection, name: str, parts: Sequence[Part]) -> str | None:
-    """A SELECT of the requests in files of one format; null where the files cannot be read so."""
+def _requests(name: str, parts: Sequence[Part]) -> str:
+    """A SELECT of the requests in files of one format, of the shapes that some of the files show."""
     answering = ANSWERING[name]
     source = lines_of([part.artifact for part in parts])
-    try:
-        sample = [text for (text,) in con.execute(f"SELECT text FROM {source} LIMIT 400").fetchall()]
-    except duckdb.Error:
-        return None
+    shown = parts[:: len(parts) // SHOWING + 1]
+    sample = [line for part in shown for line in sample_of(part)]
     bulk = layouts(parts[0])[0].bulk(source, sample)
     client, agent = (_told(column, name) for column in ("client_ip", "user_agent"))
     return (

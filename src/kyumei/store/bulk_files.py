@@ -133,7 +133,7 @@ def _is_under_one(con: duckdb.DuckDBPyConnection, part: Part, leaf: Format) -> b
     return bool(told) and told[0][0] <= leading and all(layout == part.above[0] for _, layout in told)
 
 
-def _sample(part: Part) -> list[str]:
+def sample_of(part: Part) -> list[str]:
     """Lines from the start of a file, and from further on where it can be entered there."""
     artifact = part.artifact
     head = next((batch.lines for _, _, stream in members(artifact) for batch in batches(stream.chunks(STEP))), [])
@@ -145,7 +145,7 @@ def _sample(part: Part) -> list[str]:
 
 def _rows(part: Part, reader: str) -> str:
     """The statement that parses all lines of a file into its format's table."""
-    sample = _sample(part)
+    sample = sample_of(part)
     leaf = discover.formats()[str(part.format)]
     columns = ", ".join(f'"{column.name}"' for column in leaf.table.columns)
     held = part.alone and part.artifact.size <= (HELD if not part.artifact.compression else HELD // PACKED)
