@@ -33,7 +33,7 @@ def main() -> int:
     """Measure everything and print the table."""
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure the speed and the memory of kyumei.")
     parser.add_argument("--megabytes", type=int, default=1000, help="text to generate")
-    parser.add_argument("--rounds", type=int, default=3, help="how often each ratio is taken")
+    parser.add_argument("--rounds", type=int, default=5, help="how often each ratio is taken")
     parser.add_argument("--large", action="store_true", help="also measure ten times as much")
     parser.add_argument("--folder", type=Path, help="where the logs are kept for the next run")
     told = parser.parse_args()

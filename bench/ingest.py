@@ -19,6 +19,8 @@ from kyumei import discover
 from kyumei.layouts.casts import quoted
 from kyumei.store.case import connect, open_case
 
+RUNS, PATIENCE = 5, 10.0
+"""How often a speed is measured at most, and seconds after which it is not begun again."""
 FORMATS = {"alb_access": "alb", "nginx_access": "nginx", "waf": "waf", "app_log": "app"}
 
 
@@ -51,13 +53,22 @@ def store(folder: Path, name: str) -> tuple[float, int]:
     return sum(file.stat().st_size for file in files) / 1e6 / taken, rows
 
 
+def best(folder: Path, name: str) -> tuple[float, int]:
+    """The best of some runs of ``store``: what else the machine does meanwhile only ever takes away from a speed."""
+    found: list[tuple[float, int]] = []
+    start = perf_counter()
+    while len(found) < RUNS and (not found or perf_counter() - start < PATIENCE):
+        found.append(store(folder, name))
+    return max(found)
+
+
 def measure(folder: Path) -> dict[str, dict[str, float]]:
     """Megabytes of text a second and rows, by format and way."""
     found: dict[str, dict[str, float]] = {}
     for name, kind in FORMATS.items():
         megabytes = (folder / FILES[kind][0]).stat().st_size / 1e6
         bulk_seconds, bulk_rows = bulk(folder, name)
-        store_speed, store_rows = store(folder, name)
+        store_speed, store_rows = best(folder, name)
         found[name] = {
             "bulk_mb_per_second": megabytes / bulk_seconds,
             "bulk_rows": bulk_rows,
