@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from kyumei import api
+from tests.asking import rows_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 ACCESS = '203.0.113.9 - - [06/Feb/2025:05:32:10 +0000] "GET / HTTP/1.1" 200 612 "-" "curl/8.5.0"'
-
-
-def _rows(folder: Path, sql: str) -> list[tuple[Any, ...]]:
-    with api.query(folder, sql, cache=folder.parent / "cache") as answer:
-        return [tuple(row) for row in answer.rows]
 
 
 def _container(tmp_path: Path, *lines: str) -> Path:
@@ -41,15 +37,15 @@ def test_pieces_are_joined(tmp_path: Path) -> None:
         'stderr F g":"c"}',
         'stdout P {"cut":',
     )
-    assert _rows(folder, "SELECT _line, _span, message FROM json_lines ORDER BY 1") == [(1, 1, "a"), (2, 3, "b"), (3, 2, "c")]
+    assert rows_of(folder, "SELECT _line, _span, message FROM json_lines ORDER BY 1") == [(1, 1, "a"), (2, 3, "b"), (3, 2, "c")]
     assert [(one["line"], one["text"]) for one in api.unread(folder, cache=tmp_path / "cache")] == [(7, '{"cut":')]
 
 
 def test_what_is_inside_goes_where_it_belongs(tmp_path: Path) -> None:
     """An access line behind a container's time is nginx's, with the client's address and no other."""
     folder = _container(tmp_path, f"stdout F {ACCESS}", "stderr F [2025-02-06 05:32:10 +0000] [12] [INFO] Booting worker")
-    assert _rows(folder, "SELECT client_ip, status FROM nginx_access") == [("203.0.113.9", 200)]
-    assert _rows(folder, "SELECT pid, message FROM app_log") == [(12, "Booting worker")]
+    assert rows_of(folder, "SELECT client_ip, status FROM nginx_access") == [("203.0.113.9", 200)]
+    assert rows_of(folder, "SELECT pid, message FROM app_log") == [(12, "Booting worker")]
 
 
 @pytest.mark.parametrize(("written", "year"), [("Nov 20", 2024), ("Nov 22", 2024), ("May  1", 2024), ("Dec 31", 2023)])
@@ -60,4 +56,4 @@ def test_no_row_is_after_its_file(tmp_path: Path, written: str, year: int) -> No
     (folder / "messages").write_text(f"{written} 05:32:10 web1 app[7]: started\n", "utf-8")
     changed = datetime(2024, 11, 21, 12, tzinfo=UTC).timestamp()
     os.utime(folder / "messages", (changed, changed))
-    assert _rows(folder, "SELECT year(time) FROM syslog") == [(year,)]
+    assert rows_of(folder, "SELECT year(time) FROM syslog") == [(year,)]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from kyumei import api
+from tests.asking import case_of, rows_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,23 +70,11 @@ def _as_events(found: list[str]) -> str:
 WRAPPINGS = {"lines": _as_lines, "glued": _as_glued, "events": _as_events}
 
 
-def _folder(tmp_path: Path, text: str) -> Path:
-    folder = tmp_path / "case"
-    folder.mkdir()
-    (folder / "app.log").write_text(text, "utf-8")
-    return folder
-
-
-def _rows(folder: Path, sql: str) -> list[tuple[Any, ...]]:
-    with api.query(folder, sql, cache=folder.parent / "cache") as answer:
-        return [tuple(row) for row in answer.rows]
-
-
 @pytest.mark.parametrize("wrapping", WRAPPINGS)
 def test_pieces_are_one_record(tmp_path: Path, wrapping: str) -> None:
     """Each with the text of its own container, where its first piece stands."""
-    folder = _folder(tmp_path, WRAPPINGS[wrapping](_mixed()))
-    found = _rows(folder, "SELECT path, status, length(message), _span FROM json_lines WHERE status IS NOT NULL ORDER BY status, _line")
+    folder = case_of(tmp_path, WRAPPINGS[wrapping](_mixed()), "app.log")
+    found = rows_of(folder, "SELECT path, status, length(message), _span FROM json_lines WHERE status IS NOT NULL ORDER BY status, _line")
     spans = {"lines": [1, 1, 1, 3, 3], "glued": [1, 1, 1, 1, 1], "events": [4, 4, 4, 12, 12]}[wrapping]
     assert found == [
         *[("/", 200, 4, span) for span in spans[:3]],
@@ -96,7 +85,7 @@ def test_pieces_are_one_record(tmp_path: Path, wrapping: str) -> None:
 
 def test_last_piece_that_never_came(tmp_path: Path) -> None:
     """What is there is kept, and no other line is lost."""
-    folder = _folder(tmp_path, _as_lines([_record(SHORT, "1"), *_pieces("aaaa1111", "1")[:-1], _record(SHORT, "1")]))
-    assert _rows(folder, "SELECT count(*) FROM json_lines WHERE status = 200") == [(2,)]
-    read = _rows(folder, "SELECT sum(_span) FROM json_lines WHERE _via IS NULL")
+    folder = case_of(tmp_path, _as_lines([_record(SHORT, "1"), *_pieces("aaaa1111", "1")[:-1], _record(SHORT, "1")]), "app.log")
+    assert rows_of(folder, "SELECT count(*) FROM json_lines WHERE status = 200") == [(2,)]
+    read = rows_of(folder, "SELECT sum(_span) FROM json_lines WHERE _via IS NULL")
     assert read == [(4,)]

@@ -22,6 +22,14 @@ def _usual(minute: int) -> float:
     return 0.02 + minute % 7 / 20
 
 
+def _told(tmp_path: Path, name: str, lines: list[str]) -> Investigation:
+    """The answer for one log of which nobody says what is wrong."""
+    folder = tmp_path / "case"
+    folder.mkdir()
+    (folder / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return investigate(folder, None, now=NOW, cache=tmp_path / "cache")
+
+
 def _answer(tmp_path: Path, *, minutes: int, asked: Callable[[int], int], seconds: Callable[[int], float] = _usual) -> Investigation:
     """The answer for a log with so many requests in each minute, each of which took so long."""
     lines = []
@@ -33,10 +41,7 @@ def _answer(tmp_path: Path, *, minutes: int, asked: Callable[[int], int], second
                 f'{client} - - [{moment:%d/%b/%Y:%H:%M:%S} +0000] "GET /orders HTTP/1.1" 200 512 "-" "Mozilla/5.0 Chrome/132.0" '
                 f"rt={seconds(minute):.3f}"
             )
-    folder = tmp_path / "case"
-    folder.mkdir()
-    (folder / "access.log").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return investigate(folder, None, now=NOW, cache=tmp_path / "cache")
+    return _told(tmp_path, "access.log", lines)
 
 
 def test_a_silence_in_steady_traffic_is_no_health(tmp_path: Path) -> None:
@@ -92,10 +97,7 @@ def _balanced(tmp_path: Path, *, failing: str, every: int, paths: tuple[str, str
             f'"Root=1-67cf7b00-{number:024x}" "www.example.com" "-" 0 {moment:%Y-%m-%dT%H:%M:%S}.000000Z "forward" "-" "-" '
             f'"{target}:8000" "{status}" "-" "-" TID_{number:032x} "-" "-" "-"'
         )
-    folder = tmp_path / "case"
-    folder.mkdir()
-    (folder / "alb.log").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return investigate(folder, None, now=NOW, cache=tmp_path / "cache")
+    return _told(tmp_path, "alb.log", lines)
 
 
 def test_a_target_that_fails_alone_is_no_health(tmp_path: Path) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import gzip
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from kyumei import api
 from kyumei.store.japanese import japanese_encoding
+from tests.asking import rows_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,11 +25,6 @@ LINES = [
 ]
 
 
-def _rows(folder: Path, sql: str) -> list[tuple[Any, ...]]:
-    with api.query(folder, sql, cache=folder.parent / "cache") as answer:
-        return [tuple(row) for row in answer.rows]
-
-
 @pytest.mark.parametrize("encoding", ENCODINGS)
 @pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
 def test_japanese_is_read(tmp_path: Path, encoding: str, *, packed: bool) -> None:
@@ -38,7 +33,7 @@ def test_japanese_is_read(tmp_path: Path, encoding: str, *, packed: bool) -> Non
     folder.mkdir()
     data = ("\r\n".join(LINES) + "\r\n").encode(encoding)
     (folder / ("app.log.gz" if packed else "app.log")).write_bytes(gzip.compress(data) if packed else data)
-    found = _rows(folder, "SELECT _line, level, message, error_text FROM app_log ORDER BY _line")
+    found = rows_of(folder, "SELECT _line, level, message, error_text FROM app_log ORDER BY _line")
     assert found == [
         (1, "INFO", "started", None),
         (2, "ERROR", "\n".join([SAID, *LINES[2:5]]), "在庫がない"),

@@ -6,11 +6,11 @@ import csv
 import io
 import shlex
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from kyumei import api
+from tests.asking import rows_of
 
 GOLDEN = Path(__file__).parent / "formats"
 
@@ -58,21 +58,16 @@ def _csv(names: list[str], rows: list[list[str]]) -> str:
     return text.getvalue()
 
 
-def _rows(folder: Path, sql: str) -> list[tuple[Any, ...]]:
-    with api.query(folder, sql, cache=folder.parent / "cache") as answer:
-        return [tuple(row) for row in answer.rows]
-
-
 def _both(tmp_path: Path, table: str, lines: str, rows: str) -> None:
     """Hold the rows of the saved query against those of the lines."""
     for name, text in (("lines", lines), ("query", rows)):
         (tmp_path / name).mkdir()
         (tmp_path / name / "log.csv").write_text(text, "utf-8")
     sql = f"SELECT * EXCLUDE (_artifact, _line, _text, _extra) FROM {table} ORDER BY _line"
-    assert (expected := _rows(tmp_path / "lines", sql))
-    assert _rows(tmp_path / "query", sql) == expected
+    assert (expected := rows_of(tmp_path / "lines", sql))
+    assert rows_of(tmp_path / "query", sql) == expected
     assert api.unread(tmp_path / "query", cache=tmp_path / "cache") == []
-    assert _rows(tmp_path / "query", f"SELECT _line FROM {table} ORDER BY 1") == [(place + 2,) for place in range(len(expected))]
+    assert rows_of(tmp_path / "query", f"SELECT _line FROM {table} ORDER BY 1") == [(place + 2,) for place in range(len(expected))]
 
 
 def test_rows_of_the_load_balancer(tmp_path: Path) -> None:
@@ -97,7 +92,7 @@ def test_rows_that_do_not_tell_who_answered(tmp_path: Path) -> None:
     folder = tmp_path / "case"
     folder.mkdir()
     (folder / "log.csv").write_text(_csv([ALB[place] for place in kept], [[line[place] for place in kept]]), "utf-8")
-    assert _rows(folder, "SELECT * FROM alb_access") == []
+    assert rows_of(folder, "SELECT * FROM alb_access") == []
     assert len(api.unread(folder, cache=tmp_path / "cache")) == 2
 
 
@@ -106,5 +101,5 @@ def test_row_that_lacks_values(tmp_path: Path) -> None:
     rows = _csv(LEGACY, [_lines("cloudfront_access")[0].split("\t")]) + '"2025-02-06","05:32:10","NRT57-P2"\n'
     (tmp_path / "case").mkdir()
     (tmp_path / "case" / "log.csv").write_text(rows, "utf-8")
-    assert _rows(tmp_path / "case", "SELECT _line FROM cloudfront_access") == [(2,)]
+    assert rows_of(tmp_path / "case", "SELECT _line FROM cloudfront_access") == [(2,)]
     assert [one["line"] for one in api.unread(tmp_path / "case", cache=tmp_path / "cache")] == [3]

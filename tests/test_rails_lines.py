@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from kyumei import api
 from kyumei.model.finding import Verdict
+from tests.asking import case_of, rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,24 +63,12 @@ def _events(lines: Sequence[Line]) -> str:
 WRITTEN = {"file": _tagged, "prefix": _prefixed, "events": _events}
 
 
-def _folder(tmp_path: Path, text: str) -> Path:
-    folder = tmp_path / "case"
-    folder.mkdir()
-    (folder / "production.log").write_text(text, "utf-8")
-    return folder
-
-
-def _rows(folder: Path, sql: str) -> list[tuple[Any, ...]]:
-    with api.query(folder, sql, cache=folder.parent / "cache") as answer:
-        return [tuple(row) for row in answer.rows]
-
-
 @pytest.mark.parametrize("written", WRITTEN)
 def test_request_that_failed_among_others(tmp_path: Path, written: str) -> None:
     """The line with the status has no path, and that with the path no status."""
-    folder = _folder(tmp_path, WRITTEN[written](_lines()))
+    folder = case_of(tmp_path, WRITTEN[written](_lines()), "production.log")
     assert api.unread(folder, cache=tmp_path / "cache") == []
-    found = _rows(folder, "SELECT path, client_ip, strftime(time, '%H:%M:%S'), request_id FROM app_log WHERE status = 500")
+    found = rows_of(folder, "SELECT path, client_ip, strftime(time, '%H:%M:%S'), request_id FROM app_log WHERE status = 500")
     assert found == [("/orders/20", "203.0.113.21", "05:20:10", _id(2 * FAILED))]
     answer = api.investigate(folder, "500 on /orders/20 at 2025-03-11 05:20 UTC", now=NOW, zone="UTC", cache=tmp_path / "cache")
     assert answer.verdict is Verdict.CAUSE_FOUND
@@ -90,22 +79,25 @@ def test_request_that_failed_among_others(tmp_path: Path, written: str) -> None:
 
 def test_error_is_of_the_request_whose_id_it_has(tmp_path: Path) -> None:
     """Though the line of another one stands above it."""
-    folder = _folder(tmp_path, _tagged(_lines()))
-    found = _rows(folder, "SELECT DISTINCT request_id, path, error_text FROM app_log WHERE error_type = 'NoMethodError'")
+    folder = case_of(tmp_path, _tagged(_lines()), "production.log")
+    found = rows_of(folder, "SELECT DISTINCT request_id, path, error_text FROM app_log WHERE error_type = 'NoMethodError'")
     assert found == [(_id(2 * FAILED), "/orders/20", "undefined method 'total' for nil")]
 
 
 def test_id_that_two_requests_have_closes_neither(tmp_path: Path) -> None:
     """A client may send the id, and send it twice."""
     lines = [*_request(1, "/a", 7, "200 OK"), *_request(2, "/b", 7, "404 Not Found")]
-    assert _rows(_folder(tmp_path, _prefixed(lines)), "SELECT path FROM app_log WHERE status IS NOT NULL") == [(None,), (None,)]
+    assert rows_of(case_of(tmp_path, _prefixed(lines), "production.log"), "SELECT path FROM app_log WHERE status IS NOT NULL") == [
+        (None,),
+        (None,),
+    ]
 
 
 def test_without_ids_an_end_between_two_requests_is_nobodys(tmp_path: Path) -> None:
     """Of one thread each end is that of the request above it."""
     one, other, last = _request(1, "/a", 1, "200 OK"), _request(2, "/b", 2, "404 Not Found"), _request(3, "/c", 3, "500 Error")
     text = "".join(f"{said}\n" for _, _, said in [one[0], other[0], *one[1:], *other[1:], *last])
-    found = _rows(_folder(tmp_path, text), "SELECT path, status, error_type, _span FROM app_log ORDER BY time")
+    found = rows_of(case_of(tmp_path, text, "production.log"), "SELECT path, status, error_type, _span FROM app_log ORDER BY time")
     assert found == [("/a", None, None, 1), ("/b", None, None, 5), ("/c", 500, "NoMethodError", 6)]
 
 
@@ -121,15 +113,17 @@ def test_events_without_ids_one_after_another(tmp_path: Path) -> None:
         for minute in range(60)
         for line in _request(minute, f"/orders/{minute}", minute, "500 Internal Server Error" if minute == FAILED else "200 OK")
     ]
-    folder = _folder(tmp_path, _without_ids(lines))
-    assert _rows(folder, "SELECT path, client_ip FROM app_log WHERE status = 500") == [("/orders/20", "203.0.113.21")]
+    folder = case_of(tmp_path, _without_ids(lines), "production.log")
+    assert rows_of(folder, "SELECT path, client_ip FROM app_log WHERE status = 500") == [("/orders/20", "203.0.113.21")]
     answer = api.investigate(folder, "500 on /orders/20 at 2025-03-11 05:20 UTC", now=NOW, cache=tmp_path / "cache")
     assert answer.verdict is Verdict.CAUSE_FOUND
 
 
 def test_events_without_ids_between_each_other(tmp_path: Path) -> None:
     """Nobody can tell which of two open requests an end is of, nor trust the order soon after."""
-    found = _rows(_folder(tmp_path, _without_ids(_lines())), "SELECT DISTINCT path FROM app_log WHERE status IS NOT NULL")
+    found = rows_of(
+        case_of(tmp_path, _without_ids(_lines()), "production.log"), "SELECT DISTINCT path FROM app_log WHERE status IS NOT NULL"
+    )
     assert found == [(None,)]
 
 
@@ -137,10 +131,10 @@ def test_end_that_took_longer_than_the_request_above_it_is_open(tmp_path: Path) 
     """It is of one that began before what is looked at."""
     lines = _request(1, "/a", 1, "200 OK")
     lines[2] = (1, lines[2][1], lines[2][2].replace("in 12ms", "in 31000ms"))
-    assert _rows(_folder(tmp_path, _without_ids(lines)), "SELECT path FROM app_log WHERE status = 200") == [(None,)]
+    assert rows_of(case_of(tmp_path, _without_ids(lines), "production.log"), "SELECT path FROM app_log WHERE status = 200") == [(None,)]
 
 
 def test_line_of_python_is_none_of_rails(tmp_path: Path) -> None:
     """A word and a bracket alone make no error of Ruby's."""
-    folder = _folder(tmp_path, "Traceback (most recent call last):\n")
-    assert _rows(folder, "SELECT * FROM app_log") == []
+    folder = case_of(tmp_path, "Traceback (most recent call last):\n", "production.log")
+    assert rows_of(folder, "SELECT * FROM app_log") == []

@@ -11,6 +11,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from kyumei.store.compact import SHARE
+from kyumei.store.filled import note_filled
 from kyumei.store.keys import told_by
 from kyumei.store.memory import memory
 from kyumei.store.parse import create_records, parse_format, parse_rest
@@ -68,6 +69,7 @@ def build(  # noqa: PLR0913 - what a case depends on
     side_by_side(con, [partial(reading.read, number) for number in reading.order])
     side_by_side(con, [partial(parse_format, name=name, own=own) for name, own in reading.unparsed().items()])
     parse_rest(con, parts)
+    note_filled(con)
     create_records(con)
     _keep_artifacts(con, parts)
     return parts

@@ -16,7 +16,7 @@ from kyumei.store.banners import take_banners
 from kyumei.store.bulk_rows import count_of, pays, read_staged, select_of
 from kyumei.store.compact import joined, parse_compact
 from kyumei.store.exact import Outcome
-from kyumei.store.filled import filled, note_filled
+from kyumei.store.filled import filled
 from kyumei.store.inner import OUTER_FORMATS, parse_inner
 from kyumei.store.lines import BLANKS, decode
 from kyumei.store.rows import CHUNK_ROWS, insert_rows
@@ -66,8 +66,7 @@ def keep_derived(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def create_records(con: duckdb.DuckDBPyConnection) -> None:
-    """Create the view ``_records``: the raw text of the rows of all tables that have any; and note which these are."""
-    note_filled(con)
+    """Create the view ``_records``: the raw text of the rows of all tables that have any."""
     texts = [f'SELECT _artifact, _line, _span, _text AS text FROM "{name}" WHERE _text IS NOT NULL' for name in filled(con)]
     nothing = "SELECT NULL::INTEGER AS _artifact, NULL::BIGINT AS _line, NULL::BIGINT AS _span, NULL::VARCHAR AS text WHERE false"
     con.execute(f"CREATE VIEW _records AS {' UNION ALL '.join(texts) or nothing}")
