@@ -22,7 +22,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kyumei import discover
-from kyumei.contracts import Refused
+from kyumei.contracts import Refused, Select
 from kyumei.model.table import Kind
 
 if TYPE_CHECKING:
@@ -94,9 +94,13 @@ def in_bulk(leaf: Format, texts: Sequence[str], sample: Sequence[str] = ()) -> l
     con = connection()
     con.execute("CREATE OR REPLACE TEMP TABLE records (_artifact INTEGER, _line BIGINT, text VARCHAR)")
     con.execute("INSERT INTO records SELECT 7, unnest(?::BIGINT[]), unnest(?::VARCHAR[])", [list(range(len(texts))), list(texts)])
-    found = con.execute(f"SELECT * FROM ({leaf.layout.bulk('records', sample)}) ORDER BY _line")
+    select = leaf.layout.bulk("records", sample)
+    found = con.execute(f"SELECT * FROM ({select}) ORDER BY _line")
     names = [column[0] for column in found.description or []]
-    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+    rows = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+    unfilled = select.unfilled if isinstance(select, Select) else ()
+    assert not {name for row in rows for name in unfilled if row[name] is not None}, "filled, although the bulk reader says it is not"
+    return rows
 
 
 def assert_equal(leaf: Format, texts: Sequence[str], sample: Sequence[str] = ()) -> int:

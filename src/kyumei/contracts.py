@@ -7,7 +7,7 @@ decision page in ``docs/decisions``.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -24,6 +24,19 @@ class Refused:
     """What an exact reader answers for a record that it cannot read: why, in one short clause."""
 
     why: str
+
+
+class Select(str):
+    """The SELECT of a bulk reader that knows which of its columns, ``_extra`` among them, are null in every row."""
+
+    __slots__ = ("unfilled",)
+    unfilled: frozenset[str]
+
+    def __new__(cls, sql: str, unfilled: Iterable[str]) -> Self:
+        """The SELECT with its columns that no row fills."""
+        made = super().__new__(cls, sql)
+        made.unfilled = frozenset(unfilled)
+        return made
 
 
 class Layout(Protocol):
@@ -57,7 +70,8 @@ class Layout(Protocol):
         Its columns: _artifact, _line, _naive, _extra, the table's columns in order, and _ok. A record whose shape is not plain has
         ``_ok`` false or null and is read by ``read`` instead; where ``_ok`` is true every column equals what ``read`` answers.
         ``sample`` are some records of the relation, spread over it: where it is given, the SELECT may be made for the shapes that they
-        show and no others, which makes it shorter and faster. Without it every plain shape is known.
+        show and no others, which makes it shorter and faster. Without it every plain shape is known. A ``Select`` tells the columns that
+        none of these shapes fills: where whole files are read, they take no room then.
         """
 
 

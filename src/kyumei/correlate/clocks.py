@@ -20,6 +20,7 @@ from kyumei.correlate.skew import settle_skews
 from kyumei.layouts.casts import quoted
 from kyumei.model.artifact import Clock
 from kyumei.store.filled import filled
+from kyumei.store.narrow import tables_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -94,9 +95,10 @@ def _date(con: duckdb.DuckDBPyConnection, tables: list[str], moment: datetime | 
     nearest = f"""list_sort(list_filter([CASE WHEN {fits} THEN (abs(epoch({made}) - epoch(around)), {made}) END
         FOR step IN range(-4, 5)], lambda one: one IS NOT NULL))[1][2]"""
     for table in tables:
-        if con.execute(f'SELECT 1 FROM "{table}" WHERE _naive = 2 LIMIT 1').fetchone():
+        undated = con.execute(f'SELECT 1 FROM "{table}" WHERE _naive = 2 LIMIT 1').fetchone()
+        for own in tables_of(con, table) if undated else ():
             con.execute(
-                f"""UPDATE "{table}" SET time = {nearest} FROM (SELECT artifact, coalesce($1::TIMESTAMP, modified, $2::TIMESTAMP) AS around
+                f"""UPDATE "{own}" SET time = {nearest} FROM (SELECT artifact, coalesce($1::TIMESTAMP, modified, $2::TIMESTAMP) AS around
                     FROM artifacts) o WHERE _naive = 2 AND _artifact = o.artifact""",
                 [reference, now],
             )
@@ -332,12 +334,13 @@ def _shift(con: duckdb.DuckDBPyConnection, found: Zones) -> None:
     for (table, zone), logs in alike.items():
         if _zone_seconds(zone) == 0:
             continue
-        con.execute(
-            f"""UPDATE "{table}" SET time = {_shifted(zone)}
-                FROM (SELECT unnest(?::INTEGER[]) AS artifact, unnest(?::VARCHAR[]) AS via) o
-                WHERE _naive > 0 AND _artifact = o.artifact AND _via IS NOT DISTINCT FROM o.via""",
-            [[log.artifact for log in logs], [log.via for log in logs]],
-        )
+        for own in tables_of(con, table):
+            con.execute(
+                f"""UPDATE "{own}" SET time = {_shifted(zone)}
+                    FROM (SELECT unnest(?::INTEGER[]) AS artifact, unnest(?::VARCHAR[]) AS via) o
+                    WHERE _naive > 0 AND _artifact = o.artifact AND _via IS NOT DISTINCT FROM o.via""",
+                [[log.artifact for log in logs], [log.via for log in logs]],
+            )
 
 
 def _shift_events(con: duckdb.DuckDBPyConnection, found: Zones) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kyumei.layouts.casts import quoted
+from kyumei.store.narrow import tables_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -95,6 +96,7 @@ def _shift(con: duckdb.DuckDBPyConnection, skews: Mapping[tuple[str, int], tuple
         alike.setdefault((table, seconds), []).append(artifact)
         con.execute("INSERT INTO _skews VALUES (?, ?, ?, ?)", [artifact, table, seconds, why])
     for (table, seconds), artifacts in alike.items():
-        con.execute(
-            f'UPDATE "{table}" SET time = time - INTERVAL ({seconds}) SECOND WHERE list_contains(?::INTEGER[], _artifact)', [artifacts]
-        )
+        for own in tables_of(con, table):
+            con.execute(
+                f'UPDATE "{own}" SET time = time - INTERVAL ({seconds}) SECOND WHERE list_contains(?::INTEGER[], _artifact)', [artifacts]
+            )

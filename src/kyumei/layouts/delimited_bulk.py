@@ -11,11 +11,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from kyumei.contracts import Select
 from kyumei.layouts.casts import TEXT, quoted
 from kyumei.layouts.delimited_fields import Field, Style, Tail, Trailing, Variant
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from kyumei.layouts.casts import Take
     from kyumei.layouts.delimited import Delimited
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 
 _KEY = r"[A-Za-z_][A-Za-z0-9_.-]*="
 _KEPT = "_artifact, _line, _variant"
-_NO_ESCAPE = r"(NOT contains(text, '\') OR NOT regexp_matches(text, '\\(?:[^x]|$)'))"
+_NO_ESCAPE = r"CASE WHEN contains(text, '\') THEN NOT regexp_matches(text, '\\(?:[^x]|$)') ELSE true END"
+"""SQL, asked in its order: of alternatives joined by OR the database asks both of every line."""
 
 
 class _Plain(NamedTuple):
@@ -66,11 +68,21 @@ def select(layout: Delimited, source: str, shown: Sequence[Shown] = ()) -> str:
     raw = f"SELECT {_KEPT}, _unknown, _single, {raws} FROM ({tokens})"
     columns = ", ".join(f'({_value(layout, column.name)})::{column.kind} AS "{column.name}"' for column in layout.columns)
     values = f"SELECT {_KEPT}, _unknown, _single, {', '.join(_id(name) for name in _sources(layout))}, {columns} FROM ({raw})"
-    return (
+    sql = (
         "SELECT _artifact, _line, 0 AS _naive, CASE WHEN len(_unknown) > 0 THEN to_json({'fields': _unknown}) END AS _extra, "
         + ", ".join(f'"{column.name}"' for column in layout.columns)
         + f", {_sound(layout)} AS _ok FROM ({values})"
     )
+    return Select(sql, _unfilled(layout, plains)) if shown else sql
+
+
+def _unfilled(layout: Delimited, plains: Sequence[_Plain]) -> Iterator[str]:
+    """The columns that none of the shapes shown fills."""
+    there = {name for plain in plains for name in plain.places}
+    filled = {take.column for take in layout.takes if take.source in there}
+    yield from (column.name for column in layout.columns if column.name not in filled)
+    if not any(plain.unknown for plain in plains):
+        yield "_extra"
 
 
 def _all(layout: Delimited, plains: list[_Plain]) -> tuple[list[_Plain], str]:

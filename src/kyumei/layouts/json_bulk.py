@@ -10,6 +10,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from kyumei.contracts import Select
 from kyumei.layouts import json_sampled
 from kyumei.layouts.casts import TEXT, quoted
 
@@ -54,7 +55,10 @@ def select(layout: JsonRecord, source: str, documents: Sequence[Mapping[str, Any
     )
     names = [f"_layer{number}" for number in range(len(layers) - 1)]
     inner = [layers[0], *(layer.replace("{below}", name) for layer, name in zip(layers[1:], names, strict=True))]
-    return "WITH " + ", ".join(f"{name} AS ({layer})" for name, layer in zip(names, inner, strict=False)) + " " + inner[-1]
+    sql = "WITH " + ", ".join(f"{name} AS ({layer})" for name, layer in zip(names, inner, strict=False)) + " " + inner[-1]
+    filled = {target.column for target in shown.fields} | {column for step in layout.steps for column in step}
+    unfilled = [column.name for column in layout.table.columns if column.name not in filled]
+    return Select(sql, unfilled if layout.is_open else [*unfilled, "_extra"])
 
 
 def _may_be_sampled(layout: JsonRecord) -> bool:

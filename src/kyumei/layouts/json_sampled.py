@@ -11,6 +11,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from kyumei.contracts import Select
 from kyumei.layouts.casts import TEXT, quoted
 from kyumei.layouts.json_sample import Node, observed
 
@@ -71,7 +72,8 @@ def select(layout: JsonRecord, sound: str, documents: Sequence[Mapping[str, Any]
     query = layers[0]
     for layer in layers[1:]:
         query = layer.replace("{below}", f"({query})")
-    return query
+    filled = {column for column, own in ways.items() if own} | {column for step in layout.steps for column in step}
+    return Select(query, (column.name for column in layout.table.columns if column.name not in filled))
 
 
 def _all_ways(layout: JsonRecord) -> list[Way]:

@@ -179,10 +179,7 @@ def _refused(case: Case, error: duckdb.Error) -> QueryError:
     if hint := next((hint for sign, hint in _HINTS if sign in said), ""):
         return QueryError(said, hint)
     if isinstance(error, duckdb.CatalogException):
-        filled = case.con.execute(
-            "SELECT table_name FROM duckdb_tables() WHERE estimated_size > 0 AND NOT starts_with(table_name, '_') ORDER BY 1"
-        ).fetchall()
-        return QueryError(said, "there are rows in " + ", ".join(name for (name,) in filled))
+        return QueryError(said, "there are rows in " + ", ".join(case.filled))
     if isinstance(error, duckdb.ParserException):
         return QueryError(said, "ask one SELECT, such as SELECT status, count(*) AS n FROM alb_access GROUP BY 1")
     if "pytz" in said:

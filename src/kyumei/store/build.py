@@ -14,6 +14,7 @@ from kyumei.store.compact import SHARE
 from kyumei.store.filled import note_filled
 from kyumei.store.keys import told_by
 from kyumei.store.memory import memory
+from kyumei.store.narrow import join_narrow
 from kyumei.store.parse import create_records, parse_format, parse_rest
 from kyumei.store.part import as_looked_at, heads
 from kyumei.store.pick import look_at, read_parts, spare_small, text_size
@@ -69,6 +70,7 @@ def build(  # noqa: PLR0913 - what a case depends on
     side_by_side(con, [partial(reading.read, number) for number in reading.order])
     side_by_side(con, [partial(parse_format, name=name, own=own) for name, own in reading.unparsed().items()])
     parse_rest(con, parts)
+    join_narrow(con)
     note_filled(con)
     create_records(con)
     _keep_artifacts(con, parts)

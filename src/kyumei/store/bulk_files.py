@@ -15,9 +15,11 @@ import duckdb
 from stringzilla import count
 
 from kyumei import discover
+from kyumei.contracts import Select
 from kyumei.layouts.casts import quoted
 from kyumei.store.bulk_rows import NOT_PLAIN
 from kyumei.store.lines import MAX_LINE, batches, decode
+from kyumei.store.narrow import narrow_table
 from kyumei.store.part import heads, layouts
 from kyumei.store.stage import BLANK
 from kyumei.store.unpack import STEP, members, pieces
@@ -91,11 +93,11 @@ def read_bulk(con: duckdb.DuckDBPyConnection, part: Part) -> bool:
     reader = f"(SELECT {number} AS _artifact, row_number() OVER () AS _line, coalesce(line, '') AS text FROM {lines})"
     leaf = discover.formats().get(part.format or "")
     parsed = leaf is not None and heads(part) is None and (not leaf.headers or len(part.above) == 1)
-    table = f'"{part.format}"' if parsed else "_lines"
+    table, insert = _rows(con, part, reader) if parsed else ("_lines", f"INSERT INTO _lines SELECT *, NULL, 1 FROM {reader}")
     with ThreadPoolExecutor(1) as pool:
         counted = pool.submit(_line_count, part.artifact)
         try:
-            con.execute(_rows(part, reader) if parsed else f"INSERT INTO _lines SELECT *, NULL, 1 FROM {reader}")
+            con.execute(insert)
             taken = con.fetchone()
         except duckdb.Error:
             taken = None
@@ -113,15 +115,18 @@ def read_bulk(con: duckdb.DuckDBPyConnection, part: Part) -> bool:
 
 
 def _headers(leaf: Format) -> str:
-    """SQL: whether a line is a header; most lines are told by one comparison for those that begin with a letter, and one for each sign."""
+    """SQL: whether a line is a header; most lines are told by one comparison for those that begin with a letter, and one for each sign.
+
+    Cases are asked in their order. Of conditions joined by AND and OR the database tries now and then whether another order is faster.
+    """
     groups: dict[str, list[str]] = {}
-    for begin in leaf.headers:
+    for begin in sorted(leaf.headers, key=lambda begin: begin[0].isalpha()):
         groups.setdefault("" if begin[0].isalpha() else begin[0], []).append(begin)
-    tests = []
+    cases = []
     for sign, begins in groups.items():
         gate = f"starts_with(text, {quoted(sign)})" if sign else f"text >= {quoted(min(begins))}"
-        tests.append(f"({gate} AND ({' OR '.join(f'starts_with(text, {quoted(begin)})' for begin in begins)}))")
-    return f"({' OR '.join(tests)})"
+        cases.append(f"WHEN {gate} THEN {' OR '.join(f'starts_with(text, {quoted(begin)})' for begin in begins)}")
+    return f"CASE {' '.join(cases)} ELSE false END"
 
 
 def _is_under_one(con: duckdb.DuckDBPyConnection, part: Part, leaf: Format) -> bool:
@@ -143,21 +148,21 @@ def sample_of(part: Part) -> list[str]:
     return [line for lines in (head, *(decode(piece).split("\n")[1:-1] for piece in later)) for line in lines[: SAMPLED // PLACES]]
 
 
-def _rows(part: Part, reader: str) -> str:
-    """The statement that parses all lines of a file into its format's table."""
+def _rows(con: duckdb.DuckDBPyConnection, part: Part, reader: str) -> tuple[str, str]:
+    """The table for all lines of a file, and the statement that parses them into it."""
     sample = sample_of(part)
     leaf = discover.formats()[str(part.format)]
-    columns = ", ".join(f'"{column.name}"' for column in leaf.table.columns)
     held = part.alone and part.artifact.size <= (HELD if not part.artifact.compression else HELD // PACKED)
     lines = f"WITH lines AS MATERIALIZED {reader} " if held else ""
     source, layout = "lines" if held else reader, layouts(part)[0]
     if leaf.headers:
         source = f"(SELECT _artifact, _line, CASE WHEN {_headers(leaf)} THEN '' ELSE text END AS text FROM {source})"
         sample, layout = [text for text in sample if not text.startswith(leaf.headers)], part.above[0]
-    return (
-        f'INSERT INTO "{part.format}" {lines}SELECT _artifact, _line, 1, NULL, CASE WHEN _ok THEN _naive ELSE {NOT_PLAIN} END, _extra, '
-        f"NULL, {columns} FROM ({layout.bulk(source, sample)})"
-    )
+    select = layout.bulk(source, sample)
+    table, columns = narrow_table(con, leaf, select.unfilled if isinstance(select, Select) else ())
+    own = {"_via": "NULL", "_naive": f"CASE WHEN _ok THEN _naive ELSE {NOT_PLAIN} END"}
+    listed = ", ".join(own.get(column, f'"{column}"') for column in columns)
+    return f'"{table}"', f'INSERT INTO "{table}" {lines}SELECT {listed} FROM ({select})'
 
 
 def _hand_back(con: duckdb.DuckDBPyConnection, rows: str, reader: str) -> None:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 SAMPLED = 400
 """Records that tell the bulk reader which shapes there are."""
-BULK_ROWS = 4_000
-"""Records from which the bulk reader pays: planning its query takes longer than reading a few thousand records one by one."""
+BULK_ROWS = 800
+"""Records from which the bulk reader pays: planning its query takes as long as reading some hundreds of records one by one."""
 ENVELOPE_TIME = "make_timestamp(s.envelope_ms * 1000)"
 """When CloudWatch Logs had the event: the time of a record that states none."""
 NOT_PLAIN = -1

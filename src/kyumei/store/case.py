@@ -31,6 +31,7 @@ from kyumei.store.bulk_files import PACKED
 from kyumei.store.filled import filled
 from kyumei.store.keys import needed
 from kyumei.store.memory import memory
+from kyumei.store.narrow import tables_of
 from kyumei.store.parse import create_tables, keep_derived
 from kyumei.store.pick import look_at
 from kyumei.store.settings import Settings, read_settings
@@ -291,7 +292,8 @@ def _drop_outside(con: duckdb.DuckDBPyConnection, parts: Sequence[Part], window:
     own += "".join(f" AND _artifact <> {part.artifact.number}" for part in parts if part.small)
     for name in filled(con):
         if "time" in discover.format_of(name).table:
-            con.execute(f"DELETE FROM \"{name}\" WHERE {own} AND time NOT BETWEEN '{start}' AND '{end}'")
+            for table in tables_of(con, name):
+                con.execute(f"DELETE FROM \"{table}\" WHERE {own} AND time NOT BETWEEN '{start}' AND '{end}'")
 
 
 def _fingerprint(root: Path, artifacts: Sequence[Artifact], settings: Settings, window: Window | Asked | None, key: str) -> str:

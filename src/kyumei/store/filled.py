@@ -12,7 +12,8 @@ def filled(con: duckdb.DuckDBPyConnection) -> list[str]:
     try:
         found = con.execute("SELECT name FROM _filled").fetchall()
     except duckdb.CatalogException:  # it is not noted yet
-        found = con.execute("SELECT table_name FROM duckdb_tables() WHERE estimated_size > 0").fetchall()
+        tables = "duckdb_tables() LEFT JOIN _narrow ON name = table_name"
+        found = con.execute(f"SELECT DISTINCT coalesce(format, table_name) FROM {tables} WHERE estimated_size > 0").fetchall()
     held = {str(name) for (name,) in found}
     return [name for name in discover.format_names() if name in held]
 

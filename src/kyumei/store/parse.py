@@ -19,6 +19,7 @@ from kyumei.store.exact import Outcome
 from kyumei.store.filled import filled
 from kyumei.store.inner import OUTER_FORMATS, parse_inner
 from kyumei.store.lines import BLANKS, decode
+from kyumei.store.narrow import REGISTER
 from kyumei.store.rows import CHUNK_ROWS, insert_rows
 from kyumei.store.same_request import close_requests
 from kyumei.store.single_lines import take_single_lines
@@ -48,6 +49,7 @@ def create_tables(con: duckdb.DuckDBPyConnection) -> None:
         "CREATE TABLE headers (_artifact INTEGER, _line BIGINT, text VARCHAR)",
         "CREATE TABLE unread (_artifact INTEGER, _line BIGINT, text VARCHAR, why VARCHAR)",
         STREAMS,
+        REGISTER,
     ]
     for leaf in discover.formats().values():
         columns = ", ".join(f'"{column.name}" {column.kind}' for column in (*LINEAGE, *leaf.table.columns))

@@ -38,6 +38,8 @@ MAX_DOCUMENT = 512 * 1024 * 1024
 """Characters of one JSON document that are held in memory."""
 ONE_DOCUMENT = Lock()
 """A JSON document is held in memory as a whole, one at a time."""
+ONE_SEARCH = Lock()
+"""A plain file is searched while no other is: Python searches one at a time, and taking turns at it costs as much again."""
 AT_ONCE = 4096
 """Lines handed over to the database at once; of longer lists each line costs twice as much."""
 LATEST = 253_402_300_800_000
@@ -56,10 +58,17 @@ def has_guests(part: Part) -> bool:
     return bool(part.identity.banners) or any(layout.head is None for layout in layouts(part))
 
 
+def is_plain(part: Part) -> bool:
+    """Whether the bytes of the file are those of its lines, so that nothing unpacks them on another core."""
+    return not part.artifact.compression and not part.artifact.member
+
+
 def take_records(con: duckdb.DuckDBPyConnection, part: Part, chunks: Iterable[bytes], prefixes: tuple[str, ...]) -> None:
     """Take the records that hold one of the prefixes, or all of them when there are none."""
     opens = begins(part, by_time=bool(prefixes))
     found = sift(chunks, prefixes, opens)
+    if is_plain(part):
+        found = _in_turn(found)
     if opens is None or prefixes or has_guests(part):
         _insert_runs(con, part, found)
     else:
@@ -67,26 +76,44 @@ def take_records(con: duckdb.DuckDBPyConnection, part: Part, chunks: Iterable[by
         part.joined = True
 
 
+def _in_turn(found: Iterator[Kept]) -> Iterator[Kept]:
+    """What is found, searched for while nothing else is searched."""
+    while True:
+        with ONE_SEARCH:
+            kept = next(found, None)
+        if kept is None:
+            return
+        yield kept
+
+
 def _insert_runs(con: duckdb.DuckDBPyConnection, part: Part, found: Iterable[Kept]) -> None:
-    """Append lines that follow each other to ``_lines``, as much text at once as the database takes well."""
+    """Append the lines of what was kept to ``_lines``, as much text at once as the database takes well."""
+    insert_all(con, part, (line for run in _runs(found) for line in _lines_left(con, part, run)))
+
+
+def _runs(found: Iterable[Kept]) -> Iterator[list[Kept]]:
+    """What was kept, together where lines follow each other; a line that is too long for itself."""
     held: list[Kept] = []
     size, following = 0, 0
     for kept in found:
         if held and (kept.number != following or kept.length or held[-1].length or size > MOST_HELD):
-            _insert_run(con, part, held)
+            yield held
             held, size = [], 0
         held.append(kept)
         size += len(kept.data)
         following = kept.number + count(kept.data, b"\n") + 1
     if held:
-        _insert_run(con, part, held)
+        yield held
 
 
-def _insert_run(con: duckdb.DuckDBPyConnection, part: Part, run: Sequence[Kept]) -> None:
-    """Append lines of which each follows the one before; the database splits them where nothing in the bytes speaks against it."""
+def _lines_left(con: duckdb.DuckDBPyConnection, part: Part, run: Sequence[Kept]) -> Iterator[Line]:
+    """The lines of a run of which each follows the one before; none where the database splits and takes them itself.
+
+    It does so where they are many and nothing in the bytes speaks against it.
+    """
     data = b"\n".join(kept.data for kept in run)
     if run[0].length or len(data) < WORTH_SPLITTING or b"\r" in data or not _is_text(data):
-        insert_all(con, part, _lines_of(part, Kept(run[0].number, data, run[0].length)))
+        yield from _lines_of(part, Kept(run[0].number, data, run[0].length))
         return
     con.execute(
         "INSERT INTO _lines SELECT ?, ? + n, line, NULL, 1 FROM unnest(string_split(decode(?), chr(10))) WITH ORDINALITY AS t(line, n)",
