@@ -97,6 +97,7 @@ class _Reading:
             for part in parts:
                 if part.format is not None:
                     self._by_format.setdefault(part.format, []).append(part)
+        self._unread = len(looked)
         self._waiting = Counter({name: len(parts) for name, parts in self._by_format.items()})
         self.order = self._ordered()
         """The artifacts in the order in which to read them."""
@@ -119,24 +120,24 @@ class _Reading:
         if any(part.wanted for part in parts):
             read_parts(con, artifact, parts, self._only, self._hints)
         with self._lock:
+            self._unread -= 1
             self._waiting.subtract(names)
             ready = [name for name in dict.fromkeys(names) if not self._waiting[name]]
             self._parsed.update(part.artifact.number for name in ready for part in self._by_format[name])
-            batch = self._batch([part for part in parts if part.format is not None and part.format not in names])
+            batches = self._batches([part for part in parts if part.format is not None and part.format not in names])
         for name in ready:
             parse_format(con, name, self._by_format[name])
-        if batch:
-            parse_format(con, str(batch[0].format), batch)
+        for name, batch in batches.items():
+            parse_format(con, name, batch)
 
-    def _batch(self, parts: Sequence[Part]) -> list[Part]:
-        """The documents of one format that wait to be parsed, with these, once there are enough of them; none before."""
+    def _batches(self, parts: Sequence[Part]) -> dict[str, list[Part]]:
+        """By format the documents that wait to be parsed, with these, once there are enough of them or nothing is left to be read."""
         for part in parts:
             self._documents.setdefault(str(part.format), []).append(part)
-        for name, waiting in self._documents.items():
-            if sum(text_size(one.artifact) for one in waiting) >= memory() // SHARE:
-                self._parsed.update(one.artifact.number for one in waiting)
-                return self._documents.pop(name)
-        return []
+        sizes = {name: sum(text_size(one.artifact) for one in waiting) for name, waiting in self._documents.items()}
+        found = {name: self._documents.pop(name) for name, size in sizes.items() if not self._unread or size >= memory() // SHARE}
+        self._parsed.update(one.artifact.number for waiting in found.values() for one in waiting)
+        return found
 
     def unparsed(self) -> dict[str, list[Part]]:
         """By format the parts that turned out to be of it only while they were read."""

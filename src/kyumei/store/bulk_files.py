@@ -159,7 +159,7 @@ def _rows(con: duckdb.DuckDBPyConnection, part: Part, reader: str) -> tuple[str,
         source = f"(SELECT _artifact, _line, CASE WHEN {_headers(leaf)} THEN '' ELSE text END AS text FROM {source})"
         sample, layout = [text for text in sample if not text.startswith(leaf.headers)], part.above[0]
     select = layout.bulk(source, sample)
-    table, columns = narrow_table(con, leaf, select.unfilled if isinstance(select, Select) else ())
+    table, columns = narrow_table(con, leaf, {"_text", *(select.unfilled if isinstance(select, Select) else ())})
     own = {"_via": "NULL", "_naive": f"CASE WHEN _ok THEN _naive ELSE {NOT_PLAIN} END"}
     listed = ", ".join(own.get(column, f'"{column}"') for column in columns)
     return f'"{table}"', f'INSERT INTO "{table}" {lines}SELECT {listed} FROM ({select})'

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
+from kyumei.contracts import Select
 from kyumei.layouts.casts import quoted
 from kyumei.store.bulk_rows import NOT_PLAIN
 from kyumei.store.memory import memory
+from kyumei.store.narrow import narrow_table
 from kyumei.store.stage import ids
 
 if TYPE_CHECKING:
@@ -87,19 +89,23 @@ def parse_compact(con: duckdb.DuckDBPyConnection, leaf: Format, parts: Sequence[
         return []
     is_bulk = sum(len(piece) for part in parts for piece in part.compact) >= WORTH_IT
     broken: set[int] = set()
+    tables: set[str] = set()
     for batch in _batches(parts):
         numbers, pieces = map(list, zip(*batch, strict=True))
+        table, statement = _rows(con, leaf, pieces) if is_bulk else ("_lines", _LINES)
+        tables.add(table)
         try:
-            con.execute(_rows(leaf, pieces) if is_bulk else _LINES, {"artifacts": numbers, "pieces": pieces})
+            con.execute(statement, {"artifacts": numbers, "pieces": pieces})
         except duckdb.Error:  # not UTF-8
             broken.update(numbers)
-    left = f'FROM "{leaf.name}" WHERE _artifact IN {ids(parts)} AND _naive = {NOT_PLAIN}'
-    con.execute(f"INSERT INTO _lines SELECT _artifact, _line, _text, NULL, _span {left}")
-    con.execute(f"DELETE {left}")
+    for table in tables - {"_lines"}:
+        left = f'FROM "{table}" WHERE _artifact IN {ids(parts)} AND _naive = {NOT_PLAIN}'
+        con.execute(f"INSERT INTO _lines SELECT _artifact, _line, _text, NULL, 1 {left}")
+        con.execute(f"DELETE {left}")
     unsound = f"SELECT DISTINCT _artifact FROM _lines WHERE _artifact IN {ids(parts)} AND NOT json_valid(text)"
     broken.update(number for (number,) in con.execute(unsound).fetchall())
     again = [part for part in parts if part.artifact.number in broken]
-    for table in (leaf.name, "_lines") if again else ():
+    for table in tables | {"_lines"} if again else ():
         con.execute(f'DELETE FROM "{table}" WHERE _artifact IN {ids(again)}')
     for part in parts:
         part.compact = part.compact if part in again else ()
@@ -128,12 +134,13 @@ _RECORDS = (
 _LINES = f"INSERT INTO _lines SELECT _artifact, 1, text, NULL, 1 FROM {_RECORDS}"
 
 
-def _rows(leaf: Format, pieces: Sequence[bytes]) -> str:
-    """The statement that parses the records of pieces into the format's table.
+def _rows(con: duckdb.DuckDBPyConnection, leaf: Format, pieces: Sequence[bytes]) -> tuple[str, str]:
+    """A table for the records of pieces, and the statement that parses them into it.
 
     The bulk reader hands on the number of the line as it is, so that in its place the text can pass through; the line is the first one.
     """
-    parsed = leaf.layout.bulk(f"(SELECT _artifact, text AS _line, text FROM {_RECORDS})", list(sample(pieces, SAMPLED)))
-    columns = ", ".join(f'"{column.name}"' for column in leaf.table.columns)
-    naive = f"CASE WHEN _ok THEN _naive ELSE {NOT_PLAIN} END"
-    return f'INSERT INTO "{leaf.name}" SELECT _artifact, 1, 1, NULL, {naive}, _extra, _line, {columns} FROM ({parsed})'
+    select = leaf.layout.bulk(f"(SELECT _artifact, text AS _line, text FROM {_RECORDS})", list(sample(pieces, SAMPLED)))
+    table, columns = narrow_table(con, leaf, select.unfilled if isinstance(select, Select) else ())
+    own = {"_line": "1", "_via": "NULL", "_naive": f"CASE WHEN _ok THEN _naive ELSE {NOT_PLAIN} END", "_text": "_line"}
+    listed = ", ".join(own.get(column, f'"{column}"') for column in columns)
+    return table, f'INSERT INTO "{table}" SELECT {listed} FROM ({select})'

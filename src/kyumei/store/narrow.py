@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 
     from kyumei.contracts import Format
 
-ALIKE = {"_span": "1::BIGINT", "_text": "NULL::VARCHAR"}
-"""Lineage that is the same in all rows of files whose every line is a record, as SQL: the text stands in the file."""
+SPAN = "1::BIGINT"
+"""A record of a whole file is one line."""
 REGISTER = "CREATE TABLE _narrow (format VARCHAR, name VARCHAR)"
 """The tables of the formats that have more than one."""
 _ONE_MAKES = Lock()
 
 
 def narrow_table(con: duckdb.DuckDBPyConnection, leaf: Format, unfilled: Collection[str]) -> tuple[str, list[str]]:
-    """A table for rows of the format without some of its columns, and the names of those that it has, in order."""
-    columns = [column for column in (*LINEAGE, *leaf.table.columns) if column.name not in unfilled and column.name not in ALIKE]
+    """A table for records of one line without the columns that they leave null, and the names of those that it has, in order."""
+    columns = [column for column in (*LINEAGE, *leaf.table.columns) if column.name not in unfilled and column.name != "_span"]
     names = [column.name for column in columns]
     own = f"_{leaf.name}_{hashlib.md5(' '.join(names).encode(), usedforsecurity=False).hexdigest()[:8]}"
     with _ONE_MAKES:  # two transactions that make the same table are at odds
@@ -56,10 +56,11 @@ def join_narrow(con: duckdb.DuckDBPyConnection) -> None:
 
 def _widened(con: duckdb.DuckDBPyConnection, name: str, own: str) -> str:
     """The rows of one of its tables with all columns of the format."""
-    nothing = {column.name: f"NULL::{column.kind}" for column in discover.format_of(name).table.columns}
+    every = (*LINEAGE, *discover.format_of(name).table.columns)
+    nothing = {column.name: f"NULL::{column.kind}" for column in every}
     there = {column[0]: f'"{column[0]}"' for column in con.execute(f'FROM "{own}" LIMIT 0').description or ()}
-    columns = {"_extra": "NULL::JSON", **ALIKE, **nothing, **there}
-    listed = ", ".join(f'{columns[column.name]} AS "{column.name}"' for column in (*LINEAGE, *discover.format_of(name).table.columns))
+    columns = {**nothing, "_span": SPAN, **there}
+    listed = ", ".join(f'{columns[column.name]} AS "{column.name}"' for column in every)
     return f'SELECT {listed} FROM "{own}"'
 
 
