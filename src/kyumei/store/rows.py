@@ -21,12 +21,13 @@ CHUNK_ROWS = 20_000
 def insert_rows(con: duckdb.DuckDBPyConnection, table: Table, rows: list[dict[str, Any]]) -> None:
     """Append rows given as column to value; what a row leaves out is null."""
     columns = (*LINEAGE, *table.columns)
+    kinds = {column.name: column.kind for column in columns}
     raw = {Kind.TIME: "VARCHAR", Kind.JSON: "VARCHAR"}
     structure = json.dumps({column.name: raw.get(column.kind, str(column.kind)) for column in columns})
     selected = ", ".join(f'(r."{column.name}")::{column.kind}' for column in columns)
     for start in range(0, len(rows), CHUNK_ROWS):
         texts = [
-            json.dumps({column.name: _plain(row.get(column.name), column.kind) for column in columns})
+            json.dumps({name: _plain(value, kinds[name]) for name, value in row.items() if value is not None and name in kinds})
             for row in rows[start : start + CHUNK_ROWS]
         ]
         con.execute(
@@ -38,6 +39,6 @@ def _plain(value: Any, kind: Kind) -> Any:  # noqa: ANN401 - any value of a row
     """A value as JSON can hold it."""
     if isinstance(value, datetime):
         return value.isoformat(sep=" ")
-    if kind is Kind.JSON and value is not None and not isinstance(value, str):
+    if kind is Kind.JSON and not isinstance(value, str):
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
     return value
