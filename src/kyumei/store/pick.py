@@ -15,6 +15,7 @@ from kyumei.store.bulk_files import PACKED, is_for_bulk, read_bulk
 from kyumei.store.flow_orders import format_of_order, order_of, orders_told
 from kyumei.store.identify import SAMPLE_LINES, Identity, identify
 from kyumei.store.lines import decode
+from kyumei.store.memory import memory
 from kyumei.store.part import Part, heads, layouts
 from kyumei.store.take import (
     ONE_DOCUMENT,
@@ -49,6 +50,8 @@ SMALL_FILE, SMALL_FILES = 1024 * 1024, 8 * 1024 * 1024
 EMPTY_CHUNKS = 64
 """Chunks without text at the start of a file after which no more is looked for."""
 PIECE = 32 * 1024
+JOINED_SHARE = 8
+"""What part of the memory that may be used a file is at most whose lines the database joins to records."""
 TIMED = 5
 """Lines of a piece of a file whose times tell where it lies."""
 
@@ -216,11 +219,17 @@ def _pick(con: duckdb.DuckDBPyConnection, part: Part, stream: Unpacked, only: Wi
             return
         if part.identity.docker and _is_cut(part):
             insert_all(con, part, exactly(part, chunks, prefixes))
-        elif shape == "lines" and (prefixes or (heads(part) and not has_guests(part))):
+        elif shape == "lines" and (prefixes or _is_joined_here(part, stream)):
             take_records(con, part, chunks, prefixes)
         elif not (is_for_bulk(part, stream) and read_bulk(con, part)):
             insert_all(con, part, exactly(part, chunks, prefixes))
     part.trouble = part.trouble or stream.trouble
+
+
+def _is_joined_here(part: Part, stream: Unpacked) -> bool:
+    """Whether lines are joined to records as they are read: the database does it faster, but holds the text several times."""
+    by_database = is_for_bulk(part, stream) and text_size(part.artifact) <= memory() // JOINED_SHARE
+    return bool(heads(part)) and not has_guests(part) and not by_database
 
 
 def _is_cut(part: Part) -> bool:

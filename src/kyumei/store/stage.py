@@ -104,6 +104,7 @@ def stage(con: duckdb.DuckDBPyConnection, own: Sequence[Part]) -> None:
             filled = f"* REPLACE (CASE WHEN {BLANK} THEN '' ELSE text END AS text)"
             con.execute(f"CREATE OR REPLACE TEMP TABLE _marked AS SELECT {filled}, coalesce({begin}, false) AS begins {lines}")
             con.execute(_JOIN_LINES, {"longest": MAX_RECORD_LINES})
+            con.execute("DROP TABLE _marked")
 
 
 _JOIN_LINES = """INSERT INTO _staged
