@@ -21,6 +21,7 @@ from kyumei.cli import progress as waiting
 from kyumei.cli.main import main
 from kyumei.errors import KyumeiError, PathError, SymptomError, UnreachableError
 from kyumei.report.terminal import to_text
+from kyumei.store.case import cache_folder
 from tests.report.sample import CANNOT_TELL, HEALTHY, RICH, hostile
 
 if TYPE_CHECKING:
@@ -203,6 +204,8 @@ def test_html_beside_the_terminal_report(
         (["-o", "{}/a.md"], "# "),
         (["-o", "{}/a.html"], "<!doctype"),
         (["-o", "{}/a.txt"], "Symptom"),
+        (["-o", "{}/a"], "Symptom"),
+        (["--json", "-o", "{}/a.2025"], "{"),
         (["--markdown", "--output", "{}/a.txt"], "# "),
         (["--json", "-o", "{}/a.md"], "{"),
     ],
@@ -241,6 +244,9 @@ def test_a_dash_is_standard_output(
         (["--html", "a.html", "-o", "a.html"], "two reports want a.html"),
         (["--html", "no-such-folder/a.html"], "there is no folder no-such-folder"),
         (["-o", "."], ". is a folder"),
+        (["-o", "report.pdf"], "no report can be written as .pdf: report.pdf"),
+        (["-o", "report.JSON.gz"], "written as .gz"),
+        (["--html", "a.html", "-o", "./a.html"], "two reports want ./a.html"),
         (["--now", "yesterday"], "'yesterday' is not a time"),
         (["--now", "2025-02-06T06:00:00"], "has no zone"),
     ],
@@ -349,6 +355,21 @@ def test_a_pipe_that_nobody_reads_is_no_error() -> None:
     assert (ended.returncode, ended.stderr) == (130, b"")
 
 
+@pytest.mark.parametrize(("arguments", "code"), [("formats", 0), ("nosuch", 2)])
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&- <&-"])
+def test_a_closed_stream_is_no_fault(arguments: str, code: int, closed: str) -> None:
+    """Whoever closes one wants nothing from it, least of all a traceback."""
+    ended = subprocess.run(  # noqa: S603 - our own interpreter and words
+        ["/bin/sh", "-c", f'"$0" -m kyumei {arguments} {closed}', sys.executable],
+        capture_output=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(SOURCE)},
+    )
+    assert ended.returncode == code
+    assert b"Traceback" not in ended.stderr
+    assert b"internal error" not in ended.stderr
+
+
 # Progress
 
 
@@ -427,6 +448,19 @@ def test_a_wrong_name_is_answered_with_the_nearest(capsys: pytest.CaptureFixture
     """And with how to see all."""
     assert main(["formats", "wafs"]) == 2
     assert capsys.readouterr().err == "kyumei: there is no format 'wafs'\nhint: did you mean waf? kyumei formats lists them all\n"
+
+
+def test_a_user_without_a_home_has_no_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a container neither HOME nor the list of users may name one: nothing is kept then, and all else goes on."""
+
+    def homeless() -> Path:
+        message = "Could not determine home directory."
+        raise RuntimeError(message)
+
+    for name in ("XDG_CACHE_HOME", "KYUMEI_CACHE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(Path, "home", homeless)
+    assert cache_folder() is None
 
 
 def test_a_file_is_no_cache(api: Callable[[Investigation], FakeApi], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

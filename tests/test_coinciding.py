@@ -75,3 +75,39 @@ def test_some_errors_of_which_no_request_failed(tmp_path: Path) -> None:
 def test_what_may_coincide_by_chance_tells_nothing(tmp_path: Path, failing: list[int], errors: list[int]) -> None:
     """The zone stays that of the other logs, or unknown."""
     assert clock(tmp_path, failing, errors)[1] != "matched"
+
+
+def popular(folder: Path, shift: timedelta, seconds: list[int], asked: list[int]) -> tuple[str, str]:
+    """How the zone of app.log is known, which writes a few popular paths only: at ``seconds`` after START, shifted; others were asked."""
+    case = folder / "case"
+    case.mkdir()
+    paths = ("/", "/items", "/cart")
+    access = [
+        f'192.0.2.7 - - [{START + timedelta(seconds=second):%d/%b/%Y:%H:%M:%S} +0000] "GET {paths[second % 3]} HTTP/1.1" 200 157 "-" "-"'
+        for second in asked
+    ]
+    (case / "access.log").write_text("\n".join(access) + "\n", "utf-8")
+    lines = [
+        f"{START + shift + timedelta(seconds=second):%Y-%m-%d %H:%M:%S},123 INFO [shop.web] GET {paths[second % 3]} 200"
+        for second in seconds
+    ]
+    (case / "app.log").write_text("\n".join(lines) + "\n", "utf-8")
+    opened = open_case(case, None, lambda con, settings: settle(con, settings, START), lambda _: (timedelta(0),), cache=folder / "cache")
+    found = opened.rows("SELECT zone, source FROM _clocks WHERE table_name = 'app_log'")
+    opened.close()
+    return found[0]["zone"], found[0]["source"]
+
+
+@pytest.mark.parametrize("hours", [9, -4, 5.5])
+def test_popular_paths_tell_the_zone_too(tmp_path: Path, hours: float) -> None:
+    """A site of three pages has no path that is rare; what of a quarter of an hour both logs keep are the same requests."""
+    zone = f"{'-' if hours < 0 else '+'}{abs(int(hours)):02d}:{int(abs(hours) % 1 * 60):02d}"
+    assert popular(tmp_path, timedelta(hours=hours), irregular(1, 400), irregular(1, 400)) == (zone, "matched")
+
+
+def test_popular_paths_of_another_site_tell_nothing(tmp_path: Path) -> None:
+    """Nor does somebody who asks for the same at every full minute: they stand so at every zone."""
+    assert popular(tmp_path, JST, irregular(2, 400), irregular(1, 400))[1] == "assumed"
+    (tmp_path / "polled").mkdir()
+    each_minute = list(range(0, 60_000, 60))
+    assert popular(tmp_path / "polled", JST, each_minute, each_minute)[1] == "assumed"

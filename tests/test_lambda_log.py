@@ -192,6 +192,21 @@ def test_json_invocation(opened: Callable[[str, str], Case]) -> None:
     assert row["messages"][-1] == "no id here"
 
 
+def test_prints_below_json_take_nothing_from_it(opened: Callable[[str, str], Case]) -> None:
+    """In a copy that does not tell events apart they go on with a message; below an event of the platform they are lines of their own."""
+    said = {"timestamp": "2025-02-06T05:32:10.120Z", "level": "ERROR", "message": "refused", "requestId": A}
+    start = {"time": "2025-02-06T05:32:10.001Z", "type": "platform.start", "record": {"requestId": A, "version": "4"}}
+    case = opened("function.log", "\n".join([json.dumps(start), "loaded", json.dumps(said), "once more", "and more", json.dumps(said), ""]))
+    rows = case.rows("SELECT _line, kind, level, time IS NULL AS untimed, message FROM lambda_log ORDER BY _line")
+    assert [tuple(row.values()) for row in rows] == [
+        (1, "start", None, False, None),
+        (2, "app", None, True, "loaded"),
+        (3, "app", "ERROR", False, "refused\nonce more\nand more"),
+        (6, "app", "ERROR", False, "refused"),
+    ]
+    assert case.value("SELECT count(*) FROM unread") == 0
+
+
 def test_an_application_keeps_its_json(opened: Callable[[str, str], Case]) -> None:
     """The same lines without anything of the platform's stay with the application."""
     records = [{"timestamp": "2025-02-06T05:32:10.1Z", "level": "INFO", "message": "m", "requestId": A} for _ in range(3)]

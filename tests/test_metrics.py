@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kyumei.edge.metrics import moment, points, reading
-from tests.rules.balancer_memory import ELB, NOW, MemoryView, series
+from tests.rules.balancer_memory import ELB, GROUP, NOW, MemoryView, series
 
 NAIVE = NOW.replace(tzinfo=None)
 MINUTE = NAIVE.replace(second=0)
@@ -39,14 +39,15 @@ def test_a_label_names_its_metric(label: str) -> None:
     """The longest word that is written as metrics are, dimensions and statistics aside."""
     told = series("X", 3.0) | {"Label": label}
     view = MemoryView(answers={"get-metric-data": [told]})
-    assert {point.metric for point in points(view)} == {"HTTPCode_ELB_502_Count"}
+    assert [point.value for point in points(view, "HTTPCode_ELB_502_Count")] == [3.0]
+    assert points(view, "X") == []
 
 
 def test_statistics_give_a_point_for_each_that_is_there() -> None:
     """Sum and a percentile of one datapoint."""
     data = [{"Timestamp": MINUTE.isoformat() + "+00:00", "Sum": 4.0, "Unit": "Count", "ExtendedStatistics": {"p99": 61.5}}]
     view = MemoryView(answers={"get-metric-statistics": [{"Label": "TargetResponseTime", "Datapoints": data}]})
-    assert {(point.statistic, point.value) for point in points(view)} == {("Sum", 4.0), ("p99", 61.5)}
+    assert {(point.statistic, point.value) for point in points(view, "TargetResponseTime")} == {("Sum", 4.0), ("p99", 61.5)}
     assert reading(view, "TargetResponseTime", [NAIVE]) is not None
 
 
@@ -65,6 +66,42 @@ def test_the_period_follows_from_the_points() -> None:
     found = reading(view, "HTTPCode_ELB_502_Count", [NAIVE])
     assert found is not None
     assert found.peak == 3.0
+
+
+def test_points_far_apart_are_rare_and_not_long() -> None:
+    """A counter that was not zero in two minutes, thirty-seven minutes apart, says nothing of those between."""
+    told = series("HTTPCode_ELB_502_Count", 3.0, 1.0)
+    told["Timestamps"] = [(MINUTE - timedelta(minutes=7)).isoformat(), (MINUTE + timedelta(minutes=30)).isoformat()]
+    view = MemoryView(answers={"get-metric-data": [told]})
+    assert reading(view, "HTTPCode_ELB_502_Count", [NAIVE]) is None
+    assert reading(view, "HTTPCode_ELB_502_Count", [NAIVE - timedelta(minutes=7)]) is not None
+
+
+@pytest.mark.parametrize(
+    ("metric", "values", "peak"),
+    [
+        ("SpilloverCount", {"SampleCount": 5.0, "Sum": 0.0}, 0.0),
+        ("SpilloverCount", {"SampleCount": 5.0}, None),
+        ("SpilloverCount", {"Minimum": 1.0}, 1.0),
+        ("HealthyHostCount", {"Minimum": 0.0}, None),
+        ("HealthyHostCount", {"Sum": 6.0, "Maximum": 2.0}, 2.0),
+        ("TargetResponseTime", {"Sum": 64.0, "Average": 0.2}, 0.2),
+    ],
+)
+def test_only_what_a_statistic_tells_is_taken_from_it(metric: str, values: dict[str, float], peak: float | None) -> None:
+    """A number of samples is no number of failures, a least value no greatest, and a sum of times no time."""
+    data = [{"Timestamp": MINUTE.isoformat() + "+00:00", "Unit": "Count"} | values]
+    view = MemoryView(answers={"get-metric-statistics": [{"Label": metric, "Datapoints": data}]})
+    found = reading(view, metric, [NAIVE])
+    assert (found.peak if found else None) == peak
+
+
+@pytest.mark.parametrize(("place", "there"), [("eu-west-1", True), ("123456789012/eu-west-1", True), ("us-east-1", False)])
+def test_an_answer_of_another_region_is_not_this_balancers(place: str, there: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    """The path of an answer tells account and Region, and the target group's ARN those of the balancer."""
+    view = MemoryView(answers={"get-metric-data": [series("HTTPCode_ELB_502_Count", 3.0)]})
+    view.files = {"get-metric-data": f"aws/{place}/cloudwatch/get-metric-data.json"}
+    assert (reading(view, "HTTPCode_ELB_502_Count", [NAIVE], [ELB, GROUP]) is not None) is there
 
 
 @pytest.mark.parametrize(
@@ -94,11 +131,12 @@ def test_alarms_tell_the_points_that_led_to_their_state() -> None:
         "StateReasonData": json.dumps(data),
     }
     view = MemoryView(answers={"describe-alarms": [alarm, alarm | {"StateReasonData": "{"}, {"AlarmName": "composite"}]})
-    assert [(one.metric, one.value, one.dimensions) for one in points(view)] == [("HTTPCode_ELB_5XX_Count", 7.0, (("LoadBalancer", ELB),))]
+    found = points(view, "HTTPCode_ELB_5XX_Count")
+    assert [(one.metric, one.value, one.dimensions) for one in found] == [("HTTPCode_ELB_5XX_Count", 7.0, (("LoadBalancer", ELB),))]
 
 
 @pytest.mark.parametrize("answer", [{"Label": 7, "Timestamps": "x", "Values": {"a": 1}}, {}, {"Datapoints": [None, 3, {"Timestamp": []}]}])
 def test_an_answer_of_another_shape_has_no_points(answer: dict[str, Any]) -> None:
     """Nothing that lies in a case may raise."""
     view = MemoryView(answers={"get-metric-data": [answer], "get-metric-statistics": [answer], "describe-alarms": [answer]})
-    assert points(view) == []
+    assert points(view, "") == []

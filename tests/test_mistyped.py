@@ -24,6 +24,12 @@ SAID = "403 on GET /app/admin at 2025-02-06 14:32 JST"
         ),
         (["investigate", SAID, CASE], f"the folder comes first: kyumei investigate {CASE} '{SAID}'"),
         (["query", CASE, "SELECT 1"], f"kyumei query --sql 'SELECT 1' {CASE}"),
+        (["query", "SELECT", "1", CASE], f"kyumei query --sql 'SELECT 1' {CASE}"),
+        (["--bogus"], "kyumei --help shows what it takes"),
+        (["-h"], "kyumei --help shows what it takes"),
+        (["--version", "--bogus"], "kyumei --help shows what it takes"),
+        (["--"], "kyumei --help shows what it takes"),
+        ([""], "kyumei --help shows what it takes"),
     ],
 )
 def test_a_slip_is_answered_with_what_was_meant(given: list[str], hint: str, capsys: pytest.CaptureFixture[str]) -> None:

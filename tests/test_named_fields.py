@@ -95,6 +95,43 @@ def test_header_tells_the_layout_of_what_stands_below() -> None:
     assert (row["request_id"], row["status"]) == ("abc==", 502)
 
 
+CHOSEN = '"date":"2025-02-06","time":"05:32:10","c-ip":"192.0.2.9","cs-method":"GET","cs-uri-stem":"/a","sc-status":"502"'
+
+
+@pytest.mark.parametrize(
+    ("text", "own"),
+    [
+        (f"{{{CHOSEN}}}", True),
+        (f"{{{CHOSEN.replace('c-', 'c_').replace('s-', 's_').replace('i-s', 'i_s')}}}", True),
+        (f'{{{CHOSEN},"s-port":"443","sc-win32-status":"64"}}', False),
+        ('{"date":"2025-02-06","time":"05:32:10","c-ip":"192.0.2.9","message":"x"}', False),
+        ("#Fields: date time c-ip cs-method cs(Host) cs-uri-stem sc-status time-taken", True),
+        ("#Fields: date time s-ip cs-method cs-uri-stem s-port c-ip cs(User-Agent) sc-status sc-substatus time-taken", False),
+        ("#Fields: date time c-ip cs-method cs-uri-stem sc-status cs(User-Agent) time-taken", False),
+    ],
+)
+def test_fields_of_the_w3c_alone(text: str, own: bool) -> None:  # noqa: FBT001 - what is expected
+    """Of version 2 any may be chosen, so that none of CloudFront's own is left; a web server's log has the same names and others."""
+    assert FORMAT.sniff(text, "") is own
+
+
+@pytest.mark.parametrize("separator", ["\t", " ", ",", ";", "|", "||"])
+def test_header_with_spaces_need_not_tell_the_separator(separator: str) -> None:
+    """Version 2 lets its owner choose one: it is told by the number of fields, and never guessed where that does not fit."""
+    layout = below("#Fields: date time x-edge-request-id sc-status cs(User-Agent)")
+    assert layout is not None
+    line = separator.join(["2025-02-06", "05:32:10", "abc==", "502", "a/1.0%20(x)"])
+    row = layout.read(line)
+    assert isinstance(row, dict)
+    assert (row["request_id"], row["status"], row["user_agent"]) == ("abc==", 502, "a/1.0 (x)")
+    more = f"{line},%20like"
+    assert isinstance(layout.read(more), Refused) is (separator == ",")
+    texts = [line, more, line.rsplit(separator, 1)[0], "#Version: 1.0", "no line of a log at all"]
+    assert_equal(replace(FORMAT, layout=layout), texts)
+    window = Window(datetime(2025, 2, 6, 5, 30, tzinfo=UTC), datetime(2025, 2, 6, 5, 40, tzinfo=UTC))
+    assert any(text in line for text in layout.stamps(window, (timedelta(hours=9),)))
+
+
 @pytest.mark.parametrize(
     "header", ["#Fields: c-ip sc-status", "#Fields:", "#Fields: x x x-edge-y x-edge-y date date time", "#Fields: s-ip s-ip"]
 )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import closing
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from kyumei import discover
+from kyumei.api import investigate
 from kyumei.correlate.clocks import settle
 from kyumei.model.table import LINEAGE
 from kyumei.store import bulk_files
@@ -90,3 +92,35 @@ def test_a_clock_that_runs_fast_is_put_right_in_every_table(tmp_path: Path, monk
         assert len(tables_of(case.con, "nginx_access")) > 1
         assert case.rows("SELECT seconds FROM _skews") == [{"seconds": 90}]
         assert case.value("SELECT min(time) FROM nginx_access") == datetime(2025, 3, 11, 4, 58, 40)  # noqa: DTZ001 - UTC, as all in a case
+
+
+def test_an_answer_cites_records_of_a_table_with_fewer_columns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The whole record behind a failing request of a large log is found in the view of all its tables, which has no row numbers."""
+    monkeypatch.setattr(bulk_files, "BULK_FROM", 1)
+    logs = tmp_path / "case"
+    logs.mkdir()
+    failed = BALANCED % (20, 20)
+    failed = failed.replace("0.000 200 200", "0.000 500 500").replace('"200"', '"500"')
+    (logs / "alb.log").write_text("".join(failed if number == 20 else BALANCED % (number, number) for number in range(LINES)))
+    answer = investigate(logs, "500 on /items/20 at 2025-03-11 05:20 UTC", now=datetime(2025, 3, 12, tzinfo=UTC), cache=tmp_path / "cache")
+    assert [hop.saw_it for hop in answer.hops if hop.hop == "alb"] == ["yes"]
+    assert {(one.file, one.line) for finding in answer.findings for part in finding.chain for one in part.citations} == {("alb.log", 21)}
+
+
+def test_records_inside_others_are_read_of_large_files_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A journal hands on nginx's lines; its own rows stand in a table with fewer columns by then."""
+    monkeypatch.setattr(bulk_files, "BULK_FROM", 1)
+    logs = tmp_path / "case"
+    logs.mkdir()
+    records = (
+        {
+            "__REALTIME_TIMESTAMP": str(1741668985000000 + number),
+            "SYSLOG_IDENTIFIER": "nginx",
+            "MESSAGE": (COMBINED % (number, number))[:-1],
+        }
+        for number in range(LINES)
+    )
+    (logs / "journal.json").write_text("".join(json.dumps(record) + "\n" for record in records))
+    with closing(open_case(logs, None, partial(settle, moment=None), lambda _: (), cache=tmp_path / "cache")) as case:
+        assert len(tables_of(case.con, "json_lines")) > 1
+        assert case.value("SELECT count(*) FROM nginx_access WHERE _via = 'json_lines' AND path LIKE '/items/%'") == LINES

@@ -9,6 +9,7 @@ import pytest
 
 from kyumei.edge.gateway.setting import public_path
 from kyumei.edge.probe import again, probe
+from kyumei.edge.waf.commands import repeat_request
 from tests.test_api_gateway_answered import MemoryView
 
 HTTP = {"api_id": "a1b2c3d4e5", "stage": "live", "route_key": "POST /orders", "host": "api.example.com", "path": "/live/orders"}
@@ -47,3 +48,22 @@ def test_the_stage_of_an_http_api_is_not_in_the_url_of_a_custom_domain(
     """Its record has the stage where the client wrote the mapping's key, or nothing."""
     view = MemoryView(settings={("apigatewayv2", "get-api-mappings"): mappings})
     assert public_path(view, HTTP | more) == expected
+
+
+@pytest.mark.parametrize(
+    ("row", "url"),
+    [
+        ({"host": "shop.example.com", "path": "/o", "scheme": "http", "port": 80}, "http://shop.example.com/o"),
+        ({"host": "shop.example.com", "path": "/o", "scheme": "https", "port": 443}, "https://shop.example.com/o"),
+        ({"host": "shop.example.com", "path": "/o", "scheme": "http", "port": 8080}, "http://shop.example.com:8080/o"),
+        ({"host": "shop.example.com", "path": "/o", "protocol_kind": "h2"}, "https://shop.example.com/o"),
+        ({"host": "2001:db8::7", "path": "/o", "scheme": "http"}, "http://[2001:db8::7]/o"),
+        # What no record tells is asked for as a browser does; a port without its protocol may be anybody's.
+        ({"host": "shop.example.com", "path": "/o", "port": 40312}, "https://shop.example.com/o"),
+        ({"host": None, "path": None, "scheme": "-"}, "https://<HOST>/"),
+    ],
+)
+def test_the_protocol_is_the_one_of_the_record(row: dict[str, Any], url: str) -> None:
+    """A listener of port 80 answers no https, and one of port 8443 nothing elsewhere."""
+    assert shlex.split(again(row))[-1] == url
+    assert shlex.split(repeat_request(row, None))[-1] == url

@@ -7,6 +7,7 @@ import io
 import json
 from datetime import UTC, datetime
 from threading import Event
+from time import sleep
 from typing import TYPE_CHECKING
 
 import pytest
@@ -281,3 +282,84 @@ def test_a_question_that_fails_half_way_says_so(folder: Path) -> None:
     """An error of a later row is an error of the question."""
     with pytest.raises(QueryError, match="Conversion"), api.query(folder, "SELECT path::INT FROM nginx_access") as answer:
         list(answer.rows)
+
+
+@pytest.mark.parametrize(
+    ("select", "expected"),
+    [
+        ("time AT TIME ZONE 'UTC' AT TIME ZONE 'Asia/Tokyo'", "2025-02-06T14:32:10"),
+        ("max(hour)", "2025-02-06T14:00:00"),
+        ("[any_value(hour)]", ["2025-02-06T14:00:00"]),
+        ("min(time)", "2025-02-06T05:32:10Z"),
+        ("time AT TIME ZONE 'UTC'", "2025-02-06T05:32:10Z"),
+        ("TIMESTAMPTZ '2025-02-06 14:32:10+09:00' AT TIME ZONE 'UTC'", "2025-02-06T05:32:10Z"),
+        ("TIMESTAMP '2025-02-06 14:32:10' AT TIME ZONE 'Asia/Tokyo'", "2025-02-06T05:32:10Z"),
+    ],
+)
+def test_only_times_in_utc_end_in_z(folder: Path, select: str, expected: object, capsys: pytest.CaptureFixture[str]) -> None:
+    """The hour of another zone is shown as the plain time that it is."""
+    hours = "SELECT time, date_trunc('hour', time AT TIME ZONE 'UTC' AT TIME ZONE 'Asia/Tokyo') AS hour FROM nginx_access WHERE path = '/a'"
+    code, out, err = ask(folder, f"WITH hours AS ({hours} ORDER BY 1 LIMIT 1) SELECT {select} AS x FROM hours", "--json", capsys=capsys)
+    assert (code, err) == (0, "")
+    assert [row["x"] for row in json.loads(out)] == [expected]
+
+
+def test_a_name_given_by_place_may_be_one_of_a_local_time(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What cannot be followed claims no zone."""
+    local = "SELECT time AT TIME ZONE 'UTC' AT TIME ZONE 'Asia/Tokyo' FROM nginx_access LIMIT 1"
+    for sql in (f"WITH a(b) AS ({local}) SELECT b FROM a", f"SELECT b FROM ({local}) AS a(b)"):
+        assert ask(folder, sql, "--csv", capsys=capsys)[1].splitlines()[1] in {f"2025-02-06T14:32:{second}" for second in (10, 11, 12)}
+
+
+@pytest.mark.parametrize("told", ["time AT TIME ZONE 'Asia/Tokyo'", "timezone('Asia/Tokyo', max(n.time))"])
+def test_a_time_of_the_case_is_none_of_another_zone(folder: Path, told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """It would be taken for one, and the answer would be nine hours off: the right spelling is told."""
+    code, out, err = ask(folder, f"SELECT {told} FROM nginx_access AS n", capsys=capsys)
+    assert (code, out) == (2, "")
+    assert "times of a case are in UTC" in err
+    assert "AT TIME ZONE 'UTC' AT TIME ZONE 'Asia/Tokyo'" in err.splitlines()[1]
+
+
+def test_a_question_without_end_is_given_up(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """While it is worked out, and between two rows of its answer."""
+    for sql in (
+        "SELECT count(*) FROM range(1000000) a, range(1000000) b, nginx_access",
+        "SELECT a.range FROM range(1000000) a, range(1000000) b WHERE a.range + b.range = 1 OR a.range = -b.range - 1",
+    ):
+        code, _, err = ask(folder, sql, "--timeout", "1", capsys=capsys)
+        assert code == 3
+        assert err.splitlines()[0] == "kyumei: the question was given up after 1 s"
+        assert "--timeout" in err.splitlines()[1]
+    assert ask(folder, "SELECT 1 AS n", "--timeout", "0", "--json", capsys=capsys)[1] == '[\n{"n": 1}\n]\n'
+
+
+def test_showing_an_answer_costs_a_question_no_time(folder: Path) -> None:
+    """Whoever reads page by page is not cut off: only the database's own time counts."""
+    with api.query(folder, "SELECT range FROM range(5000)", seconds=1, cache=folder.parent / "cache") as answer:
+        first = next(answer.rows)
+        sleep(1.5)
+        assert (first, sum(1 for _ in answer.rows)) == ((0,), 4999)
+
+
+def test_one_long_cell_does_not_widen_the_others(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A line of a megabyte would make a megabyte of blanks in every other row."""
+    sql = "SELECT CASE n WHEN 7 THEN repeat('x', 3000000) ELSE 'short' END AS text, n FROM range(50) t(n) ORDER BY n"
+    code, out, _ = ask(folder, sql, capsys=capsys)
+    assert code == 0
+    assert len(out) < 3_100_000
+    assert [line.split() for line in out.splitlines()] == [
+        ["text", "n"],
+        *(["x" * 3_000_000 if number == 7 else "short", str(number)] for number in range(50)),
+    ]
+
+
+@pytest.mark.parametrize("size", [10, 2_000_000])
+def test_large_rows_are_written_as_small_ones(folder: Path, size: int, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever way a row is written, what comes back is what was in it."""
+    sql = f"""SELECT repeat('ä', {size}) AS a, 'x"y,z' AS b, NULL AS c, E'1\\n2' AS d, 5 AS e FROM range(3)"""
+    row = ["ä" * size, 'x"y,z', "", "1\n2", "5"]
+    csv.field_size_limit(3_000_000)
+    out = ask(folder, sql, "--csv", capsys=capsys)[1]
+    assert list(csv.reader(io.StringIO(out, newline=""))) == [["a", "b", "c", "d", "e"], row, row, row]
+    found = json.loads(ask(folder, sql, "--json", capsys=capsys)[1])
+    assert found == [{"a": "ä" * size, "b": 'x"y,z', "d": "1\n2", "e": 5}] * 3

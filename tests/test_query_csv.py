@@ -103,3 +103,22 @@ def test_row_that_lacks_values(tmp_path: Path) -> None:
     (tmp_path / "case" / "log.csv").write_text(rows, "utf-8")
     assert rows_of(tmp_path / "case", "SELECT _line FROM cloudfront_access") == [(2,)]
     assert [one["line"] for one in api.unread(tmp_path / "case", cache=tmp_path / "cache")] == [3]
+
+
+@pytest.mark.parametrize(
+    ("names", "time"),
+    [
+        ("eventtime eventsource eventname awsregion errorcode useridentity", "T05:32:10Z"),
+        ("eventTime eventSource eventName awsRegion errorCode userIdentity", " 05:32:10.000"),
+    ],
+    ids=["Athena", "Lake"],
+)
+def test_rows_of_cloudtrail(tmp_path: Path, names: str, time: str) -> None:
+    """An empty cell is no error, and the caller stands in JSON."""
+    who = '{"type":"IAMUser","userName":"deploy"}'
+    row = [f"2025-02-06{time}", "ec2.amazonaws.com", "RunInstances", "us-east-1"]
+    (tmp_path / "case").mkdir()
+    (tmp_path / "case" / "trail.csv").write_text(_csv(_words(names), [[*row, "AccessDenied", who], [*row, "", who]]), "utf-8")
+    sql = "SELECT strftime(time, '%H:%M:%S'), event_name, user_name, failed, error_code FROM cloudtrail ORDER BY failed"
+    expected = ("05:32:10", "RunInstances", "deploy")
+    assert rows_of(tmp_path / "case", sql) == [(*expected, False, None), (*expected, True, "AccessDenied")]

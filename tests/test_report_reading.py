@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from kyumei.model.finding import Citation, Evidence, Gap, Impact, Investigation
 from kyumei.model.symptom import Symptom, Trouble
+from kyumei.model.window import Window
 from kyumei.report.compose import to_document
 from kyumei.report.document import Facts
 from kyumei.report.html import to_html
 from kyumei.report.json_document import to_json_text
 from kyumei.report.local_times import in_both_zones
 from kyumei.report.markdown import to_markdown
-from kyumei.report.quote import AGAIN
+from kyumei.report.quote import AGAIN, SHOWN_LINES, quote
 from kyumei.report.terminal import to_text
 from tests.report.sample import ALB_CITATION, AT, CANNOT_TELL, CAUSE, HEALTHY, RICH
 
@@ -156,3 +158,31 @@ def test_an_answer_without_a_zone_or_a_moment_is_drawn() -> None:
     """Nothing is near then, and times stay as they are."""
     answer: Investigation = replace(HEALTHY, symptom=Symptom(zone="Asia/Tokyo"), sentence="All well until 05:32 UTC.")
     assert "All well until 05:32 UTC." in to_text(answer)
+
+
+@pytest.mark.parametrize(("before", "after", "said"), [(3, 0, True), (0, 600, True), (0, 0, False)])
+def test_a_failure_that_reaches_beyond_the_time_looked_at_says_which_part_the_verdict_counts(before: int, after: int, said: bool) -> None:  # noqa: FBT001 - a row of a table
+    """The title tells of the requests in that time, the impact of all: two numbers without a word look like a mistake."""
+    window = Window(AT, AT + timedelta(minutes=10))
+    did = Impact(13, 1, 1, AT - timedelta(minutes=before), AT + timedelta(seconds=after), 1.0, 0, ongoing=True, sql="SELECT 1")
+    answer = replace(RICH, symptom=replace(RICH.symptom, window=window), findings=(replace(CAUSE, impact=did, explains=11),))
+    words = dict(to_document(answer).glance.facts)["Impact"]
+    assert ("; of these the verdict counts the 11 in the time looked at" in words) is said
+    whole = replace(answer, findings=(replace(CAUSE, impact=did, explains=13),))
+    assert "of these" not in dict(to_document(whole).glance.facts)["Impact"]
+
+
+def test_of_pretty_printed_json_the_lines_that_tell_are_quoted() -> None:
+    """Its first bracket shows nothing, and its last ones as little."""
+    rules = [{"Name": f"rule-{number}", "Priority": number, "Action": {"Block": {}}} for number in range(40)]
+    record = json.dumps({"Name": "web-acl", "Rules": rules}, indent=4)
+    cited = Citation("get-web-acl.json", 2, '    "WebACL": {', record.replace("\n", "\n    "))
+    shown = quote(cited, ("rule-27", "web-acl")).text.split("\n")
+    assert shown[0] == "{"
+    assert '            "Name": "rule-27",' in shown
+    assert shown[shown.index('            "Name": "rule-27",') + 1] == '            "Priority": 27,'
+    assert shown[-1].startswith("[…")
+    assert len(shown) <= SHOWN_LINES + 4
+    # What tells nothing is shown by its first members; one line is no gap.
+    assert [line for line in quote(cited, ()).text.split("\n") if "…1 line" in line] == []
+    assert '"Name": "rule-0"' in quote(cited, ()).text

@@ -120,6 +120,80 @@ def _investigated(folder: Path, hits: Sequence[Hit], tmp_path: Path, **files: st
     return answer.verdict, answer.sentence, answer.notes
 
 
+def _beside(statuses: Sequence[int], path: str, clients: int) -> tuple[Hit, ...]:
+    """Requests of so many clients to a path, one a minute, beside a site that is well."""
+    site = _hits([200] * 3 * len(statuses))
+    own = (
+        Hit(MOMENT + timedelta(seconds=60 * number + 7), f"203.0.113.{number * 7 % clients + 1}", BROWSERS[0], "PUT", path, status)
+        for number, status in enumerate(statuses)
+    )
+    return tuple(sorted((*site, *own), key=lambda hit: hit.at))
+
+
+def test_a_limit_that_all_run_into_stands_out_however_steady() -> None:
+    """Every avatar is too large from the first line to the last; nothing of the site is ever asked with that status else."""
+    assert [(one.status, one.paths) for one in surveyed(_beside([413] * 14, "/api/avatar", 12))] == [(413, ("/api/avatar",))]
+
+
+@pytest.mark.parametrize(("status", "clients"), [(413, 1), (404, 12), (401, 12), (403, 1)])
+def test_what_one_client_meets_or_what_never_was_there_does_not(status: int, clients: int) -> None:
+    """One program that sends too much, a link to nowhere, a log-in that all must do first, a closed door."""
+    assert surveyed(_beside([status] * 14, "/api/avatar", clients)) == []
+
+
+LOG_IN = [302, 200, 200] * 50
+
+
+@pytest.mark.parametrize("before", [LOG_IN, [302, 200] * 75])
+def test_a_path_that_sends_some_to_the_log_in_and_then_all_stands_out(before: list[int]) -> None:
+    """From a third or a half of its requests to every one of them: ended sessions, say."""
+    found = surveyed(_beside([*before, *[302] * 60], "/account", 90))
+    assert [(one.status, one.paths, one.failed >= 60) for one in found] == [(302, ("/account",), True)]
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        pytest.param([302, 200] * 30, id="half of them"),
+        pytest.param([302, 302, 302, 200, 200] * 12, id="three of five"),
+        pytest.param([302] * 8, id="a few"),
+    ],
+)
+def test_a_path_that_sends_more_to_the_log_in_and_still_answers_does_not(after: list[int]) -> None:
+    """A campaign brings people who have yet to sign in."""
+    assert surveyed(_beside([*LOG_IN, *after], "/account", 90)) == []
+
+
+def test_a_robot_that_goes_on_at_night_does_not() -> None:
+    """All others sleep, so that only redirects are left of the path; it is one client."""
+    hits = _beside(LOG_IN, "/account", 90)
+    night = (Hit(hits[-1].at + timedelta(minutes=2 * number), "192.0.2.9", BROWSERS[1], "GET", "/account", 302) for number in range(60))
+    assert surveyed((*hits, *night)) == []
+
+
+HAPROXY = (
+    'Mar 11 0{0}:{1:02d}:10 lb1 haproxy[1204]: 203.0.113.{1}:40{1:03d} [11/Mar/2025:0{0}:{1:02d}:10.120] web~ app/{2} "GET /cart HTTP/1.1"'
+)
+
+
+@pytest.mark.parametrize(("failed", "some"), [(True, "12 of them with a 5xx"), (False, "60 lines of requests")])
+def test_requests_that_are_not_read_as_such_make_it_doubtful(tmp_path: Path, *, failed: bool, some: str) -> None:
+    """A proxy in front writes them in a form of its own; the application behind it has only those that came through."""
+    answers = ("<NOSRV> 0/-1/-1/-1/0 503 221 - - SC-- 9/9/0/0/0 0/0", "one 0/0/1/24/25 200 1512 - - ---- 9/9/0/0/0 0/0")
+    lines = [HAPROXY.format(0, minute, answers[not (failed and minute % 5 == 0)]) for minute in range(60)]
+    verdict, sentence, _ = _investigated(tmp_path / "case", (), tmp_path, haproxy="\n".join(lines) + "\n", app=_application())
+    assert (verdict, some in sentence) == (Verdict.CANNOT_TELL, True)
+
+
+def _application() -> str:
+    return "".join(f"2025-03-11T00:{minute:02d}:10Z INFO [shop.web] GET /cart 200\n" for minute in range(60))
+
+
+def test_an_application_alone_is_healthy(tmp_path: Path) -> None:
+    """Without such lines."""
+    assert _investigated(tmp_path / "case", (), tmp_path, app=_application())[0] is Verdict.HEALTHY
+
+
 def test_five_lines_of_which_one_is_a_502(tmp_path: Path) -> None:
     """So few lines have no rest to be measured against; the one failure is told."""
     _, sentence, _ = _investigated(tmp_path / "case", _hits([200, 200, 502, 200, 200]), tmp_path)

@@ -450,6 +450,17 @@ def test_rows_that_the_console_copies_as_json() -> None:
     assert found[2] == Record(1, json.dumps(rows[2]))
 
 
+@pytest.mark.parametrize("copied", [False, True])
+def test_a_row_without_its_message_says_that_its_time_is_utc(copied: bool) -> None:  # noqa: FBT001 - a parameter
+    """Whatever zone is told for the file: a clock that keeps none is not what Logs Insights writes."""
+    row = {"@timestamp": "2025-02-06 05:32:10.123", "level": "ERROR", "msg": "boom", "@ptr": "abc"}
+    result = {"results": [[{"field": name, "value": value} for name, value in row.items()]], "status": "Complete"}
+    (found,) = _found(json.dumps([row] if copied else result))
+    assert isinstance(found, Record)
+    assert json.loads(found.text) == {"@timestamp": "2025-02-06 05:32:10.123Z", "level": "ERROR", "msg": "boom"}
+    assert found.time_ms == 1738819930123
+
+
 @pytest.mark.parametrize(
     ("line", "expected"),
     [

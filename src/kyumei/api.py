@@ -21,7 +21,7 @@ from kyumei.errors import PathError
 from kyumei.model.symptom import Symptom
 from kyumei.model.window import Window, iso
 from kyumei.store.answers import remembered
-from kyumei.store.ask import ask
+from kyumei.store.ask import PATIENCE_SECONDS, ask
 from kyumei.store.asked import asked_of
 from kyumei.store.case import Case, fresh, is_large, open_case, open_for_survey
 from kyumei.store.settings import read_settings
@@ -152,19 +152,26 @@ def unread(path: str | Path, *, cache: Path | None = None) -> list[dict[str, Any
 
 
 @contextmanager
-def query(
-    path: str | Path, sql: str, *, start: datetime | None = None, end: datetime | None = None, cache: Path | None = None
+def query(  # noqa: PLR0913 - what a question depends on
+    path: str | Path,
+    sql: str,
+    *,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    seconds: float | None = PATIENCE_SECONDS,
+    cache: Path | None = None,
 ) -> Iterator[Answer]:
     """The answer of one SELECT over the tables of the case at ``path``; its rows come as they are taken.
 
-    ``start`` and ``end`` (aware, both or none) say of which time large logs are needed: only what lies around it is read then. Raises
-    PathError or QueryError.
+    ``start`` and ``end`` (aware, both or none) say of which time large logs are needed: only what lies around it is read then.
+    ``seconds`` is how long the database may work on the question, null for as long as it takes. Raises PathError, QueryError, or
+    UnreachableError when that time is over.
     """
     root = Path(path)
     case = _open(root, Window(start, end) if start and end else None, None, None, cache, asked=asked_of(sql))
     try:
         _refuse_empty(case, root)
-        yield ask(case, sql)
+        yield ask(case, sql, seconds)
     finally:
         case.close()
 

@@ -22,7 +22,7 @@ OTHER_GROUP = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/s
 BROWSER = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/132.0.0.0 Safari/537.36"
 TABLES = (
     *("alb_access", "alb_health_check", "nginx_access", "apache_access", "app_log", "json_lines", "cloudtrail", "syslog", "nginx_error"),
-    *("waf", "resource_snapshot", "lambda_log", "vpc_flow", "ecs_event", "kubernetes_pod"),
+    *("waf", "resource_snapshot", "lambda_log", "vpc_flow", "ecs_event", "kubernetes_pod", "metric"),
 )
 FAMILY = (
     "client_left",

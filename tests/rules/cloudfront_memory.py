@@ -24,7 +24,7 @@ DOMAIN = "d111111abcdef8.cloudfront.net"
 ORIGIN = "front-1234567890.eu-west-1.elb.amazonaws.com"
 TABLES = (
     *("cloudfront_access", "alb_access", "clb_access", "api_gateway_access", "nginx_access", "apache_access", "app_log", "json_lines"),
-    *("waf", "resource_snapshot", "cloudtrail"),
+    *("waf", "resource_snapshot", "cloudtrail", "metric"),
 )
 FAMILY = ("cloudfront_answered", "cloudfront_origin_failed", "viewer_left")
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from kyumei import discover
 from kyumei.contracts import Failure, Opinion
 from kyumei.correlate.sightings import create
+from kyumei.store.narrow import REGISTER
 from tests.rules.memory import TablesView, around
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ class EdgeView(TablesView):
 
     def failing(self, hop: str, table: str, *, path: str, status: int, **more: Any) -> EdgeView:  # noqa: ANN401 - any field of Failure
         """The view with one failure: the requests of a path and status, and what every hop has of the path."""
+        if not self.rows("FROM duckdb_tables() WHERE table_name = '_narrow'"):  # a case has it from its start
+            self.con.execute(REGISTER)
         create(self.con)
         seen = self.rows("SELECT * FROM sightings WHERE path = ? ORDER BY time, _line", path)
         by_hop: dict[str, tuple[dict[str, Any], ...]] = {}

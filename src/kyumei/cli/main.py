@@ -71,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
-        code = _run(given)
+        code = _run(list(given))  # it takes the words out of the list that it is given
         sys.stdout.flush()
     except KyumeiError as error:
         hint = meant(given, VERBS) if isinstance(error, PathError) else ""

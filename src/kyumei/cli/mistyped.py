@@ -17,13 +17,14 @@ def meant(given: Sequence[str], verbs: Collection[str]) -> str:
 
     Only lines without options are judged, for the value of an option cannot be told from a word there.
     """
-    if any(word.startswith("-") for word in given):
+    if not given or any(word.startswith("-") for word in given):
         return ""
     if given[0] not in verbs:
         return f"the verb comes first: kyumei investigate {shlex.join(given)}" if _exists(given[0]) else ""
     verb, words = given[0], given[1:]
-    if verb == "query" and len(words) > 1 and _exists(words[0]):
-        return f"kyumei query --sql {shlex.quote(' '.join(words[1:]))} {shlex.quote(words[0])}"
+    if verb == "query" and len(words) > 1 and (_exists(words[0]) or _exists(words[-1])):
+        folder, question = (words[0], words[1:]) if _exists(words[0]) else (words[-1], words[:-1])
+        return f"kyumei query --sql {shlex.quote(' '.join(question))} {shlex.quote(folder)}"
     if verb != "investigate":
         return ""
     if len(words) > _FOLDER_AND_TEXT and _exists(words[0]):
@@ -36,6 +37,6 @@ def meant(given: Sequence[str], verbs: Collection[str]) -> str:
 def _exists(word: str) -> bool:
     """Whether the word is a file or a folder here; what the system refuses as a name is none."""
     try:
-        return Path(word).exists()
+        return bool(word) and Path(word).exists()
     except (OSError, ValueError):
         return False

@@ -44,7 +44,7 @@ Markdown = Annotated[bool, typer.Option("--markdown", help="Print the report as 
 File = Annotated[
     str | None,
     typer.Option(
-        "--output", "-o", metavar="FILE", help="Write the report to FILE; .json, .md and .html choose the form. - is standard output."
+        "--output", "-o", metavar="FILE", help="Write the report to FILE; .json, .md, .html and .txt choose the form. - is standard output."
     ),
 ]
 Cache = Annotated[

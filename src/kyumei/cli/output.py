@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 STANDARD = "-"
 """Standard output, as the name of a file."""
-_BY_ENDING = {".json": "json", ".md": "markdown", ".markdown": "markdown", ".html": "html", ".htm": "html"}
+_BY_ENDING = {".json": "json", ".md": "markdown", ".markdown": "markdown", ".html": "html", ".htm": "html", ".txt": "text", "": "text"}
 
 
 class Output(NamedTuple):
@@ -29,19 +30,28 @@ def plan(*, as_json: bool, as_markdown: bool, html: str | None, output: str | No
         message = "--json and --markdown ask for two forms of one report"
         raise InputError(message, "run it twice, or use --html FILE beside one of them")
     chosen = "json" if as_json else "markdown" if as_markdown else ""
-    form = chosen or _BY_ENDING.get(Path(output or "").suffix.lower(), "text")
+    form = chosen or _form_of(output or STANDARD)
     outputs = [Output(form, output or STANDARD)]
     if html is not None:
         if html == STANDARD and not chosen and output is None:
             outputs = []
         outputs.append(Output("html", html))
     targets = [item.target for item in outputs]
-    if len(set(targets)) < len(targets):
+    if len({target if target == STANDARD else os.path.abspath(target) for target in targets}) < len(targets):  # noqa: PTH100 - as typed, links not followed
         message = f"two reports want {'standard output' if targets[0] == STANDARD else targets[0]}"
         raise InputError(message, "give one of them another file")
     for target in targets:
         _check(target)
     return tuple(outputs)
+
+
+def _form_of(target: str) -> str:
+    """The form that the ending of a file's name stands for. Refused: one that stands for none, as somebody expects it to be written."""
+    ending = Path(target).suffix.lower()
+    if ending not in _BY_ENDING:
+        message = f"no report can be written as {ending}: {target}"
+        raise InputError(message, f"end the name in {', '.join(filter(None, _BY_ENDING))} or nothing (text), or add --json or --markdown")
+    return _BY_ENDING[ending]
 
 
 def _check(target: str) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import sys
 from contextlib import ExitStack
 from datetime import datetime
-from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -28,6 +28,14 @@ EPILOG = (
 )
 MEASURED = 1_000
 """Rows by whose cells the widths of columns are chosen; a wider cell further down pushes the rest of its line to the right."""
+WIDEST = 200
+"""Characters beyond which no column is padded: one long line of a log would blow up all the others."""
+HELD = 16 * 1024 * 1024
+"""Characters of rows that are held for their widths, about."""
+LONGEST = 1_000_000
+"""Seconds that ``--timeout`` may say: more than eleven days."""
+PIECE = 1024 * 1024
+"""Characters written at once: a cell may be as large as the memory bears, and each copy of it counts."""
 Moment = Annotated[str | None, typer.Option(metavar="TIME", help="Read large logs only around this time; ISO 8601 with its offset or Z.")]
 
 
@@ -38,6 +46,10 @@ def query(  # noqa: PLR0913 - each is an option of the command line
     end: Moment = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print an array of rows; what is null is left out.")] = False,  # noqa: FBT002 - a switch of the command line
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV with a heading.")] = False,  # noqa: FBT002 - a switch of the command line
+    timeout: Annotated[
+        int,
+        typer.Option("--timeout", metavar="SECONDS", min=0, max=LONGEST, help="Give up a question that takes longer; 0: never."),
+    ] = 300,
     cache: Cache = None,
     verbose: Verbose = False,  # noqa: ARG001, FBT002 - main looks for it when something goes wrong
 ) -> int:
@@ -64,7 +76,7 @@ def query(  # noqa: PLR0913 - each is an option of the command line
     form = _write_json if as_json else _write_csv if as_csv else _write_list
     with ExitStack() as opened:
         with progress(f"reading {path}"):
-            answer = opened.enter_context(api.query(Path(path), sql or "", start=first, end=last, cache=cache))
+            answer = opened.enter_context(api.query(Path(path), sql or "", start=first, end=last, seconds=timeout or None, cache=cache))
         form(answer.columns, answer.rows)
     return 0
 
@@ -89,9 +101,10 @@ def _write_json(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     between = "["
     for row in rows:
         found = {name: value for name, value in zip(columns, row, strict=True) if value is not None}
-        sys.stdout.write(f"{between}\n{for_json(json.dumps(found, ensure_ascii=False))}")
+        _put(f"{between}\n")
+        _put(for_json(json.dumps(found, ensure_ascii=False)))
         between = ","
-    sys.stdout.write("[]\n" if between == "[" else "\n]\n")
+    _put("[]\n" if between == "[" else "\n]\n")
 
 
 def _write_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
@@ -100,16 +113,54 @@ def _write_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     safe = visible if sys.stdout.isatty() else str
     writer.writerow([safe(name) for name in columns])
     for row in rows:
-        writer.writerow(["" if value is None else safe(_text(value)) for value in row])
+        cells = ["" if value is None else safe(_text(value)) for value in row]
+        if sum(map(len, cells)) <= PIECE:
+            writer.writerow(cells)
+            continue
+        for number, cell in enumerate(cells):  # the writer would hold such a row four times over
+            _put("," if number else "")
+            _put(f'"{cell.replace(chr(34), 2 * chr(34))}"' if _QUOTED.search(cell) else cell)
+        _put("\n")
+
+
+_QUOTED = re.compile('[,"\r\n]')
 
 
 def _write_list(columns: Sequence[str], rows: Iterator[Sequence[Any]]) -> None:
     """Columns side by side, as wide as the first rows need."""
-    first = [_cells(row) for row in islice(rows, MEASURED)]
+    first: list[tuple[str, ...]] = []
+    held = 0
+    while len(first) < MEASURED and held < HELD and (row := next(rows, None)) is not None:
+        first.append(_cells(row))
+        held += sum(map(len, first[-1]))
     heading = tuple(visible(name) for name in columns)
-    widths = [max(len(line[number]) for line in [heading, *first]) for number in range(len(columns))]
-    for line in chain([heading], first, (_cells(row) for row in rows)):
-        sys.stdout.write("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() + "\n")
+    widths = [max(min(len(line[number]), WIDEST) for line in [heading, *first]) for number in range(len(columns))]
+    first.reverse()
+    _put_line(heading, widths)
+    while first:
+        _put_line(first.pop(), widths)
+    for row in rows:
+        _put_line(_cells(row), widths)
+
+
+def _put_line(cells: Sequence[str], widths: Sequence[int]) -> None:
+    """One line of the list, without blanks at its end."""
+    if sum(map(len, cells)) <= PIECE:
+        sys.stdout.write("  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip() + "\n")
+        return
+    for cell, width in zip(cells, widths, strict=True):
+        _put(cell)
+        sys.stdout.write(" " * (max(0, width - len(cell)) + 2))
+    sys.stdout.write("\n")
+
+
+def _put(text: str) -> None:
+    """Write a text piece by piece."""
+    if len(text) <= PIECE:
+        sys.stdout.write(text)
+        return
+    for start in range(0, len(text), PIECE):
+        sys.stdout.write(text[start : start + PIECE])
 
 
 def _cells(row: Sequence[Any]) -> tuple[str, ...]:

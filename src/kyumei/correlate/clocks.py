@@ -39,7 +39,11 @@ ENOUGH = 3
 """Requests that must agree before a match means anything."""
 UNTOLD = "nothing in the case tells its zone"
 COMMON = 50
-"""Keys that occur more often than this in one log match by chance and are left out."""
+"""Keys that occur more often than this in one log match by chance, too: they are asked where no others are, and so many of each."""
+MOST_COMMON = 2500
+"""Keys that occur more often than this match at every zone."""
+ENOUGH_COMMON = 20
+"""Requests with common keys that must agree, and at no other zone a third as many."""
 
 
 class _Log(NamedTuple):
@@ -71,7 +75,7 @@ def settle(con: duckdb.DuckDBPyConnection, settings: Settings, moment: datetime 
             "_naive > 0 ORDER BY 1, 3"
         ).fetchall()
         waiting += [_Log(table, artifact, name, via) for artifact, name, via in rows]
-    for find in (partial(_told, settings), _inner, _matched, _coinciding, _same_host):
+    for find in (partial(_told, settings), _inner, _matched, partial(_matched, common=True), _coinciding, _same_host):
         found = find(con, waiting) if waiting else {}
         waiting = [log for log in waiting if log not in found]
     nothing = Clock("UTC", "assumed", why=UNTOLD)
@@ -105,16 +109,24 @@ def _date(con: duckdb.DuckDBPyConnection, tables: list[str], moment: datetime | 
 
 
 def _gather(con: duckdb.DuckDBPyConnection, tables: Sequence[str]) -> None:
-    """``_events``: what two logs may have in common, one row for each key of each record."""
-    con.execute("CREATE TEMP TABLE _events (table_name VARCHAR, artifact INTEGER, via VARCHAR, naive BOOLEAN, time TIMESTAMP, key VARCHAR)")
+    """``_events``: what two logs may have in common, one row for each key of each record.
+
+    Of a common key only those at the beginning of each quarter of an hour are kept, the fewer the more there are: two logs of the same
+    requests keep the same ones, whatever their zones.
+    """
+    con.execute(
+        "CREATE TEMP TABLE _events (table_name VARCHAR, artifact INTEGER, via VARCHAR, naive BOOLEAN, time TIMESTAMP, key VARCHAR, "
+        "common BOOLEAN)"
+    )
     for leaf in (discover.formats()[name] for name in tables):
         keys = [f'"{name}"' for name in ("trace_id", "request_id") if name in leaf.table]
         if "path" in leaf.table and "method" in leaf.table:
             keys.append("CASE WHEN path IS NOT NULL THEN coalesce(method, '') || ' ' || path END")
         for key in keys:
             con.execute(
-                f"INSERT INTO _events SELECT {quoted(leaf.name)}, _artifact, _via, _naive > 0, time, {key} AS k "
-                f'FROM "{leaf.name}" WHERE k IS NOT NULL AND time IS NOT NULL QUALIFY count(*) OVER (PARTITION BY _artifact, k) <= {COMMON}'
+                f"INSERT INTO _events SELECT * EXCLUDE (n), n > {COMMON} FROM (SELECT {quoted(leaf.name)}, _artifact, _via, _naive > 0, "
+                f'time, {key} AS k, count(*) OVER (PARTITION BY _artifact, k) AS n FROM "{leaf.name}" WHERE k IS NOT NULL '
+                f"AND time IS NOT NULL) WHERE n <= {COMMON} OR (n <= {MOST_COMMON} AND epoch(time) % {QUARTER} * n < {QUARTER * COMMON})"
             )
 
 
@@ -175,7 +187,7 @@ def _inner_differences(con: duckdb.DuckDBPyConnection, logs: Sequence[_Log]) -> 
     return found
 
 
-def _matched(con: duckdb.DuckDBPyConnection, logs: Sequence[_Log]) -> Zones:
+def _matched(con: duckdb.DuckDBPyConnection, logs: Sequence[_Log], *, common: bool = False) -> Zones:
     """The zone at which the same requests stand in a log that states its own, or in an earlier one whose zone was found so.
 
     All logs vote at once, and again with the zones that the last vote gave to those before them, until nothing changes any more.
@@ -183,7 +195,7 @@ def _matched(con: duckdb.DuckDBPyConnection, logs: Sequence[_Log]) -> Zones:
     found: Zones = {}
     while True:
         last = found
-        found = {log: clock for log, votes in _votes(con, logs, last).items() if (clock := _elected(votes))}
+        found = {log: clock for log, votes in _votes(con, logs, last, common=common).items() if (clock := _elected(votes, common=common))}
         if {log: clock.zone for log, clock in found.items()} == {log: clock.zone for log, clock in last.items()}:
             break
     found = {log: found[log] for log in logs if log in found}
@@ -193,15 +205,16 @@ def _matched(con: duckdb.DuckDBPyConnection, logs: Sequence[_Log]) -> Zones:
     return found
 
 
-def _elected(votes: Sequence[tuple[int, int]]) -> Clock | None:
+def _elected(votes: Sequence[tuple[int, int]], *, common: bool) -> Clock | None:
     """The zone with the most votes, where enough requests gave theirs and no other zone comes near."""
     zone, count = votes[0]
-    if count < ENOUGH or (len(votes) > 1 and votes[1][1] * 2 > count):
+    least, rivals = (ENOUGH_COMMON, 3) if common else (ENOUGH, 2)
+    if count < least or (len(votes) > 1 and votes[1][1] * rivals > count):
         return None
     return Clock(zone_name(zone), "matched", why=f"{count} of its requests stand in another log at that difference")
 
 
-def _votes(con: duckdb.DuckDBPyConnection, logs: Sequence[_Log], found: Zones) -> dict[_Log, list[tuple[int, int]]]:
+def _votes(con: duckdb.DuckDBPyConnection, logs: Sequence[_Log], found: Zones, *, common: bool) -> dict[_Log, list[tuple[int, int]]]:
     """For each log the two zones at which most of its requests stand in others: seconds, and how many.
 
     The others are the logs with a zone, and of ``logs`` those that are ``found`` and come before it.
@@ -212,9 +225,10 @@ def _votes(con: duckdb.DuckDBPyConnection, logs: Sequence[_Log], found: Zones) -
         f"""WITH logs AS (SELECT unnest(range(len($tables))) AS place, unnest($tables::VARCHAR[]) AS table_name,
                 unnest($artifacts::INTEGER[]) AS artifact, unnest($vias::VARCHAR[]) AS via, unnest($seconds::INTEGER[]) AS seconds),
             own AS (SELECT row_number() OVER () AS n, place, seconds, time, key, {since} AS since FROM _events e JOIN logs l
-                ON naive AND e.table_name = l.table_name AND e.artifact = l.artifact AND e.via IS NOT DISTINCT FROM l.via),
+                ON naive AND common <= $common AND e.table_name = l.table_name AND e.artifact = l.artifact
+                AND e.via IS NOT DISTINCT FROM l.via),
             spread AS (SELECT *, unnest(range((since - {apart}) // {SLOT}, (since + {apart}) // {SLOT} + 1)) % {slots} AS slot FROM own),
-            known AS (SELECT key, time, -1 AS place FROM _events WHERE NOT naive
+            known AS (SELECT key, time, -1 AS place FROM _events WHERE NOT naive AND common <= $common
                 UNION ALL SELECT key, time - to_seconds(seconds), place FROM own WHERE seconds IS NOT NULL),
             other AS (SELECT key, time, min(place) AS place, {since} // {SLOT} % {slots} AS slot FROM known
                 WHERE key IN (SELECT key FROM own) GROUP BY key, time),
@@ -228,6 +242,7 @@ def _votes(con: duckdb.DuckDBPyConnection, logs: Sequence[_Log], found: Zones) -
             "tables": [log.table for log in logs],
             "artifacts": [log.artifact for log in logs],
             "vias": [log.via for log in logs],
+            "common": common,
             "seconds": [_zone_seconds(found[log].zone) if log in found else None for log in logs],
         },
     ).fetchall()

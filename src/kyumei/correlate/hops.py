@@ -8,8 +8,10 @@ see the request, who answered.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from kyumei import discover
 from kyumei.correlate.addresses import is_private
 from kyumei.correlate.sightings import ORDER, position
 from kyumei.model.finding import Hop
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
     from kyumei.contracts import Failure
     from kyumei.correlate.coverage import LogCoverage
-    from kyumei.model.finding import Citation
+    from kyumei.model.finding import Citation, Finding
     from kyumei.store.case import Case
 
 TITLES = {
@@ -311,6 +313,19 @@ def table(
         name = (_answering_name(failure) if answered else "") or one.name
         found.append(Hop(one.hop, saw, answered, why, cited.get(one.hop, ()), name))
     return tuple(found)
+
+
+def without_request(case: Case, found: Sequence[Hop], finding: Finding) -> tuple[Hop, ...]:
+    """The hop table where no request failed: whoever's log has what the finding begins with, a broken handshake, did see it."""
+    cited = finding.chain[0].citations if finding.chain else ()
+    formats = case.rows(
+        "SELECT DISTINCT format FROM artifacts WHERE format IS NOT NULL AND list_contains(?::VARCHAR[], name)",
+        [[one.file for one in cited]],
+    )
+    hops = {discover.format_of(row["format"]).hop for row in formats}
+    count = max(finding.chain[0].total, len(cited)) if cited else 0
+    why = f"it has {count} record{'' if count == 1 else 's'} of what failed; no request came of it"
+    return tuple(replace(hop, saw_it="yes", answered=False, why=why, citations=cited) if hop.hop in hops else hop for hop in found)
 
 
 def _answering_name(failure: Failure) -> str:

@@ -16,7 +16,8 @@ from kyumei.correlate.claimed import of_client
 from kyumei.correlate.mounts import mounts
 from kyumei.correlate.relays import one_behind_another
 from kyumei.correlate.sightings import TIES, position
-from kyumei.correlate.stated import condition, going_round, is_client, is_path, matches, slower_than_usual
+from kyumei.correlate.stated import condition, given_up, going_round, is_client, is_path, matches, slower_than_usual
+from kyumei.model.symptom import Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -129,6 +130,8 @@ def exchanges(case: Case, symptom: Symptom, window: Window) -> tuple[list[Exchan
     wanted = [row for row in wanted if matches(symptom, row)]
     if symptom.by_time:
         wanted = slower_than_usual(case, wanted)
+    if symptom.kind is Trouble.TIMED_OUT:
+        wanted = given_up(wanted)
     if symptom.in_circles:
         wanted = going_round(case, wanted)
     if symptom.path:

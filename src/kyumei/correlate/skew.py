@@ -63,12 +63,12 @@ def _folder(name: str) -> str:
 
 def _measured(con: duckdb.DuckDBPyConnection) -> dict[tuple[str, int], tuple[int, int]]:
     """By how many seconds the clock of each log is ahead of AWS's, and how many requests say so; only where enough can be compared."""
-    of_hosts = f"table_name IN ({', '.join(map(quoted, HOSTS))}) AND via IS NULL"
-    of_aws = f"table_name IN ({', '.join(map(quoted, AWS))})"
+    of_hosts = f"table_name IN ({', '.join(map(quoted, HOSTS))}) AND via IS NULL AND NOT common"
+    of_aws = f"table_name IN ({', '.join(map(quoted, AWS))}) AND NOT aws.common"
     rows = con.execute(
         f"""WITH logs AS (SELECT DISTINCT table_name, artifact FROM _events WHERE {of_hosts} AND NOT naive),
             own AS (SELECT row_number() OVER () AS n, table_name, artifact, time, key FROM _events JOIN logs USING (table_name, artifact)
-                WHERE via IS NULL),
+                WHERE via IS NULL AND NOT common),
             apart AS (SELECT own.*, epoch(own.time) - epoch(aws.time) AS seconds FROM own JOIN _events aws USING (key) WHERE aws.{of_aws}),
             near AS (SELECT *, floor(seconds / {STEP})::INTEGER AS bin FROM apart WHERE abs(seconds) <= {WIDEST}),
             spread AS (SELECT * EXCLUDE (bin), bin + unnest([-1, 0, 1]) AS bin FROM near),

@@ -36,7 +36,7 @@ def matches(symptom: Symptom, row: Row) -> bool:
     """Whether one record fits everything that the person stated and that the record can tell."""
     if symptom.request_ids and not _has_id(symptom, row):
         return False
-    if symptom.method and row["method"] and row["method"] != symptom.method:
+    if symptom.method and row["method"] and row["method"] != symptom.method and not _is_preflight(symptom, row):
         return False
     if symptom.path and (row["path"] is None or _alike(row["path"]) != _alike(symptom.path)):
         return False
@@ -47,6 +47,11 @@ def matches(symptom: Symptom, row: Row) -> bool:
     if symptom.client and not is_client(symptom.client, row):
         return False
     return failed(symptom, row)
+
+
+def _is_preflight(symptom: Symptom, row: Row) -> bool:
+    """Whether a record may be of the question that a browser asks first; where that fails, the request itself is never sent (CORS)."""
+    return symptom.kind is Trouble.CROSS_ORIGIN and row["method"] == "OPTIONS"
 
 
 def _has_word(word: str, path: str | None) -> bool:
@@ -185,6 +190,15 @@ def slower_than_usual(case: Case, rows: Sequence[Row]) -> list[Row]:
         if row["status"] in GIVEN_UP or _lasted(row) >= min(LONG_SECONDS, max(SLOW_SECONDS, often * SLOWER)):
             found.append(row)
     return found
+
+
+def given_up(rows: Sequence[Row]) -> list[Row]:
+    """The records without what was answered sooner than anybody gave up on its path: nobody timed out there, slow as it may have been."""
+    shortest: dict[str | None, float] = {}
+    for row in rows:
+        if row["status"] in GIVEN_UP and (lasted := _lasted(row)) > 0:
+            shortest[row["path"]] = min(lasted, shortest.get(row["path"], lasted))
+    return [row for row in rows if row["status"] in GIVEN_UP or _lasted(row) >= shortest.get(row["path"], 0.0)]
 
 
 def going_round(case: Case, rows: Sequence[Row]) -> list[Row]:

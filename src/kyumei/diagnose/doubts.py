@@ -2,7 +2,7 @@
 
 They are told only where they are plain: a log without lines where there would have been dozens,
 between two times of steady traffic; failures of one target where the others serve the same paths well, as those of a canary release;
-and answers ten times as slow as is usual, for a good part of the requests.
+and answers ten times as slow as is usual, for a good part of the requests; and lines that tell of requests and were not read as such.
 """
 
 from __future__ import annotations
@@ -65,7 +65,34 @@ class Doubt(NamedTuple):
 
 def doubts(case: Case) -> list[Doubt]:
     """The first silence of the requests in ``pulse``, a target that fails alone, and where most answers were slow."""
-    return [*_silence(case), *_one_target(case), *_slowness(case)]
+    return [*_silence(case), *_one_target(case), *_slowness(case), *_unread_requests(case)]
+
+
+def _unread_requests(case: Case) -> list[Doubt]:
+    """Lines of a host's log that are requests with their statuses, in a form that is not known: a proxy's, such as HAProxy's."""
+    if "syslog" not in case.filled:
+        return []
+    rows = case.rows(
+        "SELECT a.name, count(*) AS n, count(*) FILTER (status >= 500) AS failed FROM (SELECT _artifact, _line, "
+        "regexp_extract(message, ?, 1)::INTEGER AS status FROM syslog WHERE _via IS NULL AND contains(message, ' HTTP/') "
+        "AND regexp_matches(message, ?)) t JOIN artifacts a ON a.artifact = t._artifact "
+        "WHERE NOT EXISTS (SELECT 1 FROM sightings s WHERE s._artifact = t._artifact AND s._line = t._line) GROUP BY 1 ORDER BY 2 DESC, 1",
+        [_PROXIED, _PROXIED],
+    )
+    if not rows or rows[0]["n"] < FEWEST:
+        return []
+    one = rows[0]
+    gap = Gap(
+        f"requests that {one['name']} tells of, in a form that can be read",
+        "whether any of them failed: their statuses are not counted here",
+        "write them as JSON lines with time, status, method and path, or look at them with `kyumei query`",
+    )
+    some = f", {one['failed']:,} of them with a 5xx by the look of it" if one["failed"] else ""
+    return [Doubt(f"{one['name']} has {one['n']:,} lines of requests that are not read as such{some}", gap)]
+
+
+_PROXIED = r' ([1-5][0-9]{2}) [^"]{0,200}"(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) [^" ]+ HTTP/[0-9]'
+"""A status and then the request, as HAProxy writes them; nginx and Apache write the request first."""
 
 
 def about(expected: float) -> str:

@@ -20,6 +20,7 @@ from kyumei.correlate.sightings import position, relation
 from kyumei.edge.agents import BROWSER, PROBED, SCANNER
 from kyumei.model.window import Window
 from kyumei.store.cite import AT_PLACES, place, places
+from kyumei.store.narrow import tables_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -154,15 +155,15 @@ def _full(case: Case, groups: Iterable[Sequence[Member]]) -> Records:
         wanted.setdefault(_table(members), []).extend(row for row in own if row is not None)
     found: Records = {}
     for table, rows in wanted.items():
-        for record in case.rows(_at_places(table), places(rows)):
+        for record in case.rows(_at_places(case, table), places(rows)):
             found.setdefault((table, place(record)), []).append(record)
     return found
 
 
-def _at_places(table: str) -> str:
+def _at_places(case: Case, table: str) -> str:
     """SQL: the records of a table at ``places``, in the order in which they were read."""
     source = relation(table)
-    if source != f'"{table}"':
+    if source != f'"{table}"' or len(tables_of(case.con, table)) > 1:  # a view has no rowid
         return f"SELECT t.* FROM {source} t JOIN {AT_PLACES} ORDER BY t._artifact, t._line"
     # Found by two columns first: all the others of every record would be read for the join.
     return f"SELECT * FROM {source} WHERE rowid IN (SELECT t.rowid FROM {source} t JOIN {AT_PLACES}) ORDER BY rowid"

@@ -13,7 +13,7 @@ from kyumei.correlate.belonging import strangers
 from kyumei.correlate.clocks import UNTOLD
 from kyumei.correlate.components import incomplete
 from kyumei.correlate.coverage import LogCoverage, by_table, coverage
-from kyumei.correlate.hops import Known, chain, table
+from kyumei.correlate.hops import Known, chain, table, without_request
 from kyumei.correlate.journey import exchanges
 from kyumei.correlate.stated import as_folder, is_path, without_stage
 from kyumei.correlate.timeline import timeline
@@ -96,6 +96,8 @@ def _answer(case: Case, symptom: Symptom) -> Investigation:
     seen = _Seen(window, logs, covering, reasons, known, failures, _without_zone(case))
     findings, ruled_out, gaps = _opinions(case, symptom, seen)
     verdict = _verdict(findings, seen, case, symptom)
+    if verdict is Verdict.CANNOT_TELL:  # what is sure of other requests does not tell of the person's
+        findings = [replace(finding, certainty=Certainty.POSSIBLE) for finding in findings]
     unlike = "" if failures else otherwise(case, symptom, window)
     sockets = speaks_of_sockets(symptom) and not failures
     if verdict is Verdict.HEALTHY and sockets:
@@ -125,7 +127,7 @@ def _answer(case: Case, symptom: Symptom) -> Investigation:
         sentence="",
         findings=tuple(findings),
         ruled_out=tuple(_once(ruled_out)),
-        hops=_hops(case, seen, main, contested=bool(gaps) and gaps[0].missing == WHICH),
+        hops=_hops(case, seen, findings, contested=bool(gaps) and gaps[0].missing == WHICH),
         coverage=tuple(by_table(case, list(logs))),
         gaps=tuple(gaps),
         unread_lines=sum(row["n"] for row in files),
@@ -158,9 +160,12 @@ def _without_zone(case: Case) -> dict[int, str]:
     return {row["artifact"]: row["name"] for row in rows}
 
 
-def _hops(case: Case, seen: _Seen, main: Failure | None, *, contested: bool) -> tuple[Hop, ...]:
+def _hops(case: Case, seen: _Seen, findings: Sequence[Finding], *, contested: bool) -> tuple[Hop, ...]:
     """The hop table of the failure that fits best; who answered is left open where another one fits as well."""
+    main = seen.failures[0] if seen.failures else None
     found = table(seen.known, seen.covering, seen.reasons, main, _cited(case, main))
+    if main is None and findings and findings[0].certainty is not Certainty.POSSIBLE:
+        return without_request(case, found, findings[0])
     return tuple(replace(hop, answered=None) for hop in found) if contested else found
 
 

@@ -124,6 +124,10 @@ JAPANESE: dict[str, str] = {
 PLACES_IN_WORDS: dict[str, str] = {
     **{f"{name} time": zone for name, zone in (CITIES | COUNTRIES).items()},
     **{f"{name} local time": zone for name, zone in CITIES.items()},
+    **{f"{hour} {name}": zone for name, zone in CITIES.items() for hour in ("heure de", "hora de", "ora di")},
+    **dict.fromkeys(("北京时间", "北京時間", "中国时间"), "Asia/Shanghai"),
+    **dict.fromkeys(("台北时间", "台灣時間", "台湾时间"), "Asia/Taipei"),
+    **dict.fromkeys(("한국 시간", "한국시간", "서울 시간"), "Asia/Seoul"),
     **{f"{name}時間": zone for name, zone in JAPANESE.items()},
 }
 """What people say, in small letters, to the zone of the place."""

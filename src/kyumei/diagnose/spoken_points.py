@@ -7,6 +7,7 @@ behind a word says how it is meant: "around", "since", "between ... and", "short
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import NamedTuple
 
 from kyumei.diagnose.spoken_dates import READ, Told
@@ -33,6 +34,7 @@ _TAIL = {
     **dict.fromkeys((f"{to} {now}" for to in ("and", "to", "till", "until", "-", "~") for now in ("now", "present")), "since"),
     **dict.fromkeys(("recovered", ": recovered", "resolved", ": resolved", "に復旧", "復旧", "に収束", "収束", "に解消"), "ended"),
 }
+NOON = 12
 REACH = 60
 """Characters before a word of time in which its meaning is looked for."""
 
@@ -63,6 +65,10 @@ _ASIDE = re.compile(
 )
 """Before the time of something else that a failure is told by: "ten minutes before the deploy at 14:05"."""
 _WORKED = re.compile(r"\b(?:worked|working|works|fine|ok|okay|healthy|normal)\b", re.IGNORECASE)
+
+
+_OTHERS = {"ended", "worked", "changed"}
+"""Marks of the time of something else than the failure."""
 
 
 class Point(NamedTuple):
@@ -196,3 +202,40 @@ def _tail_marks(text: str, end: int) -> frozenset[str]:
         marks.add(_TAIL[found[1]])
         end = found.end()
     return frozenset(marks)
+
+
+def shared(points: list[Point], text: str) -> list[Point]:
+    """The points, each with what is said once and meant of both: the half of the day, and the day."""
+    return _shared_day(_shared_half(points, text))
+
+
+def _shared_day(points: list[Point]) -> list[Point]:
+    """The points, where "at 14:02 and again at 14:17 on June 1" says the day of both; where two days are told, it stays with its own."""
+    days = {(point.told.day, point.told.weekday, point.told.whole) for point in points if _has_day(point.told)}
+    if len(days) != 1 or any(point.linked or not point.told.clock or point.marks & _OTHERS for point in points):
+        return points
+    day, weekday, whole = next(iter(days))
+    return [
+        point._replace(told=point.told._replace(day=day, weekday=weekday, whole=whole))
+        if point.told.clock and not _has_day(point.told)
+        else point
+        for point in points
+    ]
+
+
+def _has_day(told: Told) -> bool:
+    """Whether words of time name a day, by its date, its weekday or its week."""
+    return bool(told.day or told.weekday is not None or told.whole)
+
+
+def _shared_half(points: list[Point], text: str) -> list[Point]:
+    """The points, where "at 2:05 and 2:20 pm" says pm of both."""
+    shared = points[:1]
+    for first, second in pairwise(points):
+        a, b = first.told.clock, second.told.clock
+        gap = text[first.words[-1].end : second.words[0].start].strip(f" {READ}")
+        alike = a and b and b.half and not a.half and 1 <= a.hour <= NOON and not (first.told.part or first.told.zone)
+        if a and b and alike and gap in {"and", ",", "/", "&", "or", ", and"}:
+            shared[-1] = first._replace(told=first.told._replace(clock=a._replace(half=b.half)))
+        shared.append(second)
+    return shared

@@ -7,6 +7,7 @@ import unicodedata
 
 from kyumei.diagnose.spoken_dates import READ
 from kyumei.diagnose.spoken_names import METHODS, STOP, STOP_JAPANESE
+from kyumei.diagnose.spoken_numerals import with_digits
 
 _DASHES = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-") | {"\u223c": "~", "\u2018": "'", "\u2019": "'"})
 _QUOTED = re.compile(
@@ -33,8 +34,8 @@ def cleaned(text: str) -> str:
 
 
 def uniform(text: str) -> str:
-    """NFKC (full-width digits and punctuation become ASCII), every dash a hyphen, one space at most."""
-    return " ".join(unicodedata.normalize("NFKC", text).translate(_DASHES).split())
+    """NFKC (full-width digits and punctuation become ASCII), every dash a hyphen, one space at most, times in kanji in digits."""
+    return with_digits(" ".join(unicodedata.normalize("NFKC", text).translate(_DASHES).split()))
 
 
 def without_quotes(text: str) -> tuple[list[str], str]:

@@ -54,6 +54,14 @@ _AROUND = (
 
 _WORDS: tuple[tuple[Trouble, tuple[str, ...]], ...] = (
     (
+        Trouble.CROSS_ORIGIN,
+        (
+            r"\bCORS(?:[ -](?:policy|preflights?|requests?|headers?|errors?|failures?|problems?|issues?|blocked|failed|fails))*\b",
+            r"\bcross[- ]origin(?: (?:requests?|resource sharing|errors?|policy|blocked))*\b|\bpre-?flights?(?: requests?| responses?)?\b",
+            r"'?\bAccess-Control-(?:Allow|Request)-(?:Origin|Methods?|Headers?|Credentials)\b'?",
+        ),
+    ),
+    (
         Trouble.REDIRECT_LOOP,
         (
             r"ERR_TOO_MANY_REDIRECTS|\bTooManyRedirects\b|\b(?:too|so) many (?:HTTP )?(?:redirects|redirections)\b",
@@ -121,6 +129,7 @@ _WORDS: tuple[tuple[Trouble, tuple[str, ...]], ...] = (
     ),
 )
 _WORDS_JAPANESE: tuple[tuple[Trouble, tuple[str, ...]], ...] = (
+    (Trouble.CROSS_ORIGIN, (r"(?:CORS(?:の)?|クロスオリジン(?:の)?|プリフライト(?:リクエスト)?(?:の)?)(?:エラー|制約|ポリシー)?",)),
     (
         Trouble.REDIRECT_LOOP,
         (
@@ -168,7 +177,14 @@ _TROUBLES = (
     *((trouble, _compiled("|".join(words))) for trouble, words in _WORDS),
     *((trouble, re.compile("|".join(words))) for trouble, words in _WORDS_JAPANESE),
 )
-_RANK = (Trouble.REDIRECT_LOOP, Trouble.TLS, Trouble.NOT_CONNECTED, Trouble.TIMED_OUT, Trouble.SLOW)
+_RANK = (
+    Trouble.REDIRECT_LOOP,
+    Trouble.TLS,
+    Trouble.CROSS_ORIGIN,
+    Trouble.NOT_CONNECTED,
+    Trouble.TIMED_OUT,
+    Trouble.SLOW,
+)
 """Of several troubles the one that says most: a handshake that timed out is a matter of TLS."""
 
 

@@ -11,8 +11,8 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from kyumei.diagnose.spoken_clocks import bare_hour, which_half
-from kyumei.diagnose.spoken_dates import CTIME, INTERVAL, READ, Day, Told, blank, impossible
-from kyumei.diagnose.spoken_points import Point, joined
+from kyumei.diagnose.spoken_dates import CTIME, INTERVAL, Day, Told, blank, impossible
+from kyumei.diagnose.spoken_points import Point, joined, shared
 from kyumei.diagnose.spoken_times import JUST_NOW, spoken
 from kyumei.diagnose.spoken_zones import AMBIGUOUS, ASK, Zone, in_utc, zone_named
 from kyumei.errors import SymptomError
@@ -89,7 +89,7 @@ def read_time(text: str, now: datetime, default_zone: str | None, zone_option: s
         if not points:
             return None, text
         stated = next((one.zone for one in told if one.zone), "")
-        answer = _meaning(_shared_half(points, text), Setting(now, default_zone, zone_option, stated))
+        answer = _meaning(shared(points, text), Setting(now, default_zone, zone_option, stated))
     except OverflowError:
         message = f"a time in {text[:60]!r} lies outside of what a calendar holds"
         raise SymptomError(message, "write it as 2025-02-06 14:32 JST") from None
@@ -113,19 +113,6 @@ def _meaning(points: list[Point], setting: Setting) -> Spoken:
         if again.moment != answer.moment or again.window.start != answer.window.start:
             notes.append(f"Another time was named too: {again.says}. The window is that of {answer.says}.")
     return _with_future(answer._replace(notes=tuple(notes)), setting)
-
-
-def _shared_half(points: list[Point], text: str) -> list[Point]:
-    """The points, where "at 2:05 and 2:20 pm" says pm of both."""
-    shared = points[:1]
-    for first, second in pairwise(points):
-        a, b = first.told.clock, second.told.clock
-        gap = text[first.words[-1].end : second.words[0].start].strip(f" {READ}")
-        alike = a and b and b.half and not a.half and 1 <= a.hour <= NOON and not (first.told.part or first.told.zone)
-        if a and b and alike and gap in {"and", ",", "/", "&", "or", ", and"}:
-            shared[-1] = first._replace(told=first.told._replace(clock=a._replace(half=b.half)))
-        shared.append(second)
-    return shared
 
 
 def _rank(point: Point) -> int:

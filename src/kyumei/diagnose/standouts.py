@@ -61,6 +61,12 @@ SERVED = 0.5
 REDIRECTED = 0.8
 """Share of the requests that a redirect must take hold of to stand out: logging in redirects, too."""
 MOVED = (301, 302, 303, 307, 308)
+GONE, FEWEST_GONE = 0.1, 10
+"""Share of the usual answers that may be left on a path from which all are sent away, and the fewest that must be missed."""
+LIVELY = 0.5
+"""Share of its usual requests that such a path must still have: at night robots are left, who are always sent away."""
+TOO_LARGE = frozenset({413, 414, 431})
+"""Statuses of limits: nobody sets one so that all whom a page is for run into it."""
 FEW_REQUESTS = 200
 """In so small a log a single server error is worth a look."""
 CARRIES, APART = 0.6, 3.0
@@ -212,14 +218,16 @@ def _on_path(hop: _Hop, status: int, path: str, counts: Mapping[int, int]) -> li
     hours = hop.scale.hours()
     stretches = spikes(events, requests, hours, most=STRETCHES, matters=lambda one: _is_rare(hop.scale, one, PATHS))
     found = [one for one in stretches if _takes_hold(one, status)]
-    failed, share = sum(events), sum(events) / sum(requests)
-    if status >= SERVER_ERROR and not found and failed >= STEADY and share >= HIGH_PATH_SHARE:
-        found = [_always(hop.scale, failed, sum(requests))]
     if found and status < SERVER_ERROR:
         # A link to nowhere, a page that sends to the log-in: they answer so whenever they are asked. The site's traffic tells these apart.
         among = spikes(events, hop.requests, hours, most=STRETCHES, matters=lambda one: _contrasts(hop.scale, one, status, PATHS))
         changed = [one for one in found if one.contrast >= CLIENT_CONTRAST]
         found = [one for one in found if one in changed or any(one.start < other.end and other.start < one.end for other in among)]
+    if status in MOVED and not found:
+        found = spikes(events, requests, hours, matters=lambda one: _is_all_that_is_left(hop.scale, one, events, requests))
+    failed, least = sum(events), HIGH_PATH_SHARE if status >= SERVER_ERROR else HIGH_CLIENT_SHARE
+    if (status >= SERVER_ERROR or status in TOO_LARGE) and not found and failed >= max(STEADY, least * sum(requests)):
+        found = [_always(hop.scale, failed, sum(requests))]
     return [_standout(hop, one, status, path) for one in found]
 
 
@@ -243,6 +251,23 @@ def _takes_hold(found: Spike, status: int) -> bool:
     return status >= FAILED or found.events >= REDIRECTED * found.chances
 
 
+def _is_all_that_is_left(scale: _Scale, found: Spike, events: Sequence[int], requests: Sequence[int]) -> bool:
+    """Whether on a path that always sent some people elsewhere nearly nobody gets anything else any more, and as many ask as ever.
+
+    Measured by the answers that are missed, against the usual share as well as against the usual number: where only more people come
+    who are sent to the log-in, the others get their answers still.
+    """
+    part, rest = found.end - found.start, scale.count - (found.end - found.start)
+    left, gone = found.chances - found.events, found.chances - found.expected
+    answered = sum(requests) - sum(events) - left
+    if not rest or answered < FEWEST_GONE or left > GONE * min(gone, answered * part / rest):
+        return False
+    missed = min(gone, answered * part / rest)
+    score = missed - left + (left * log(left / missed) if left else 0.0)
+    lively = found.chances * rest >= LIVELY * part * (sum(requests) - found.chances)
+    return lively and missed >= FEWEST_GONE and score >= SURPRISE + log(scale.count * PATHS)
+
+
 def _speaks_for_itself(status: int, failed: int, requests: int) -> bool:
     """Whether a share that never changes is a failure all the same."""
     share = failed / requests
@@ -254,20 +279,24 @@ def _speaks_for_itself(status: int, failed: int, requests: int) -> bool:
 def _is_worth_telling(hop: _Hop, one: Standout) -> bool:
     """Whether a client's error is more than one client's own doing: one that tries doors is refused at many, and that is no failure.
 
-    It meets several clients, or one that was refused what others get. What was never there is only missed where many ask for it.
+    It meets several clients, or one that was refused what others get. What was never there is only missed where many ask for it. A
+    redirect meets several: a robot is sent to the log-in again and again.
     """
-    if not FAILED <= one.status < SERVER_ERROR:
+    if one.status >= SERVER_ERROR:
         return True
     start, end = (moment.replace(tzinfo=None) for moment in (one.window.start, one.window.end))
     row = hop.case.rows(
         f"""WITH seen AS (SELECT path, status, n, clients FROM pulse WHERE hop = ? AND minute >= ? AND minute < ? AND {_ONE_OF}),
             served AS (SELECT DISTINCT path FROM pulse WHERE status BETWEEN 200 AND 399 OR (hop = 'waf' AND status = 0))
         SELECT bit_count(bit_or(clients)) AS came, bit_count(bit_or(clients) FILTER (status = ?)) AS met,
-            coalesce(sum(n) FILTER (status = ? AND path IN (SELECT path FROM served)), 0) / sum(n) FILTER (status = ?) AS served
+            coalesce(sum(n) FILTER (status = ? AND path IN (SELECT path FROM served)), 0) / sum(n) FILTER (status = ?) AS served,
+            (SELECT bit_count(bit_or(clients)) FROM pulse WHERE hop = ?) AS known
         FROM seen""",
-        [hop.name, start, end, one.paths, one.paths, *([one.status] * 3)],
+        [hop.name, start, end, one.paths, one.paths, *([one.status] * 3), hop.name],
     )[0]
     met, served = _clients(row["met"]), row["served"] >= SERVED
+    if one.status < FAILED:
+        return met >= min(FEWEST_CLIENTS, _clients(row["known"]))  # behind a proxy a log may tell of one alone
     if one.status in OWN_DOING and met < min(MANY_CLIENTS, max(FEWEST_CLIENTS, PART_OF_CLIENTS * _clients(row["came"]))):
         return False
     everywhere = not one.paths and one.failed >= HIGH_LOST_SHARE * one.requests

@@ -34,6 +34,7 @@ from kyumei.diagnose.spoken_troubles import read_took, read_trouble
 from kyumei.diagnose.spoken_windows import Spoken, read_time
 from kyumei.diagnose.spoken_zones import zone_named
 from kyumei.errors import SymptomError
+from kyumei.model.status import FAILED
 from kyumei.model.symptom import Symptom, Trouble
 
 if TYPE_CHECKING:
@@ -230,6 +231,8 @@ def _symptom(text: str, reading: _Reading, options: Mapping[str, str], default_z
     hosts = [one.host for one in targets if one.host] + list(reading.hosts)
     methods = [one.method for one in targets if one.method] + list(reading.methods)
     statuses, classes = list(reading.statuses), list(reading.classes)
+    if reading.trouble is Trouble.CROSS_ORIGIN:  # the browser tells the good status of an answer that it keeps from the page
+        statuses = [one for one in statuses if one >= FAILED]
     if "status" in options:
         exact = options["status"].isdigit()
         statuses, classes = ([int(options["status"])], []) if exact else ([], [int(options["status"][0])])

@@ -13,6 +13,7 @@ from kyumei.diagnose.error_kinds import count_errors, error_kinds
 from kyumei.diagnose.unprompted import MANY, OF_OTHERS, of_kind
 from kyumei.model.finding import Gap
 from kyumei.model.status import REDIRECTS
+from kyumei.model.symptom import Trouble
 
 if TYPE_CHECKING:
     from kyumei.model.symptom import Symptom
@@ -30,6 +31,8 @@ def unsettled(case: Case, symptom: Symptom, window: Window, hop: str) -> Doubt |
 
     Where a status was told, that no answer had it is what was asked for, but for answers of which nothing tells the path.
     """
+    if symptom.kind is Trouble.CROSS_ORIGIN:
+        return (_asked(case, symptom, window, hop) if symptom.path else None) or _cross_origin(case, symptom, window, hop)
     if symptom.window is None:
         return None
     if symptom.status is not None or symptom.status_class is not None:
@@ -60,9 +63,31 @@ def _without_path(case: Case, symptom: Symptom, window: Window) -> Doubt | None:
     return Doubt(f"but {row['log']} has {answers} then, without the path", gap)
 
 
+def _cross_origin(case: Case, symptom: Symptom, window: Window, hop: str) -> Doubt:
+    """That a browser refuses an answer for its headers, which no access log has, be its status ever so good."""
+    row = case.rows(
+        "SELECT count(*) FILTER (method = 'OPTIONS') AS preflights, count(*) FILTER (method IS DISTINCT FROM 'OPTIONS') AS others "
+        "FROM sightings WHERE hop = ? AND time >= ? AND started < ? AND (? IS NULL OR rtrim(lower(path), '/') = ?)",
+        [hop, *(moment.replace(tzinfo=None) for moment in (window.start, window.end)), *[_compared(symptom.path) or None] * 2],
+    )[0]
+    gap = Gap(
+        "response headers (Access-Control-Allow-*) that the browser was given",
+        "why the browser refused it: the answers had a good status, and an access log does not have their headers",
+        "`curl -i -X OPTIONS -H 'Origin: https://<PAGE_HOST>' -H 'Access-Control-Request-Method: <METHOD>' https://<HOST><PATH>`, the same "
+        "with the method itself, and the line of the browser's console that begins with “Access to”",
+    )
+    clause = f"but {row['preflights']} preflights (OPTIONS) and {row['others']} other requests of then were answered well"
+    return Doubt(clause, gap)
+
+
+def _compared(path: str | None) -> str:
+    """A path in the form in which a stated one is compared with a record's."""
+    return (path or "").rstrip("*").rstrip("/").lower()
+
+
 def _asked(case: Case, symptom: Symptom, window: Window, hop: str) -> Doubt | None:
     """That the outermost log has no request to the path, or that those it has were sent elsewhere."""
-    path = (symptom.path or "").rstrip("*").rstrip("/").lower()
+    path = _compared(symptom.path)
     row = case.rows(
         "SELECT count(*) AS n, count(*) FILTER (list_contains(?::INTEGER[], status)) AS sent, "
         "count(DISTINCT coalesce(forwarded_for, client_ip)) AS clients FROM sightings WHERE hop = ? AND time >= ? AND started < ? "

@@ -20,6 +20,7 @@ KINDS = {
     Trouble.NOT_CONNECTED: "failed connection",
     Trouble.TLS: "failed TLS handshake",
     Trouble.REDIRECT_LOOP: "redirect loop",
+    Trouble.CROSS_ORIGIN: "CORS error",
 }
 
 

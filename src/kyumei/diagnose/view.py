@@ -34,6 +34,7 @@ class CaseView:
     logs: Sequence[LogCoverage]
     failures: Sequence[Failure] = ()
     _snapshots: dict[tuple[str, str], list[tuple[dict[str, Any], Citation]]] = field(default_factory=dict)
+    _operations: set[tuple[str, str]] | None = None
     _cited: dict[tuple[object, ...], Citation] = field(default_factory=dict)
     _present: dict[str, bool] = field(default_factory=dict)
     _asked: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
@@ -72,6 +73,11 @@ class CaseView:
     def snapshot(self, service: str, operation: str) -> list[tuple[dict[str, Any], Citation]]:
         """The resources of one AWS operation as stored, each with the line on which it starts."""
         key = (service, operation)
+        if self._operations is None:  # Rules ask for many operations, of which most cases have few.
+            told = self.case.rows("SELECT DISTINCT service, operation FROM resource_snapshot WHERE document IS NOT NULL")
+            self._operations = {(row["service"], row["operation"]) for row in told}
+        if key not in self._operations:
+            return []
         if key not in self._snapshots:
             rows = self.case.rows(
                 "SELECT _artifact, _line, document FROM resource_snapshot WHERE service = ? AND operation = ? AND document IS NOT NULL "

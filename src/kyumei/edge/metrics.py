@@ -1,68 +1,58 @@
-"""What CloudWatch metrics in the case say: points of ``get-metric-data``, ``get-metric-statistics`` and ``describe-alarms``.
+"""What CloudWatch metrics in the case say of some moments and things, whoever handed them over: answers of AWS, or a metric stream.
 
-An answer of ``get-metric-data`` names no metric but in the label, the id that the asker chose, or the file's name; one of
-``get-metric-statistics`` names it in its label. Neither tells its dimensions, so these are known only where label or file name hold them. A
-point's time is the start of its period. Elastic Load Balancing reports a counter only when it is not zero: a missing point is no zero.
+A metric is published for several sets of dimensions at once: a load balancer, each of its target groups, and each zone of both. A point's
+time is the start of its period. Elastic Load Balancing reports a counter only when it is not zero: a missing point is no zero.
 
-Follows "GetMetricData", "GetMetricStatistics" and "MetricAlarm" of the Amazon CloudWatch API Reference.
+Follows "CloudWatch metrics for your Application Load Balancer" and for Classic Load Balancers, and "CloudWatch metrics: dimensions".
 """
 
 from __future__ import annotations
 
-import json
 import re
-from datetime import UTC, datetime, timedelta
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, NamedTuple
 
-from kyumei.edge.documents import answers, as_list, as_map, qualifier
+from kyumei.edge.literals import literal
+from kyumei.edge.metric_points import PERIOD_SECONDS, Point, answered, moment, streamed
+from kyumei.model.finding import Citation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Sequence
 
     from kyumei.contracts import View
-    from kyumei.model.finding import Citation
 
-PERIOD_SECONDS = 60.0
-"""The period taken where a series of one point does not tell its own."""
-STATISTICS = ("Sum", "Average", "Minimum", "Maximum", "SampleCount")
-_ZONED = re.compile(r"[+-][0-9]{2}:?[0-9]{2}\Z|Z\Z")
-_METRIC = re.compile(r"\b[A-Z][A-Za-z0-9]*(?:_[A-Za-z0-9]+)*\b")
-_RESOURCE = re.compile(r"\b(?:app|net|gwy|targetgroup)/[A-Za-z0-9-]+/[0-9a-f]+")
-_STATISTIC = re.compile(r"\b(Sum|Average|Minimum|Maximum|SampleCount|p[0-9]{1,2}(?:\.[0-9]+)?)\b")
+__all__ = ["Point", "Reading", "moment", "paused", "points", "reading"]
 
-
-class Point(NamedTuple):
-    """One value of a metric. ``time`` is naive UTC, the start of ``period_seconds``; ``told`` is all text that names metric and dimensions.
-
-    ``metric`` and ``namespace`` are empty where they are not told, ``statistic`` too.
-    """
-
-    metric: str
-    namespace: str
-    dimensions: tuple[tuple[str, str], ...]
-    statistic: str
-    time: datetime
-    period_seconds: float
-    value: float
-    told: str
-    citation: Citation
-
-    def covers(self, moment: datetime) -> bool:
-        """Whether a moment, naive UTC, lies in the point's period."""
-        return self.time <= moment < self.time + timedelta(seconds=self.period_seconds)
+SHOWN = 3
+"""Places of which a reading cites the best first."""
+OF_A_MOMENT = frozenset({"TargetResponseTime", "Latency", "HealthyHostCount", "UnHealthyHostCount", "SurgeQueueLength"})
+"""Metrics that say how long or how many at a time; all others count what happened over the period."""
+BESIDE = timedelta(minutes=15)
+"""How far before and after a pause a metric stream must have the metric."""
+GROUP, BALANCER, DISTRIBUTION = "TargetGroup", frozenset({"LoadBalancer", "LoadBalancerName"}), "DistributionId"
+"""Dimensions that say whose a metric is."""
+OWNERS = BALANCER | {DISTRIBUTION}
+_IDENTITY = re.compile(r"E[A-Z0-9]{10,14}", re.ASCII)
+_FIRST, _LAST = datetime.min, datetime.max  # noqa: DTZ901 - rows hold UTC without a zone
+_ARN = re.compile(r"arn:[^:]*:[^:]*:([^:]*):([^:]*):(.*)", re.DOTALL)
 
 
 class Reading(NamedTuple):
-    """Points of one metric whose periods hold the moments asked for; never empty."""
+    """Points of one metric whose periods hold the moments asked for, never empty; and where the best of them stand, each place once."""
 
     metric: str
     points: tuple[Point, ...]
+    citations: tuple[Citation, ...]
 
     @property
     def peak(self) -> float:
         """The greatest value."""
         return max(point.value for point in self.points)
+
+    @property
+    def lowest(self) -> float:
+        """The greatest value in the period in which that is least."""
+        return min(max(one.value for one in self.points if one.time == point.time) for point in self.points)
 
     @property
     def words(self) -> str:
@@ -71,105 +61,147 @@ class Reading(NamedTuple):
         statistic = f" ({best.statistic})" if best.statistic else ""
         return f"{self.metric}{statistic} is {best.value:g} in the period from {best.time:%H:%M:%S} UTC"
 
-    @property
-    def citations(self) -> tuple[Citation, ...]:
-        """Where the points stand, each place once."""
-        return tuple(dict.fromkeys(point.citation for point in self.points))[:3]
+
+class _About(NamedTuple):
+    """Whose metric is asked for: the names that dimensions may have, by dimension, and account and Region as far as they are known."""
+
+    names: frozenset[str]
+    dimensions: frozenset[str]
+    account: str
+    region: str
 
 
-def moment(value: object) -> datetime | None:
-    """A time as the CLI prints it, seconds since 1970 or ISO 8601, as a naive time in UTC; null for anything else."""
-    try:
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return datetime.fromtimestamp(value, UTC).replace(tzinfo=None)
-        text = str(value)
-        parsed = datetime.fromisoformat(text)
-        return parsed.astimezone(UTC).replace(tzinfo=None) if _ZONED.search(text) else parsed.replace(tzinfo=None)
-    except (ValueError, OverflowError, OSError):
-        return None
+def points(view: View, metric: str, start: datetime = _FIRST, end: datetime = _LAST, names: Iterable[str] = ()) -> list[Point]:
+    """The points of a metric, in no order: all of answers and alarms, and those of streams from ``start`` to ``end`` (naive UTC).
+
+    Of streams only what has one of the names in its dimensions.
+    """
+    return [*answered(view, metric), *streamed(view, metric, start, end, tuple(names))]
 
 
-def points(view: View) -> list[Point]:
-    """All points of the case, those of alarms included, in no order."""
-    found: list[Point] = []
-    for document, citation in answers(view, "cloudwatch", "get-metric-data"):
-        for series in as_list(document.get("MetricDataResults")) if "MetricDataResults" in document else [document]:
-            found += _of_data(as_map(series), citation)
-    for document, citation in answers(view, "cloudwatch", "get-metric-statistics"):
-        found += _of_statistics(document, citation)
-    for document, citation in answers(view, "cloudwatch", "describe-alarms"):
-        found += _of_alarm(document, citation)
-    return found
-
-
-def reading(view: View, metric: str, moments: Iterable[datetime], about: Iterable[str] = ()) -> Reading | None:
+def reading(
+    view: View, metric: str, moments: Iterable[datetime], about: Iterable[str] = (), other: Callable[[Point], bool] | None = None
+) -> Reading | None:
     """What a metric was at these moments (naive UTC); null where the case does not tell.
 
-    ``about`` are resources as dimensions name them (``app/shop/1234``, ``targetgroup/web/5678``). A point that names another
-    load balancer or target group is left out.
+    ``about`` are resources as dimensions name them (``app/shop/1234``, ``targetgroup/web/5678``), or their ARNs, which tell account and
+    Region, too. A point that names another load balancer or target group is left out; one that names no target group is, where others of
+    these moments do. ``other`` tells points that are of something else for what the caller knows besides.
     """
-    wanted, at = set(about), list(moments)
+    wanted, at = _about(about), list(moments)
+    if not at:
+        return None
     found = [
-        point for point in points(view) if point.metric == metric and _may_be_about(point, wanted) and any(point.covers(one) for one in at)
+        point
+        for point in points(view, metric, min(at), max(at), wanted.names)
+        if _meant(point) and any(point.covers(one) for one in at) and not (other and other(point))
     ]
-    return Reading(metric, tuple(sorted(found, key=lambda point: point.time))) if found else None
+    own = _own(found, wanted)
+    return _reading(view, metric, own) if own else None
 
 
-def _may_be_about(point: Point, wanted: set[str]) -> bool:
-    named = set(_RESOURCE.findall(point.told))
-    kinds = {one.partition("/")[0] for one in wanted}
-    return all(one in wanted for one in named if one.partition("/")[0] in kinds)
+def paused(view: View, metric: str, moments: Iterable[datetime], about: Iterable[str] = ()) -> tuple[Citation, ...]:
+    """Where a metric stands that has points before and after these moments (naive UTC), and none in them; empty where that is not so.
+
+    The same answer must tell both. A stream must have delivered other metrics of the same balancer in each of the minutes.
+    """
+    wanted, at = _about(about), list(moments)
+    if not at:
+        return ()
+    start, end = min(at), max(at)
+    own = _own(points(view, metric, start - BESIDE, end + BESIDE, wanted.names), wanted)
+    if any(point.covers(one) for point in own for one in at):
+        return ()
+    series: dict[tuple[object, ...], list[Point]] = {}
+    for point in own:
+        series.setdefault(_series(point), []).append(point)
+    for told in series.values():
+        before, after = [one for one in told if one.time < start], any(one.time > end for one in told)
+        if before and after and (not told[0].stream or _delivered(view, told[0], at)):
+            return _cited(view, [max(before, key=lambda one: one.time)])
+    return ()
 
 
-def _of_data(series: Mapping[str, Any], citation: Citation) -> Iterator[Point]:
-    told = " ".join(str(part) for part in (series.get("Label"), series.get("Id"), qualifier(citation)) if part)
-    statistic = _STATISTIC.search(told)
-    pairs = zip(as_list(series.get("Timestamps")), as_list(series.get("Values")), strict=False)
-    yield from _series(_metric(told), told, statistic[1] if statistic else "", [(moment(time), value) for time, value in pairs], citation)
+def _about(names: Iterable[str]) -> _About:
+    account = region = ""
+    known: set[str] = set()
+    for name in names:
+        found = _ARN.fullmatch(name)
+        region, account = (found[1] or region, found[2] or account) if found else (region, account)
+        known.add(found[3] if found else name)
+    return _About(frozenset(known), frozenset().union(*map(_dimensions, known)), account, region)
 
 
-def _of_statistics(document: Mapping[str, Any], citation: Citation) -> Iterator[Point]:
-    told = " ".join(str(part) for part in (document.get("Label"), qualifier(citation)) if part)
-    data = [as_map(one) for one in as_list(document.get("Datapoints"))]
-    extended = {name for one in data for name in as_map(one.get("ExtendedStatistics"))}
-    for statistic in (*STATISTICS, *sorted(extended)):
-        pairs = [(moment(one.get("Timestamp")), one.get(statistic, as_map(one.get("ExtendedStatistics")).get(statistic))) for one in data]
-        yield from _series(_metric(told), told, statistic, pairs, citation)
+def _dimensions(name: str) -> frozenset[str]:
+    """The dimensions that name things of the kind that has such a name: ``targetgroup/web/5678``, a distribution's id, or a balancer."""
+    if name.startswith("targetgroup/"):
+        return frozenset({GROUP})
+    return frozenset({DISTRIBUTION}) if _IDENTITY.fullmatch(name) else BALANCER
 
 
-def _of_alarm(document: Mapping[str, Any], citation: Citation) -> Iterator[Point]:
-    try:
-        data = as_map(json.loads(str(document.get("StateReasonData"))))
-    except (ValueError, RecursionError):
-        return
-    evaluated = [as_map(one) for one in as_list(data.get("evaluatedDatapoints"))]
-    dimensions = _dimensions(document)
-    told = " ".join([str(document.get("MetricName")), *(value for _, value in dimensions)])
-    period = data.get("period")
-    seconds = float(period) if isinstance(period, int | float) and period > 0 else PERIOD_SECONDS
-    statistic = str(document.get("Statistic") or document.get("ExtendedStatistic") or "")
-    for one in evaluated:
-        time, value = moment(one.get("timestamp")), one.get("value")
-        if time is not None and isinstance(value, int | float):
-            name, space = str(document.get("MetricName") or ""), str(document.get("Namespace") or "")
-            yield Point(name, space, dimensions, statistic, time, seconds, float(value), told, citation)
+def _own(found: Sequence[Point], wanted: _About) -> list[Point]:
+    """The points that may be of what is asked for; none where they are of several things, and nothing tells whose they are."""
+    near = [point for point in found if _near(point, wanted)]
+    if GROUP in wanted.dimensions and any(_named(point, GROUP) for point in near):
+        near = [point for point in near if _named(point, GROUP)]
+    own = [point for point in near if all(value in wanted.names for name, value in point.dimensions if name in wanted.dimensions)]
+    things = {value for point in own for name, value in point.dimensions if name in OWNERS}
+    places = [{told for point in own if (told := getattr(point, what))} for what in ("account", "region")]
+    several = (not wanted.names and len(things) > 1) or any(len(one) > 1 for one in places)
+    return [] if several else own
 
 
-def _series(metric: str, told: str, statistic: str, pairs: Iterable[tuple[datetime | None, object]], citation: Citation) -> Iterator[Point]:
-    known = sorted((time, float(value)) for time, value in pairs if time is not None and isinstance(value, int | float))
-    apart = [(after - before).total_seconds() for (before, _), (after, _) in pairwise(known)]
-    period = min((one for one in apart if one > 0), default=PERIOD_SECONDS)
-    named = tuple(("LoadBalancer" if not one.startswith("targetgroup/") else "TargetGroup", one) for one in _RESOURCE.findall(told))
-    for time, value in known:
-        yield Point(metric, "", named, statistic, time, period, value, told, citation)
+def _meant(point: Point) -> bool:
+    """Whether the statistic tells how much there was: the number of samples does not, nor a least value of zero, nor a sum of times."""
+    if point.statistic == "Minimum":
+        return point.value > 0
+    return point.statistic not in ({"SampleCount", "Sum"} if point.metric in OF_A_MOMENT else {"SampleCount"})
 
 
-def _metric(told: str) -> str:
-    """The metric's name in a text: the word written as such names are (HTTPCode_ELB_502_Count); statistics are none."""
-    words = [word for word in _METRIC.findall(_RESOURCE.sub(" ", told)) if not _STATISTIC.fullmatch(word)]
-    return max(words, key=len, default="")
+def _near(point: Point, wanted: _About) -> bool:
+    """Whether a point may be of what is asked for, its target group aside."""
+    if point.namespace and not point.namespace.startswith("AWS/"):
+        return False
+    if any(told and known and told != known for told, known in ((point.account, wanted.account), (point.region, wanted.region))):
+        return False
+    named = [(name, value) for name, value in point.dimensions if name in wanted.dimensions]
+    if point.namespace and not named:  # It tells whose it is, and it is not known to be what is asked for.
+        return False
+    return all(value in wanted.names for name, value in named if name != GROUP)
 
 
-def _dimensions(document: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    named = [as_map(one) for one in as_list(document.get("Dimensions"))]
-    return tuple((str(one.get("Name")), str(one.get("Value"))) for one in named)
+def _named(point: Point, dimension: str) -> bool:
+    return any(name == dimension for name, _ in point.dimensions)
+
+
+def _reading(view: View, metric: str, own: Sequence[Point]) -> Reading:
+    best = sorted(own, key=lambda point: -point.value)
+    return Reading(metric, tuple(sorted(own, key=lambda point: point.time)), _cited(view, best))
+
+
+def _cited(view: View, best: Sequence[Point]) -> tuple[Citation, ...]:
+    """Where points stand, the first one's place first."""
+    told = [point.source for point in best if isinstance(point.source, Citation)]
+    rows = view.cite([point.source for point in best if not isinstance(point.source, Citation)], SHOWN)
+    found = [*told, *rows] if isinstance(best[0].source, Citation) else [*rows, *told]
+    return tuple(dict.fromkeys(found))[:SHOWN]
+
+
+def _series(point: Point) -> tuple[object, ...]:
+    """What points of one series share: of a stream its name, of an answer its file."""
+    where = point.source
+    place = point.stream or (where.file if isinstance(where, Citation) else where["_artifact"])
+    return (place, point.told, point.statistic, point.account, point.region)
+
+
+def _delivered(view: View, point: Point, moments: Sequence[datetime]) -> bool:
+    """Whether the point's stream has another metric of the same balancer or distribution in each of the minutes."""
+    about = " OR ".join(f"contains(CAST(dimensions AS VARCHAR), {literal(value)})" for name, value in point.dimensions if name in OWNERS)
+    if not about:
+        return False
+    rows = view.rows(
+        "SELECT DISTINCT date_trunc('minute', time) AS minute FROM metric WHERE metric_stream = ? AND metric <> ? AND "
+        f"time > ?::TIMESTAMP - to_seconds(?) AND time <= ?::TIMESTAMP AND ({about})",
+        *(point.stream, point.metric, min(moments), PERIOD_SECONDS, max(moments)),
+    )
+    return {one.replace(second=0, microsecond=0) for one in moments} <= {row["minute"] for row in rows}

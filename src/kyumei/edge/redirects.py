@@ -14,6 +14,7 @@ from kyumei.edge.balancer.answer import last_action
 from kyumei.edge.circles import FEWEST, REDIRECTING, circles
 from kyumei.edge.cloudfront.setting import place_of
 from kyumei.edge.documents import as_map
+from kyumei.edge.probe import PORTS, scheme
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from kyumei.model.finding import Citation
 
     Row = Mapping[str, Any]
-PORTS = {"http": 80, "https": 443}
 EDGES = {"cloudfront": "cloudfront_access", "alb": "alb_access"}
 """Hops whose record tells the protocol, with their tables."""
 
@@ -57,12 +57,6 @@ def whole(view: View, sighting: Row) -> dict[str, Any]:
         sighting["path"],
     )
     return found[0] if found else dict(sighting)
-
-
-def scheme(row: Row) -> str:
-    """``http`` or ``https``, as the record of CloudFront or a load balancer tells it; empty where nothing does."""
-    told = str(row.get("scheme") or row.get("protocol_kind") or "").lower()
-    return {"h2": "https", "wss": "https", "ws": "http", "grpcs": "https"}.get(told, told if told in PORTS else "")
 
 
 def address(row: Row, *, host: str | None = None, over: str = "") -> tuple[object, ...]:

@@ -25,12 +25,13 @@ from typing import TYPE_CHECKING
 from kyumei.contracts import Format
 from kyumei.errors import ConfigError
 from kyumei.layouts.casts import INTEGER, NUMBER, TEXT, Cast, Take, guarded, parse_epoch, parse_iso
+from kyumei.layouts.cloudfront_fields import LEGACY, are_chosen, in_parquet
 from kyumei.layouts.fallback import Fallback
 from kyumei.layouts.json_record import parse_object
 from kyumei.layouts.mended import Mended
 from kyumei.layouts.named_fields import Joint, NamedFields
 from kyumei.layouts.percent_encoding import ALL_PLAIN, ENCODED, ENCODED_AGENT, ENCODED_TARGET, PLAIN
-from kyumei.layouts.spaced_fields import is_spaced, with_tabs
+from kyumei.layouts.spaced_fields import SEPARATORS, is_spaced, separated, with_tabs
 from kyumei.layouts.stamps import EPOCH, ISO_SPACE, Stamp, in_utc
 from kyumei.model.table import Column, Kind, Link, Table
 
@@ -104,12 +105,7 @@ TABLE = Table(
     ),
 )
 
-FIELDS = (
-    "date time x-edge-location sc-bytes c-ip cs-method cs(Host) cs-uri-stem sc-status cs(Referer) cs(User-Agent) cs-uri-query cs(Cookie) "
-    "x-edge-result-type x-edge-request-id x-host-header cs-protocol cs-bytes time-taken x-forwarded-for ssl-protocol ssl-cipher "
-    "x-edge-response-result-type cs-protocol-version fle-status fle-encrypted-fields c-port time-to-first-byte "
-    "x-edge-detailed-result-type sc-content-type sc-content-len sc-range-start sc-range-end"
-)
+FIELDS = LEGACY
 """The fields of a legacy log, in order."""
 _FEWEST = 12
 """As many as the lines of 2008 to 2012 have."""
@@ -193,13 +189,6 @@ def _cast(column: Column) -> Cast:
 
 
 _PLAIN_TAKES = tuple(column for column in TABLE.columns if column.name != "time")
-_PARQUET = re.compile("[^a-z0-9]+")
-
-
-def _in_parquet(name: str) -> str:
-    """The name of a field as a column of Parquet: ``cs_user_agent`` for ``cs(User-Agent)``."""
-    return _PARQUET.sub("_", name.lower()).strip("_")
-
 
 TAKES = (
     Take("time", "timestamp(ms)", _SINCE_1970),
@@ -208,7 +197,7 @@ TAKES = (
     *(
         Take(column.name, name, _cast(column))
         for column in _PLAIN_TAKES
-        for name in dict.fromkeys((column.origin, _in_parquet(column.origin)))
+        for name in dict.fromkeys((column.origin, in_parquet(column.origin)))
     ),
 )
 REAL_TIME_TAKES = (
@@ -223,6 +212,11 @@ REAL_TIME_TAKES = (
 
 def _with_tab(window: Window, offsets: Sequence[timedelta]) -> tuple[str, ...]:
     return tuple(text.replace(" ", "\t") for text in ISO_SPACE.find(window, offsets))
+
+
+def _separated(window: Window, offsets: Sequence[timedelta]) -> tuple[str, ...]:
+    found = ISO_SPACE.find(window, offsets)
+    return tuple(sorted({text.replace(" ", between) for text in found for between in ("\t", *SEPARATORS)}))
 
 
 def _in_json(window: Window, offsets: Sequence[timedelta]) -> tuple[str, ...]:
@@ -248,6 +242,7 @@ def _dates(window: Window, offsets: Sequence[timedelta]) -> tuple[str, ...]:
 _DATED = in_utc(Stamp("date", _dates))
 _TABBED = in_utc(Stamp("date, tab, time", _with_tab))
 _SPACED = in_utc(Stamp("date, spaces, time", _spaced))
+_SEPARATED = in_utc(Stamp("date, any separator, time", _separated))
 _JOINTS = (Joint("date time", "date", "time"),)
 _LINES = Mended(
     NamedFields(
@@ -282,13 +277,14 @@ _BEGINS = re.compile(
 def sniff(text: str, _name: str) -> bool:
     """Whether the record begins as legacy lines do, is a JSON object with fields of CloudFront's, or the line that names such fields."""
     if text.startswith("#"):
-        return text.startswith("#Fields:") and any(_OWN.fullmatch(name) for name in _named(text)[0])
+        names = _named(text)[0]
+        return text.startswith("#Fields:") and (any(_OWN.fullmatch(name) for name in names) or ("cs(Host)" in names and are_chosen(names)))
     if not text.lstrip(" \t").startswith("{"):
         return any(shape.match(text) for shape in (_BEGINS, _ALL, _FIRST)) or is_spaced(text)
-    if not _OWN.search(text):
+    if not _OWN.search(text) and '"c' not in text:
         return False
     found = parse_object(text)
-    if not isinstance(found, dict) or not any(_OWN.fullmatch(name) for name in found):
+    if not isinstance(found, dict) or not (any(_OWN.fullmatch(name) for name in found) or are_chosen(found)):
         return False
     return "timestamp(ms)" in found or "timestamp_ms" in found or {"date", "time"} <= found.keys()
 
@@ -319,7 +315,11 @@ def below(header: str) -> Layout | None:
         return None
     names, separator = _named(header)
     legacy = separator == "\t" and len(names) >= _FEWEST and names == tuple(FIELDS.split())[: len(names)]
-    return LAYOUT if legacy else _ordered(names, separator)
+    told = _ordered(names, separator)
+    if legacy or separator != "\t":
+        return LAYOUT if legacy else told
+    written = tuple(_SEPARATED if stamp is _TABBED else stamp for stamp in told.written)
+    return Mended(replace(told, written=written), separated(len(names)), keeps_values=True)
 
 
 def _named(told: str) -> tuple[tuple[str, ...], str]:

@@ -18,6 +18,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from kyumei.contracts import Format, Refused
+from kyumei.layouts.json_names import FILLED
 from kyumei.layouts.json_record import JsonRecord, as_text, first_of_each, one, parse_object
 from kyumei.layouts.json_tree import BOOLEAN, UTC_TIME, Dig, dug, dug_sql, every_pair, opened, shallow, strings, strings_sql, text, tree
 from kyumei.layouts.stamps import ISO, ISO_SPACE
@@ -89,7 +90,7 @@ FIELDS = (
     one("recipient_account", "recipientAccountId"),
     one("source_ip", "sourceIPAddress"),
     text("_user_agent", "userAgent"),
-    one("error_code", "errorCode"),
+    one("error_code", "errorCode", FILLED, total=True),
     text("_error_message", "errorMessage"),
     one("read_only", "readOnly", BOOLEAN),
     one("request_id", "requestID"),
@@ -171,7 +172,7 @@ def _in_columns(row: dict[str, Any]) -> dict[str, Any]:
 def _derive(document: Mapping[str, Any], values: dict[str, Any]) -> tuple[dict[str, Any], set[str]]:
     """Columns that lie inside others."""
     found = dug(DIGS, {column: document.get(path) for column, path in _TREES.items()})
-    errors = as_text(document.get("errorMessage"))
+    errors = as_text(document.get("errorMessage")) or None  # an empty cell of a row of Lake is no error
     session = _SESSION.search(found["user_arn"] or "") or _SESSION_OF_ID.search(found["principal_id"] or "")
     return {
         **found,
@@ -183,7 +184,7 @@ def _derive(document: Mapping[str, Any], values: dict[str, Any]) -> tuple[dict[s
         "failed": values["error_code"] is not None or errors is not None or found["_sign_in"] == "Failure",
         "resource_arns": strings(document.get("resources"), "ARN"),
         **{name: found[other] for name, other in _OF_INSIGHT.items() if values[name] is None},
-    }, set()
+    }, {"errorCode"} if as_text(document.get("errorCode")) in {"", "-"} else set()
 
 
 _DUG, _SURE = dug_sql(DIGS)
@@ -197,8 +198,8 @@ STEPS = (
         r"nullif(regexp_extract(user_arn, ':assumed-role/[^/]+/((?s:.+))$', 1), ''), "
         r"nullif(regexp_extract(principal_id, '^[^:]+:((?s:.+))$', 1), '')) END",
         "user_agent": "_user_agent->>'$'",
-        "error_message": "_error_message->>'$'",
-        "failed": "error_code IS NOT NULL OR _error_message IS NOT NULL OR coalesce(_sign_in = 'Failure', false)",
+        "error_message": "nullif(_error_message->>'$', '')",
+        "failed": "error_code IS NOT NULL OR nullif(_error_message->>'$', '') IS NOT NULL OR coalesce(_sign_in = 'Failure', false)",
         "resource_arns": _ARNS,
     },
 )

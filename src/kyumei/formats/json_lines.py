@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from kyumei.contracts import Format
 from kyumei.layouts.casts import INTEGER, TEXT, Cast
+from kyumei.layouts.cloudfront_fields import are_chosen
 from kyumei.layouts.flow_fields import is_sent_flow
 from kyumei.layouts.gateway_fields import is_gateway_record
 from kyumei.layouts.json_inner import LISTED, NESTED, brought_up
@@ -378,7 +379,7 @@ def sniff(text: str, name: str) -> bool:
         return False
     if name.startswith(FUNCTION_GROUP) or is_lambda_record(found):
         return False
-    if is_gateway_record(found) or is_sent_flow(text):
+    if is_gateway_record(found) or is_sent_flow(text) or are_chosen(found):
         return False
     document = _prepare(found)
     # What is wrapped in it may displace the keys that tell, and have none itself.

@@ -20,7 +20,7 @@ from kyumei.layouts.fallback import Fallback
 from kyumei.layouts.forms import Form, Forms
 from kyumei.layouts.lambda_invocations import INVOCATIONS, LINES
 from kyumei.layouts.lambda_lines import ANYTHING, APPLICATION, FUNCTION_GROUP, HEAD, LOOKS, PLATFORM, TOKENS, UNHANDLED, is_lambda_line
-from kyumei.layouts.lambda_records import is_lambda_text, records_of
+from kyumei.layouts.lambda_records import EVENT_ABOVE, is_lambda_text, records_of
 from kyumei.layouts.text import Text
 from kyumei.model.table import Column, Kind, Link, Table
 
@@ -116,9 +116,10 @@ INVOCATION_TABLE = Table(
     ),
 )
 
-_JSON = records_of(TABLE)
 _DEFAULTS = {"kind": "app"}
 _COLUMNS = TABLE.columns
+_PRINTED = Text(_COLUMNS, ANYTHING, looks=LOOKS, defaults=_DEFAULTS)
+_JSON = records_of(TABLE, _PRINTED)
 LAYOUT = Fallback(
     Forms(
         _COLUMNS,
@@ -129,8 +130,8 @@ LAYOUT = Fallback(
         lambda row: row,
         {},
     ),
-    Text(_COLUMNS, ANYTHING, looks=LOOKS, defaults=_DEFAULTS),
-    known=TOKENS,
+    _PRINTED,
+    known=f"{TOKENS}|{EVENT_ABOVE}",
     head=HEAD,
 )
 

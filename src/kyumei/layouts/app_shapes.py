@@ -245,7 +245,11 @@ _ACCESS_OPENINGS = (
         *((_LOGGER, _PID, _MESSAGE), {"server": "gunicorn"}, "g"),
     ),
     _opening("gunicorn behind its tag", r"^\[(?P<pid>[0-9]+)\] ", (_PID, _MESSAGE), {"server": "gunicorn"}, "["),
-    _opening("django error", "^Internal Server Error: /", (_WHOLE,), {"level": "ERROR", "server": "django"}, "I"),
+    _opening(
+        "django error",
+        "^(?:Internal Server Error: /|Invalid HTTP_HOST header: )",
+        *((_WHOLE,), {"level": "ERROR", "server": "django"}, "I"),
+    ),
     _opening(
         "django warning",
         rf"^(?:{_DJANGO_WARNINGS})(?: \([^)\n]*\))?: /",
@@ -264,7 +268,7 @@ HEAD = (
     rf"|{_CTIME} - |{_MONTH} [0-9]{{1,2}}, [0-9]{{4}} [0-9]{{1,2}}:[0-9]{{2}}:[0-9]{{2}} [AP]M [A-Za-z_]"
     r"|(?:time|ts|t|timestamp|level|lvl|severity|at)=|\[pid: [0-9]+\||gunicorn\.[^ \n:]+: \[[0-9]+\] "
     rf"|[0-9A-Fa-f.:-]+ [^ \n]+ [^ \n]+ \[[0-9]{{2}}/{_MONTH}/[0-9]{{4}}"
-    rf"|(?:Internal Server Error|{_DJANGO_WARNINGS})(?: \([^)\n]*\))?: /)"
+    rf"|(?:Internal Server Error|{_DJANGO_WARNINGS})(?: \([^)\n]*\))?: /|Invalid HTTP_HOST header: )"
 )
 """The first line of a record. All other lines, tracebacks above all, belong to the record before them."""
 

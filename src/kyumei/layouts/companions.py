@@ -2,7 +2,8 @@ r"""What PostgreSQL says behind a message: DETAIL, HINT, STATEMENT and the like,
 
 The layout inside answers ``_rest``, all that follows the severity, or for other forms of the log the columns themselves. A companion opens
 with a prefix of its own at the start of a line; a line that goes on opens with a tab, which is left out. Of a companion that is there twice
-both are kept, one a line.
+both are kept, one a line. Where processes write at once, their lines can stand among each other: a companion whose prefix has another
+process is none of this message, and is kept in ``_extra`` as it stands.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ COLUMN_OF = {
     "BACKTRACE": "message",
 }
 """What a message is followed by, and the columns for it."""
-_OPENS = rf"\n(?:[^\t\n][^\n]*?\b)?({'|'.join(COLUMN_OF)}): {{1,2}}"
+_OPENS = rf"\n((?:[^\t\n][^\n]*?\b)?)({'|'.join(COLUMN_OF)}): {{1,2}}"
 _BEGINS = r"^(?:duration: ([0-9]{1,12}(?:\.[0-9]{1,6})?) ms(?:\n|$|  ))?(?:(statement|plan):|(parse|bind|execute) [^:\n]*:)?"
 _ASKED = r"^(?:duration: [0-9.]+ ms  )?(?:statement|(?:parse|bind|execute) [^:\n]*): "
 
@@ -40,14 +41,34 @@ def _tidy(text: str) -> str | None:
     return text.replace("\n\t", "\n").rstrip("\n") or None
 
 
-def _finish(row: dict[str, Any]) -> None:
+_PROCESS = (("[", "]", r"\[[0-9]+\]"), ("pid=", ",", "pid=[0-9]+,"))
+"""What stands before and behind a process in a prefix, and the pattern of any."""
+
+
+def _is_foreign(prefix: str, pid: int | None, opening: str) -> bool:
+    """Whether a companion's prefix has another process where that of the message has its own."""
+    for before, behind, anyone in _PROCESS:
+        own = f"{before}{pid}{behind}"
+        if own in opening:
+            return own not in prefix and compiled(anyone).search(prefix) is not None
+    return False
+
+
+def _finish(row: dict[str, Any], text: str) -> None:
     """Fill the columns from ``_rest``, then those that the message tells of."""
     if row["_rest"] is not None:
-        message, *pairs = compiled(_OPENS).split(row["_rest"])
+        message, *rest = compiled(_OPENS).split(row["_rest"])
         row["message"] = _tidy(message)
-        for word, text in zip(pairs[::2], pairs[1::2], strict=True):
-            found = [part for part in (row[COLUMN_OF[word]], _tidy(text)) if part]
+        opening = text.partition("\n")[0].removesuffix(message.partition("\n")[0])
+        others = []
+        for prefix, word, said in zip(rest[::3], rest[1::3], rest[2::3], strict=True):
+            if _is_foreign(prefix, row.get("pid"), opening):
+                others.append(f"{prefix}{word}:  {said}")
+                continue
+            found = [part for part in (row[COLUMN_OF[word]], _tidy(said)) if part]
             row[COLUMN_OF[word]] = "\n".join(found) or None
+        if others:
+            row["_extra"] = {**(row["_extra"] or {}), "other_processes": others}
     message = row["message"] or ""
     begins, asked = compiled(_BEGINS).match(message), compiled(_ASKED).match(message)
     row["duration_seconds"] = float(begins[1]) / 1000 if begins and begins[1] else None
@@ -61,12 +82,19 @@ def _tidy_sql(sql: str) -> str:
 
 _SPLIT = f"contains(_rest, chr(10)) AND regexp_matches(_rest, {quoted(_OPENS)})"
 _CUT = (
-    f"CASE WHEN {_SPLIT} THEN regexp_extract_all(_rest, {quoted(_OPENS)}, 1) END AS _words, "
+    f"CASE WHEN {_SPLIT} THEN regexp_extract_all(_rest, {quoted(_OPENS)}, 1) END AS _prefixes, "
+    f"CASE WHEN {_SPLIT} THEN regexp_extract_all(_rest, {quoted(_OPENS)}, 2) END AS _words, "
     f"CASE WHEN {_SPLIT} THEN regexp_split_to_array(_rest, {quoted(_OPENS)}) END AS _pieces"
 )
 _WORDS = ("duration: ", "statement:", "parse ", "bind ", "execute ", "plan:")
 _STARTS = " OR ".join(f"starts_with(message, {quoted(word)})" for word in _WORDS)
 _TOLD = f"CASE WHEN {_STARTS} THEN regexp_extract(message, {quoted(_BEGINS)}, ['millis', 'step', 'named']) END"
+
+
+_OWN = " OR ".join(f"contains(prefix, {quoted(before)} || pid || {quoted(behind)})" for before, behind, _ in _PROCESS)
+_OTHERS = f"len(list_filter(_prefixes, lambda prefix: NOT ({_OWN})))"
+_ALL_OWN = f"CASE WHEN _words IS NOT NULL AND pid IS NOT NULL THEN {_OTHERS} = 0 ELSE true END"
+"""Whether all companions are of the message's process, as far as that is quickly seen."""
 
 
 def _piece(word: str, column: str) -> str:
@@ -95,7 +123,7 @@ class Companions(NamedTuple):
         row = self.inner.read(text)
         if isinstance(row, Refused):
             return row
-        _finish(row)
+        _finish(row, text)
         del row["_rest"]
         return row
 
@@ -114,7 +142,7 @@ class Companions(NamedTuple):
         }
         columns = ", ".join(f'({told.get(column.name, _id(column.name))})::{column.kind} AS "{column.name}"' for column in self.columns)
         once = "coalesce(len(list_distinct(_words)) = len(_words) AND NOT list_contains(_words, 'BACKTRACE'), true)"
-        return f"SELECT _artifact, _line, _naive, _extra, {columns}, coalesce(_ok AND {once}, false) AS _ok FROM ({query})"
+        return f"SELECT _artifact, _line, _naive, _extra, {columns}, coalesce(_ok AND {once} AND {_ALL_OWN}, false) AS _ok FROM ({query})"
 
 
 def _id(name: str) -> str:

@@ -219,7 +219,7 @@ APPLICATION = (
 )
 """Lines that a runtime's own logger writes, each with the id of its request."""
 
-_NAMED_ERROR = compiled(r"([A-Za-z_][\w.]*)(?:: (.*))?\Z")
+_NAMED_ERROR = compiled(r"([A-Za-z_][\w.]*)(?::(?: (.*))?)?\Z")
 
 
 def _error(raw: str) -> tuple[str | None, str | None]:
@@ -246,7 +246,7 @@ _UNHANDLED = {"kind": "error", "level": "ERROR", "outcome": "error"}
 
 
 def _unhandled(name: str, pattern: str) -> Shape:
-    return Shape(name, rf"{_FRONT}(?P<message>\[ERROR\] {pattern})$", _EXACTLY, _UNHANDLED, starts="[ 0123456789")
+    return Shape(name, rf"{_FRONT}(?P<message>\[ERROR\] ?{pattern})$", _EXACTLY, _UNHANDLED, starts="[ 0123456789")
 
 
 UNHANDLED = (
@@ -302,7 +302,7 @@ ANYTHING = (*OPENINGS, Shape("anything", "^", (Take("message", "text", TEXT), Ta
 HEAD = (
     rf" {{0,8}}(?:{_ISO}[ \t])?(?:(?:START|END|REPORT) RequestId: |(?:INIT|RESTORE)_(?:START|REPORT) "
     r"|EXTENSION[ \t]|TELEMETRY[ \t]|LOGS[ \t]Name|RequestId: [^ \n]+ "
-    rf"|\[(?:{_LEVELS})\][ \t]|[DIWEFA], \[[0-9]{{4}}-|\[?[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[T ][0-9]{{2}}:[0-9]{{2}}:|\{{\")"
+    rf"|\[(?:{_LEVELS})\][ \t\r]|[DIWEFA], \[[0-9]{{4}}-|\[?[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[T ][0-9]{{2}}:[0-9]{{2}}:|\{{\")"
 )
 """The first line of a record where lines are not told apart by CloudWatch's times."""
 TOKENS = (

@@ -11,8 +11,9 @@ Follows "Lambda Telemetry API Event schema reference" and "Using Lambda advanced
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from kyumei.contracts import Refused
 from kyumei.layouts.casts import Cast
 from kyumei.layouts.json_inner import LISTED
 from kyumei.layouts.json_names import FILLED, LEVEL, METHOD, PRINTED, STATUS, TARGET, TRACE, WHEN, WHEN_NAIVE
@@ -20,9 +21,12 @@ from kyumei.layouts.json_record import Field, JsonRecord, Way, parse_object
 from kyumei.layouts.lambda_lines import BOOLEAN, MEGABYTES, MILLIS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+    from datetime import timedelta
 
+    from kyumei.contracts import Layout
     from kyumei.model.table import Table
+    from kyumei.model.window import Window
 
 _PREFIX = "platform."
 PLATFORM_TYPE = Cast(
@@ -121,9 +125,49 @@ STEPS = (
 )
 
 
-def records_of(table: Table) -> JsonRecord:
+class PrintedBelow(NamedTuple):
+    """JSON records, and those below which a function printed lines without a beginning of their own: these go on with the message.
+
+    ``below`` reads such lines, for what they tell of an error.
+    """
+
+    records: JsonRecord
+    below: Layout
+
+    @property
+    def head(self) -> str | None:
+        """See ``contracts.Layout``."""
+        return self.records.head
+
+    def stamps(self, window: Window, offsets: Sequence[timedelta]) -> tuple[str, ...]:
+        """See ``contracts.Layout``."""
+        return self.records.stamps(window, offsets)
+
+    def read(self, text: str) -> dict[str, Any] | Refused:
+        """See ``contracts.Layout``."""
+        found = self.records.read(text)
+        first, _, printed = text.partition("\n")
+        if not isinstance(found, Refused) or not first.rstrip().endswith("}") or not printed.strip():
+            return found
+        row, more = self.records.read(first), self.below.read(printed)
+        if isinstance(row, Refused) or re.match(EVENT_ABOVE, text, re.ASCII):
+            return found
+        told = {} if isinstance(more, Refused) else {name: more[name] for name in _OF_ERROR if row[name] is None}
+        return {**row, **told, "message": printed if row["message"] is None else f"{row['message']}\n{printed}"}
+
+    def bulk(self, source: str, sample: Sequence[str] = ()) -> str:
+        """See ``contracts.Layout``."""
+        return self.records.bulk(source, sample)
+
+
+_OF_ERROR = ("error_type", "error_text", "stack")
+EVENT_ABOVE = r'[ \t]*\{[^\n]{0,80}"type": ?"platform\.[^\n]*\}[ \t]*\n'
+"""An event of the platform with lines below: those are no part of it."""
+
+
+def records_of(table: Table, below: Layout) -> PrintedBelow:
     """The layout of the JSON lines; the bulk reader takes those that are certainly a function's."""
-    return JsonRecord(
+    records = JsonRecord(
         table,
         FIELDS,
         prepare=_prepare,
@@ -135,6 +179,7 @@ def records_of(table: Table) -> JsonRecord:
         ),
         is_open=True,
     )
+    return PrintedBelow(records, below)
 
 
 _MARKS = ('"platform.', '"record"', '"_aws"', '"function_request_id"', '"function_memory_size"')

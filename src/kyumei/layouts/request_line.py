@@ -37,6 +37,12 @@ class Address(NamedTuple):
 _METHOD = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,40}", re.ASCII)
 _VERSION = re.compile(r"HTTP/[0-9][0-9.]{0,9}", re.ASCII)
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,19})://([^/?]*)(/[^?]*)?(?:\?(.*))?", re.ASCII | re.DOTALL)
+_GLUED = re.compile(
+    r"([A-Za-z][A-Za-z0-9+.-]{0,19})://([A-Za-z0-9._-]{0,252}[G-Zg-z._-][A-Za-z0-9._-]{0,252}|\[[0-9A-Fa-f:.]{2,45}\]):([0-9]{1,5})"
+    r"([^0-9/?:][^?]*)(?:\?(.*))?",
+    re.ASCII | re.DOTALL,
+)
+"""An address whose target is no path: a balancer writes it right behind the port, ``http://host:80*`` for ``OPTIONS *``."""
 
 
 @lru_cache(maxsize=64)
@@ -55,6 +61,9 @@ def parse_request(raw: str) -> RequestLine | None:
 def parse_address(raw: str) -> Address | None:
     """The parts of the absolute URL in a request line as a load balancer writes it, ``GET https://host:port/path?query HTTP/1.1``."""
     line = parse_request(raw)
+    if line and line.version and (glued := _GLUED.fullmatch(line.target)):
+        scheme, host, port, path, query = glued.groups()
+        return Address(scheme, host.strip("[]"), int(port), path, query)
     found = _ADDRESS.fullmatch(line.target) if line else None
     if not found:
         return None

@@ -19,7 +19,7 @@ class Trouble(StrEnum):
 
     SLOW: an answer that took far longer than usual. TIMED_OUT: whoever asked gave up waiting. NOT_CONNECTED: the connection was refused,
     reset or never made. TLS: it was made, and its handshake or a certificate failed, so that no request was ever sent. REDIRECT_LOOP: they
-    were sent on and on until the browser gave up.
+    were sent on and on until the browser gave up. CROSS_ORIGIN: a browser kept the answer from a page of another origin (CORS).
     """
 
     SLOW = "slow"
@@ -27,6 +27,7 @@ class Trouble(StrEnum):
     NOT_CONNECTED = "not_connected"
     TLS = "tls"
     REDIRECT_LOOP = "redirect_loop"
+    CROSS_ORIGIN = "cross_origin"
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from kyumei.model.finding import Certainty, Verdict
 from kyumei.model.symptom import Trouble
 from kyumei.report.document import Banner, Bullets, Code, Document, Facts, Glance, Message, Paragraph, Section, Step, Steps, Tone
-from kyumei.report.extent import impact_section, impact_words, others_section, pulse_section, standouts_section
+from kyumei.report.extent import impact_section, impact_words, others_section, part_looked_at, pulse_section, standouts_section
 from kyumei.report.local_times import told_locally
 from kyumei.report.moments import shown_moment, shown_span
 from kyumei.report.quote import GLANCE_CHARACTERS, proving, quote, quoted_once, telling_words
@@ -40,6 +40,7 @@ _KINDS = {
     Trouble.NOT_CONNECTED: "no connection, or one that broke",
     Trouble.TLS: "TLS: handshake or certificate",
     Trouble.REDIRECT_LOOP: "redirects in a loop",
+    Trouble.CROSS_ORIGIN: "refused by the browser to a page of another origin (CORS)",
 }
 """What was seen where it was no status, in a person's words."""
 _EXPLAINED: dict[Trouble | None, str] = {Trouble.SLOW: "slow request", Trouble.TLS: "failing connection"}
@@ -62,7 +63,7 @@ def to_document(investigation: Investigation) -> Document:
         pulse_section(investigation),
         () if found else gaps,
         _evidence(investigation),
-        impact_section(cause if found else None, investigation.symptom.zone),
+        impact_section(cause if found else None, investigation.symptom),
         _hops(investigation),
         _ruled_out(investigation),
         _fix(investigation, cause) if found else (),
@@ -159,7 +160,7 @@ def _glance(investigation: Investigation, cause: Finding | None) -> Glance:
     if cause.onset:
         facts.append(("Since", shown_moment(cause.onset, investigation.symptom.zone)))
     if cause.impact:
-        facts.append(("Impact", impact_words(cause.impact, investigation.symptom.zone)))
+        facts.append(("Impact", impact_words(cause.impact, investigation.symptom.zone, part_looked_at(cause, investigation.symptom))))
     elif cause.explains:
         facts.append(("Explains", _count(cause.explains, _EXPLAINED.get(investigation.symptom.kind, "failing request"))))
     proof = proving(cause, investigation.symptom)

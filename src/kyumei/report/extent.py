@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from kyumei.model.finding import Finding, Impact, Investigation
+    from kyumei.model.symptom import Symptom
     from kyumei.report.document import Block
 
 _TONES = {Verdict.CAUSE_FOUND: Tone.PROVEN, Verdict.HEALTHY: Tone.HEALTHY, Verdict.CANNOT_TELL: Tone.UNKNOWN}
@@ -30,8 +31,8 @@ def counted(number: int, what: str) -> str:
     return f"{number:,} {what}" + ("" if number == 1 else "s")
 
 
-def impact_words(impact: Impact, zone: str | None) -> str:
-    """How much a failure did, in one sentence."""
+def impact_words(impact: Impact, zone: str | None, part: int = 0) -> str:
+    """How much a failure did from its first request to its last, in one sentence; ``part`` of it is what the verdict counts, 0 for all."""
     clients = f" of {counted(impact.clients, 'client')}" if impact.clients else ""
     paths = f" on {counted(impact.paths, 'path')}" if impact.paths else ""
     alone = impact.requests == 1
@@ -44,14 +45,26 @@ def impact_words(impact: Impact, zone: str | None) -> str:
     first = shown_moment(impact.first, zone)
     span = f"at {first}" if alone else f"from {first} to {shown_moment(impact.last, zone)}"
     share = f"{impact.share:.1%} of the requests to these paths in that time"
-    return f"{counted(impact.requests, 'request')}{clients}{paths}, {span}, {share}; {over}"
+    within = f"; of these the verdict counts the {part:,} in the time looked at" if part else ""
+    return f"{counted(impact.requests, 'request')}{clients}{paths}, {span}, {share}; {over}{within}"
 
 
-def impact_section(finding: Finding | None, zone: str | None) -> tuple[Section, ...]:
+def part_looked_at(finding: Finding, symptom: Symptom) -> int:
+    """How many requests the verdict counts where the failure began before the time looked at, or went on after it; 0 where it did not."""
+    did, looked = finding.impact, symptom.window
+    if did is None or looked is None or (did.first >= looked.start and did.last < looked.end):
+        return 0
+    return finding.explains if finding.explains < did.requests else 0
+
+
+def impact_section(finding: Finding | None, symptom: Symptom) -> tuple[Section, ...]:
     """What the cause did, with the query that counts it."""
     if finding is None or finding.impact is None:
         return ()
-    blocks: tuple[Block, ...] = (Paragraph(f"{impact_words(finding.impact, zone)}."), Code(finding.impact.sql, fold="The query"))
+    blocks: tuple[Block, ...] = (
+        Paragraph(f"{impact_words(finding.impact, symptom.zone, part_looked_at(finding, symptom))}."),
+        Code(finding.impact.sql, fold="The query"),
+    )
     return (Section("impact", "Impact", blocks),)
 
 

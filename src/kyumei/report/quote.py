@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
+from textwrap import dedent
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ _NAMES_OF_SORTS = frozenset({"ACL", "ALB", "ARN", "AWS", "CLB", "HTTP", "HTTPS",
 _HEAD = 72
 _CONTEXT = 32
 _SMALLEST_GAP = 40
+_PLACES = 2
+"""Lines of a JSON value that are shown for one word."""
 
 
 AGAIN = "(quoted above)"
@@ -221,13 +224,17 @@ def _pieces(text: str, kept: list[tuple[int, int]], spans: list[tuple[int, int]]
 
 def _left_out(count: int, what: str = "characters") -> str:
     """The mark of a gap."""
-    return f" […{count:,} {what}…] "
+    return f" […{count:,} {what.removesuffix('s') if count == 1 else what}…] "
 
 
 def _many_lines(text: str, telling: Sequence[str]) -> tuple[tuple[Piece, ...], bool]:
     """The pieces of a record of several lines; of a long one its two ends and the lines that tell."""
     lines = text.split("\n")
-    kept = _kept_lines(lines, telling)
+    if text.startswith(("{", "[")):  # pretty-printed JSON, as far to the right as it lay in its document
+        lines = [lines[0], *dedent("\n".join(lines[1:])).split("\n")]
+        kept = _kept_members(lines, telling)
+    else:
+        kept = _kept_lines(lines, telling)
     pieces: list[Piece] = []
     shortened = len(kept) < len(lines)
     following = 0
@@ -238,7 +245,27 @@ def _many_lines(text: str, telling: Sequence[str]) -> tuple[tuple[Piece, ...], b
         pieces += [*shown, Piece(Part.PLAIN, "\n")]
         shortened = shortened or cut
         following = number + 1
+    if following < len(lines):
+        pieces += [Piece(Part.GAP, _left_out(len(lines) - following, "lines").strip()), Piece(Part.PLAIN, "\n")]
     return tuple(pieces[:-1]), shortened
+
+
+def _kept_members(lines: list[str], telling: Sequence[str]) -> list[int]:
+    """The numbers of the lines of a JSON value to show: all, or its first and those that tell, the rarest words before others.
+
+    Its brackets tell nothing; where there is room, what follows a line that tells is shown.
+    """
+    if len(lines) <= SHOWN_LINES:
+        return list(range(len(lines)))
+    found: dict[str, list[int]] = {}
+    for number, line in enumerate(lines[:SCANNED_LINES]):
+        for start, end in _spans(line, telling):
+            found.setdefault(line[start:end], []).append(number)
+    told = list(dict.fromkeys(number for numbers in sorted(found.values(), key=len) for number in numbers[:_PLACES]))
+    after = [number + 1 for number in told if number + 1 < len(lines)]
+    values = [number for number, line in enumerate(lines[:SCANNED_LINES]) if any(map(str.isalnum, line))]
+    kept = set(list(dict.fromkeys((0, *told, *after, *values)))[:SHOWN_LINES])
+    return [number for number in range(len(lines)) if number in kept or {number - 1, number + 1} <= kept]  # one line is no gap
 
 
 def _kept_lines(lines: list[str], telling: Sequence[str]) -> list[int]:

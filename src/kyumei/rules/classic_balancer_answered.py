@@ -18,7 +18,7 @@ from kyumei.contracts import Failure, Opinion, Rule, View
 from kyumei.edge.balancer import classic_balancer as classic
 from kyumei.edge.blanks import filled
 from kyumei.edge.literals import literal, same
-from kyumei.edge.probe import again
+from kyumei.edge.probe import again, url_of
 from kyumei.model.finding import Certainty, Check, Evidence, Finding, Gap, Remedy, RuledOut
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def _unavailable(view: View, rows: Sequence[Row]) -> _Judged:
         return _Judged(classic.SPILLED, Certainty.PROVEN, (*spilled, *_counted(view, "SurgeQueueLength", rows)))
     served, shown = _served(view, rows)
     hosts = classic.metric(view, "HealthyHostCount", rows)
-    if served or (hosts is not None and min(point.value for point in hosts.points) > 0):
+    if served or (hosts is not None and hosts.lowest > 0):
         why = "it handed other requests to instances that answered in the same seconds"
         if not served and hosts is not None:
             why = f"it had healthy instances: {hosts.words}"
@@ -201,7 +201,7 @@ def _finding(view: View, failure: Failure, rows: Sequence[Row], judged: _Judged)
     names = {
         "elb": str(row["elb"]),
         "idle": f"{idle:g}",
-        "host": str(row.get("host") or "<HOST>"),
+        "url": url_of(row),
         "path": str(row.get("path") or "/"),
         "target": str(row.get("target_ip") or "<INSTANCE>"),
         "port": str(row.get("target_port") or "<PORT>"),

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from kyumei.contracts import Opinion, Rule, View
 from kyumei.edge.agents import BROWSER
 from kyumei.edge.balancer.answer import last_action
-from kyumei.edge.probe import again, probe
-from kyumei.edge.redirects import Circle, circle_of, origin_protocol, scheme
+from kyumei.edge.probe import again, probe, scheme
+from kyumei.edge.redirects import Circle, circle_of, origin_protocol
 from kyumei.layouts.casts import quoted
 from kyumei.model.finding import Certainty, Check, Evidence, Finding, Gap, Remedy
 

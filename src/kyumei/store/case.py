@@ -132,7 +132,10 @@ def fresh(path: Path | None = None) -> duckdb.DuckDBPyConnection:
 def cache_folder(told: Path | None = None) -> Path | None:
     """Where caches lie: as told, ``KYUMEI_CACHE``, or the user's cache folder; null when none can be written."""
     home = os.environ.get("XDG_CACHE_HOME") or (os.environ.get("LOCALAPPDATA") if sys.platform == "win32" else None)
-    folder = told or Path(os.environ.get("KYUMEI_CACHE") or (Path(home) if home else Path.home() / ".cache") / "kyumei")
+    try:
+        folder = told or Path(os.environ.get("KYUMEI_CACHE") or (Path(home) if home else Path.home() / ".cache") / "kyumei")
+    except RuntimeError:  # neither HOME nor an entry of the user tells it, as in many a container
+        return None
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from functools import lru_cache
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
+from kyumei.layouts.json_places import value_at
 from kyumei.model.finding import Citation
 from kyumei.store.lines import batches
 from kyumei.store.unpack import members
@@ -52,11 +55,13 @@ def cite_all(case: Case, rows: Sequence[Mapping[str, Any]]) -> list[Citation]:
 
 
 def _citation(file: Mapping[str, Any], line: int, record: str, raw: Mapping[int, Mapping[int, str]]) -> Citation:
-    """One citation: the record itself where it stands so in the file, else the line on which it starts."""
+    """One citation: the record itself where it stands so in the file, else the line on which it starts, with what opens there."""
     if file["shape"] == "lines" and record:
         first, more, _ = record.partition("\n")
         return Citation(file["name"], line, first, record if more else "")
     text = raw[file["artifact"]].get(line, "")
+    if file["shape"] != "lines" and record in {"", text} and text.rstrip().endswith(("{", "[")):
+        record = _opened_on(file["path"], file["member"], line)
     if len(text) > LONG:
         inside = json.dumps(record, ensure_ascii=False)[1:-1]
         text = next((form for form in (record, inside) if form and form in text), text)
@@ -114,6 +119,29 @@ def _raw_lines(path: str, member: str, wanted: Collection[int]) -> dict[int, str
 def _lines_of(path: str, member: str, _modified_ns: int) -> tuple[str, ...]:
     """All lines of a small file; several citations of one document follow each other."""
     return tuple(line for batch in _batches(path, member) for line in batch.lines)
+
+
+def _opened_on(path: str, member: str, line: int) -> str:
+    """The JSON value that opens on a line of a document and goes on below, as it stands there; empty where there is none."""
+    artifact = artifact_at(path)
+    if artifact.size > REMEMBERED:
+        return ""
+    text, starts = _text_of(path, member, artifact.modified_ns)
+    begin = _OPENING.search(text, *starts[line - 1 : line + 1]) if line < len(starts) else None
+    try:
+        return text[begin.start() : value_at(text, begin.start())[1]] if begin else ""
+    except (ValueError, RecursionError):
+        return ""
+
+
+_OPENING = re.compile(r"[{\[]")
+
+
+@lru_cache(maxsize=1)
+def _text_of(path: str, member: str, modified_ns: int) -> tuple[str, tuple[int, ...]]:
+    """The lines of a small file as one text, and where in it each starts; the last number is its end."""
+    lines = _lines_of(path, member, modified_ns)
+    return "\n".join(lines), (0, *accumulate(len(line) + 1 for line in lines))
 
 
 def _batches(path: str, member: str) -> Iterator[Batch]:

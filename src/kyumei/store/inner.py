@@ -10,6 +10,7 @@ from kyumei.contracts import Refused
 from kyumei.layouts.clocks import LOCAL_TIME, YEARLESS_TIME
 from kyumei.store.bulk_rows import claim_staged, keep_inner, pays, select_of
 from kyumei.store.event_lines import in_year_of
+from kyumei.store.narrow import rows_of_all
 from kyumei.store.rows import insert_rows
 from kyumei.store.stage import insert_tuples
 
@@ -61,7 +62,7 @@ def parse_inner(con: duckdb.DuckDBPyConnection, outer: str) -> None:
         "CREATE OR REPLACE TEMP TABLE _staged AS "
         f"SELECT _artifact, _line, rtrim({POSTGRES_PART}, chr(10)) AS text, _span, coalesce(program, '') AS program, "
         f'"time" AS sent, _naive AS clock, {process} AS process '
-        f'FROM "{outer}" WHERE length(message) > {SHORTEST_INNER} AND {OUTER_FORMATS[outer]} AND _via IS NULL'
+        f"FROM {rows_of_all(con, outer)} WHERE length(message) > {SHORTEST_INNER} AND {OUTER_FORMATS[outer]} AND _via IS NULL"
     )
     if not pays(con, len(INNER_FORMATS)):
         _read_inner(con, outer)

@@ -41,6 +41,14 @@ def narrow_table(con: duckdb.DuckDBPyConnection, leaf: Format, unfilled: Collect
     return own, names
 
 
+def rows_of_all(con: duckdb.DuckDBPyConnection, name: str) -> str:
+    """SQL: a relation of the rows of a format with all its columns, as long as its tables are not yet joined."""
+    narrow = con.execute("SELECT name FROM _narrow WHERE format = ? AND name <> ? ORDER BY 1", [name, f"_{name}"]).fetchall()
+    if not narrow:
+        return f'"{name}"'
+    return "(" + " UNION ALL ".join([f'FROM "{name}"', *(_widened(con, name, own) for (own,) in narrow)]) + ")"
+
+
 def join_narrow(con: duckdb.DuckDBPyConnection) -> None:
     """Make a view of each format that has narrow tables, with all columns of the format, once no more rows are read."""
     narrow: dict[str, list[str]] = {}

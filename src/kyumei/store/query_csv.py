@@ -2,10 +2,10 @@
 
 Athena saves a header with the columns' names and every value in quotes; a column that was not asked for is told by no row, and rows
 without those that tell who answered are not read. A row of the load balancer's log is put together to its line, one of CloudFront's to the
-object that CloudFront writes as JSON.
+object that CloudFront writes as JSON, one of CloudTrail's, by Athena or by Lake, to an object of its columns.
 
-Follows "Create the table for ALB access logs", "Create a table for CloudFront standard logs" and "Work with query results" in the Amazon
-Athena User Guide.
+Follows "Create the table for ALB access logs", "Create a table for CloudFront standard logs", "Query AWS CloudTrail logs" and "Work with
+query results" in the Amazon Athena User Guide.
 """
 
 from __future__ import annotations
@@ -70,23 +70,33 @@ _CLOUDFRONT_NEEDED = (
     frozenset({"date", "time", "sc_status", "cs_uri_stem", "x_edge_result_type"}),
     frozenset({"date", "time", "sc-status", "cs-uri-stem", "x-edge-result-type"}),
 )
+_TRAIL_NEEDED = frozenset({"eventtime", "eventsource", "eventname"})
+_TRAIL_OWN = frozenset({"eventid", "useridentity", "awsregion"})
+"""Columns of CloudTrail's, in small letters as Athena writes them; of the last ones one is enough."""
 
 
 def query_columns(text: str) -> tuple[list[str], int] | None:
-    """The columns of rows of an access log of the load balancer or of CloudFront, and where the rows begin; null for any other text."""
+    """The columns of rows of the load balancer's log, of CloudFront's or of CloudTrail, and where they begin; null for any other text."""
     found = _HEADER.match(text)
     if not found:
         return None
     names = [name.strip('"') for name in found[1].split(",")]
     own = set(names)
-    known = own >= _ALB_NEEDED or any(own >= needed for needed in _CLOUDFRONT_NEEDED)
+    known = own >= _ALB_NEEDED or any(own >= needed for needed in _CLOUDFRONT_NEEDED) or _is_trail(names)
     return (names, found.end()) if known and len(own) == len(names) else None
 
 
 def record_of(names: Sequence[str], cells: Sequence[str]) -> str:
     """The record that a row is of."""
     row = {name: cell for name, cell in zip(names, cells, strict=True) if cell}
+    if _is_trail(names):
+        return to_json(row) or ""
     return _line(row) if _ALB in names else _object(row)
+
+
+def _is_trail(names: Sequence[str]) -> bool:
+    own = {name.lower() for name in names}
+    return own >= _TRAIL_NEEDED and not own.isdisjoint(_TRAIL_OWN)
 
 
 def _line(row: Mapping[str, str]) -> str:

@@ -48,6 +48,8 @@ MOST_HELD = 8 * 1024 * 1024
 """Characters held before they are handed over, however few the lines."""
 WORTH_SPLITTING = 16 * 1024
 """Bytes of lines from which the database splits them faster than we do."""
+LIBERAL = frozenset({"app_log"})
+"""Formats whose readers take lines that they do not claim: in a document, whose records stand for themselves, they are asked last."""
 _TEXT_END, _LINE_END = b'","stream":"', b'\\n","stream":"'
 STEP = 64 * 1024
 """Bytes read at once: they stay in the processor's cache, and larger pieces are twice as slow."""
@@ -315,9 +317,9 @@ def open_document(con: duckdb.DuckDBPyConnection, part: Part, text: str) -> None
             claims[name] = claims.pop(name, 0) + 1
     insert_lines(con, part.artifact.number, numbers, texts, times, spans)
     _note_places(part, places, texts, times)
-    ordered = ranked(claims)
+    ordered = sorted(ranked(claims), key=LIBERAL.__contains__)
     if ordered:
-        part.format, part.others = ordered[0], ordered[1:]
+        part.format, part.others = ordered[0], tuple(ordered[1:])
     groups = " ".join(dict.fromkeys(group for _, group, *_ in part.streams if group))
     if part.layout is None and (order := order_of(texts, f"{hint} {groups}", part.orders, claimed=part.format not in {None, "json_lines"})):
         part.format, part.others, part.layout = order.format, (), order.layout

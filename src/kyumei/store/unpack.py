@@ -15,6 +15,13 @@ import zipfile
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from tarfile import (  # type: ignore[attr-defined]  # its stubs lack three of them
+    BLOCKSIZE,
+    EOFHeaderError,
+    InvalidHeaderError,
+    ReadError,
+    TruncatedHeaderError,
+)
 from typing import IO, TYPE_CHECKING, cast
 
 from kyumei.store.inflate import BROKEN, KINDS, Stream, inflated
@@ -23,6 +30,7 @@ from kyumei.store.parquet_rows import rows_as_lines, rows_of_inner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from typing import Self
 
     from kyumei.model.artifact import Artifact
 
@@ -266,10 +274,49 @@ def _held(stream: Stream) -> IO[bytes]:
     return io.BytesIO(held)
 
 
+class _Archive(tarfile.TarFile):
+    """A tar, or several one behind the other: the zeros that end one are passed over, as ``tar --ignore-zeros`` does."""
+
+    bound = BOMB_FLOOR
+    """Bytes of zeros that are passed over."""
+    blank = 0
+    """Bytes of zeros that were."""
+    ended = False
+    """Whether zeros were the last that was read."""
+
+
+class _Header(tarfile.TarInfo):
+    """The header of a member. Raises where there is none: tarfile itself passes over a damaged one without a word."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        """The header in a block; less than a block of zeros is the end of the file."""
+        return super().frombuf(buf if len(buf) == BLOCKSIZE or buf.strip(b"\0") else b"", encoding, errors)
+
+    @classmethod
+    def fromtarfile(cls, tarfile: _Archive) -> Self:  # type: ignore[override]  # nothing else asks for headers; tarfile names it so
+        """The next header of an archive."""
+        try:
+            found = super().fromtarfile(tarfile)
+        except EOFHeaderError:
+            tarfile.ended = True
+            tarfile.blank += BLOCKSIZE
+            if tarfile.blank > tarfile.bound:
+                message = f"more than {tarfile.bound} bytes of zeros"
+                raise ReadError(message) from None
+            raise
+        except (InvalidHeaderError, TruncatedHeaderError):
+            message = "what follows its end is no archive" if tarfile.ended else "a header is damaged; what follows it cannot be found"
+            raise ReadError(message) from None
+        tarfile.ended = False
+        return found
+
+
 def _tar_members(stream: Stream, outer: tuple[str, ...], budget: _Budget) -> Iterator[tuple[str, str, Unpacked]]:
     compression = "+".join(outer)
     # tarfile wants a file object and calls nothing but read when the mode says that it is a stream.
-    with tarfile.open(fileobj=stream, mode="r|") as archive:  # type: ignore[call-overload]  # it only reads
+    with _Archive.open(fileobj=stream, mode="r|", tarinfo=_Header, ignore_zeros=True) as archive:  # type: ignore[call-overload]  # only read
+        archive.bound = budget.bound
         for number, info in enumerate(archive):
             if number >= MAX_MEMBERS:
                 yield "", compression, _too_many("more", budget)
@@ -284,15 +331,6 @@ def _tar_members(stream: Stream, outer: tuple[str, ...], budget: _Budget) -> Ite
                 yield from _parts(label, Stream(_tar_member(archive, info)), outer, budget)
             else:
                 yield label, compression, _closed("a link or device in an archive is not followed", budget)
-        _check_end(archive)
-
-
-def _check_end(archive: tarfile.TarFile) -> None:
-    """Raise when bytes follow the last member that was found: tarfile ends without a word at a damaged header."""
-    while rest := archive.fileobj.read(CHUNK):
-        if rest.strip(b"\0"):
-            message = "a header is damaged; what follows it cannot be found"
-            raise ValueError(message)
 
 
 def _tar_member(archive: tarfile.TarFile, info: tarfile.TarInfo) -> Callable[[], bytes]:

@@ -23,6 +23,7 @@ from urllib.parse import unquote
 from kyumei.formats.resource_snapshot import LOG_OPERATIONS
 from kyumei.layouts.casts import to_json
 from kyumei.layouts.json_places import value_at
+from kyumei.store.companion_events import may_have_companions, with_companions
 from kyumei.store.envelopes import LISTS, Envelope, envelope_of, is_daemon_header, is_notification
 from kyumei.store.event_lines import (
     Broken,
@@ -60,6 +61,7 @@ _LONGEST_NUMBER = 400
 _DECODER = json.JSONDecoder(parse_int=lambda digits: int(digits) if len(digits) < _LONGEST_NUMBER else digits)
 _SPACE = re.compile(r"[ \t\r\n]*")
 _BETWEEN = re.compile(r"[ \t\r\n,\]}\ufeff]*")
+_INSIGHTS_TIMES = frozenset({"@timestamp", "@ingestionTime"})
 INSIGHTS = frozenset({"@timestamp", "@ptr", "@log", "@logStream", "@ingestionTime"})
 """What stands beside a message in the rows of Logs Insights that the console copies as JSON."""
 _NEXT_LINE = re.compile(r"\n(?=[{\[])")
@@ -81,9 +83,8 @@ class _Object:
 
 def records(text: str, name: str = "") -> Iterator[Record | Broken]:
     """The records in the text of a file called ``name``, whose qualifier may tell the log group."""
-    if is_event_text(text):
-        return text_events(text)
-    return _documents(text, Record(1, "", group=group_of(name)), 0)
+    found = text_events(text) if is_event_text(text) else _documents(text, Record(1, "", group=group_of(name)), 0)
+    return with_companions(found) if may_have_companions(text) else found
 
 
 def wrapper_lines(text: str, found: Iterable[Record | Broken]) -> int:
@@ -251,7 +252,7 @@ def _object(  # noqa: PLR0913 - what an object is and where it lies
         at = opened.starts["data"]
         inner = _open(place, at)
         yield from _object(place, at, inner, _envelope(inner, text), about, depth)
-    elif "@message" in values and values.keys() - {"@message"} <= INSIGHTS:
+    elif "@ptr" in values or ("@message" in values and values.keys() - {"@message"} <= INSIGHTS):
         row = [{"field": name, "value": value} for name, value in values.items()]
         yield _insights_row(row, outer)
     elif is_notification(values):
@@ -337,7 +338,7 @@ def _insights_row(row: list[Any], outer: Record) -> Record:
     message = fields.get("@message")
     text, log = to_json(message) or "" if isinstance(message, dict) else _word(message), _word(fields.get("@log"))
     if not text:
-        text = to_json({name: value for name, value in fields.items() if name != "@ptr"}) or ""
+        text = to_json({name: _with_zone(name, value) for name, value in fields.items() if name != "@ptr"}) or ""
     group = log.partition(":")[2] or log
     return outer._replace(
         text=without_line_end(text),
@@ -345,6 +346,11 @@ def _insights_row(row: list[Any], outer: Record) -> Record:
         stream=_word(fields.get("@logStream")) or outer.stream,
         group=group or outer.group,
     )
+
+
+def _with_zone(name: str, value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """A value of a row: Logs Insights writes its own times in UTC, without saying so."""
+    return f"{value}Z" if name in _INSIGHTS_TIMES and isinstance(value, str) and milliseconds(value + "Z") is not None else value
 
 
 def _packed(data: str, raw: str, outer: Record, depth: int) -> Iterator[Record | Broken]:

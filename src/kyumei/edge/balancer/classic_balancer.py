@@ -10,12 +10,13 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kyumei.edge.documents import answers, as_list, as_map, qualifier
-from kyumei.edge.metrics import Reading, reading
+from kyumei.edge.metrics import reading
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from kyumei.contracts import View
+    from kyumei.edge.metrics import Point, Reading
     from kyumei.model.finding import Citation
 
 CODE = "EDGE-083"
@@ -122,7 +123,7 @@ BY_STATUS = {
         "the request was malformed HTTP",
         "client",
         "Let the client send well-formed HTTP: a valid request line, headers without stray characters.",
-        ("curl -sv -o /dev/null https://{host}{path}",),
+        ("curl -sv -o /dev/null {url}",),
         "The same client's request gets the instance's own status.",
         "HTTPCode_ELB_4XX",
     ),
@@ -203,13 +204,11 @@ def idle_timeout(view: View, elb: str) -> tuple[float, Citation | None]:
 
 def metric(view: View, name: str, rows: Sequence[Mapping[str, Any]]) -> Reading | None:
     """What a metric of the rows' balancer was in their minutes; points of other balancers are left out as far as they are named."""
-    found = reading(view, name, [row["time"] for row in rows])
-    others = [one for one in balancers(view) if one != rows[0]["elb"]]
-    points = [
-        point
-        for point in (found.points if found else ())
-        if not _OTHER_KIND.search(point.told)
-        and not any(one in point.told.split() for one in others)
-        and point.namespace in {"", "AWS/ELB"}
-    ]
-    return Reading(name, tuple(points)) if points else None
+    own = str(rows[0]["elb"])
+    others = [one for one in balancers(view) if one != own]
+
+    def _other(point: Point) -> bool:
+        named = any(one in point.told.split() for one in others)
+        return named or bool(_OTHER_KIND.search(point.told)) or point.namespace not in {"", "AWS/ELB"}
+
+    return reading(view, name, [row["time"] for row in rows], [own], _other)

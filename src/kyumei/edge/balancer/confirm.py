@@ -16,7 +16,7 @@ from kyumei.edge.balancer import target as signs
 from kyumei.edge.balancer.changes import changed
 from kyumei.edge.balancer.packets import DROPPED, nodes, packets
 from kyumei.edge.balancer.service_events import taken
-from kyumei.edge.balancer.setting import group_of, services_of
+from kyumei.edge.balancer.setting import group_of
 from kyumei.edge.balancer.target import Kind
 from kyumei.edge.balancer.target_ends import none_left, refused_since
 from kyumei.edge.balancer.task_stops import stops
@@ -118,15 +118,14 @@ def _by_stops(view: View, part: Part, kind: Kind, judged: Judged) -> Judged:
     rows = [row for row in part.rows if row.get("target_ip")]
     if not rows or kind not in {Kind.CLOSED, Kind.DIED}:
         return judged
-    times, group = [row["time"] for row in rows], group_of(view, part.row) or ""
-    services = {name for name, _ in services_of(view, group)}
-    addresses = sorted({str(row["target_ip"]) for row in rows})
-    found = stops(view, addresses, min(times) - SECONDS, max(times) + SECONDS, group, services)
+    times, addresses = [row["time"] for row in rows], sorted({str(row["target_ip"]) for row in rows})
+    found = stops(view, part, addresses, min(times) - SECONDS, max(times) + SECONDS)
     found = [one for one in found if any(_hits(one, row) for row in rows)]
     hit = [row for row in rows if any(_hits(one, row) for one in found)]
     if not hit:
         return judged
-    evidence = Evidence(found[0].words, view.cite([one.row for one in found]), total=len(found))
+    citations = tuple(citation for one in found for citation in one.citations)
+    evidence = Evidence(found[0].words, citations[:3], total=len(found))
     if len(hit) < HALF * len(rows):
         return _with(judged, evidence, judged.certainty)
     if judged.sign is signs.DIED:

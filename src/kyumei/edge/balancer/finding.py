@@ -13,7 +13,7 @@ from kyumei.edge.balancer.setting import balancer_arn, group_of
 from kyumei.edge.blanks import filled
 from kyumei.edge.literals import among, literal, same
 from kyumei.edge.metrics import reading
-from kyumei.edge.probe import again
+from kyumei.edge.probe import again, url_of
 from kyumei.edge.request_words import request_words
 from kyumei.model.finding import Certainty, Check, Evidence, Finding, Gap, Remedy, RuledOut
 
@@ -92,9 +92,9 @@ def silence(part: Part) -> list[Evidence]:
 
 
 def about(view: View, row: Mapping[str, object]) -> list[str]:
-    """The balancer and the target group of a row, as CloudWatch dimensions name them."""
+    """The balancer of a row, as CloudWatch dimensions name it, and the ARN of its target group."""
     group = group_of(view, row)
-    return [str(row["elb"]), *([group.rpartition(":")[2]] if group else [])]
+    return [str(row["elb"]), *([group] if group else [])]
 
 
 def moved(view: View, part: Part, names: Iterable[str]) -> tuple[Evidence | None, bool]:
@@ -151,6 +151,7 @@ def _names(view: View, row: Mapping[str, Any]) -> dict[str, str]:
         "port": str(row.get("target_port") or "<PORT>"),
         "path": str(row.get("path") or "<PATH>"),
         "host": str(row.get("host") or "<HOST>"),
+        "url": url_of(row),
         "priority": str(row.get("rule_priority") if row.get("rule_priority") is not None else "<PRIORITY>"),
         "reason": str(row.get("error_reason") or ""),
         "status": str(row.get("status")),

@@ -34,7 +34,7 @@ MALFORMED = _sign(
     "client",
     "the request was malformed, its headers were too large (16 KB for one line, 64 KB in all), or the client gave up in the middle of it",
     "Let the client send well-formed HTTP with smaller headers; most often it is the cookies.",
-    "curl -sv -o /dev/null https://{host}{path}",
+    "curl -sv -o /dev/null {url}",
 )
 BEFORE_RULES = _sign(
     "EDGE-007",

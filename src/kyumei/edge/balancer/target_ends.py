@@ -12,10 +12,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kyumei.edge.balancer.pod_ends import end_words, ends_of_pods
-from kyumei.edge.balancer.setting import group_of, services_of
-from kyumei.edge.balancer.task_stops import LONGEST_STOP, address_of_task, stops
-from kyumei.edge.documents import answers
-from kyumei.edge.metrics import moment
+from kyumei.edge.balancer.setting import group_of
+from kyumei.edge.balancer.task_stops import described_stops, stops
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -52,31 +50,13 @@ class Reach(NamedTuple):
 
 def ends(view: View, part: Part, addresses: Sequence[str], start: datetime, end: datetime) -> list[End]:
     """The ends of targets with these addresses that touch a span of time, each told once, the earliest first."""
-    group = group_of(view, part.row) or ""
-    services = {name for name, _ in services_of(view, group)}
-    found = {
-        one.task: End(one.task, one.address, one.began, one.ended, one.words, view.cite([one.row]))
-        for one in stops(view, list(addresses), start, end, group, services)
-    }
-    for task, where in answers(view, "ecs", "describe-tasks"):
-        name, times = str(task.get("taskArn") or "").rpartition("/")[2], _times(task)
-        if name and name not in found and times and address_of_task(task) in addresses and times[0] <= end and times[1] >= start:
-            why = task.get("stoppedReason") or "no reason told"
-            words = f"ECS stopped the task {name} at {address_of_task(task)} from {times[0]:%H:%M:%S} to {times[1]:%H:%M:%S} UTC: {why}"
-            found[name] = End(name, address_of_task(task), *times, words, (where,))
+    found: dict[str, End] = {}
+    for one in (*stops(view, part, addresses, start, end), *described_stops(view, addresses, start, end)):
+        found.setdefault(one.task, End(one.task, one.address, one.began, one.ended, one.words, one.citations))
     for pod in ends_of_pods(view, addresses, start, end):
         name, at = str(pod["object_name"]), pod["last_ended"]
         found.setdefault(name, End(name, str(pod["private_ip"]), at, at, end_words(pod), view.cite([pod])))
     return sorted(found.values(), key=lambda one: (one.began, one.name))
-
-
-def _times(task: Mapping[str, Any]) -> tuple[datetime, datetime] | None:
-    """From when to when a described task was being stopped; null where it runs."""
-    told = {name: at for name in ("stoppingAt", "executionStoppedAt", "stoppedAt") if task.get(name) and (at := moment(task[name]))}
-    if not told:
-        return None
-    began = min(told.values())
-    return began, min(told.get("executionStoppedAt") or told.get("stoppedAt") or began, began + LONGEST_STOP)
 
 
 def refused_since(view: View, part: Part) -> Reach:

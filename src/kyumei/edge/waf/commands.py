@@ -12,6 +12,7 @@ import json
 import shlex
 from typing import TYPE_CHECKING
 
+from kyumei.edge.probe import url_of
 from kyumei.edge.waf.exception import shown
 from kyumei.edge.waf.web_acl import Place
 
@@ -110,5 +111,5 @@ def new_ip_set(place: Place | None, name: str, addresses: Sequence[str]) -> str:
 def repeat_request(row: Mapping[str, object], host: str | None) -> str:
     """The command that makes the same request again and prints the status; the body and the headers of the first are not repeated."""
     query = f"?{row['query']}" if row.get("query") else ""
-    url = f"https://{host or '<HOST>'}{row.get('path') or '/'}{query}"
+    url = url_of(row, host) + query
     return f"curl -sS -o /dev/null -w '%{{http_code}}\\n' -X {shlex.quote(str(row.get('method') or 'GET'))} {shlex.quote(url)}"
