@@ -202,7 +202,7 @@ def test_a_large_case_is_searched_and_the_answer_is_the_same(tmp_path: Path, mon
         assert list(answer.rows) == whole
     assert len(chosen) == 1
     assert not list((tmp_path / "searched").glob("*.duckdb"))
-    monkeypatch.setattr(api, "ask", lambda opened, _: opened.value("SELECT count(*) FROM alb_access"))
+    monkeypatch.setattr(api, "ask", lambda opened, *_: opened.value("SELECT count(*) FROM alb_access"))
     with api.query(folder, question, cache=tmp_path / "searched") as count:
         assert len(whole) <= count < 1200  # type: ignore[operator] # the answer is a number here
 

@@ -31,7 +31,7 @@ from kyumei.store.bulk_files import PACKED
 from kyumei.store.filled import filled
 from kyumei.store.keys import needed
 from kyumei.store.memory import memory
-from kyumei.store.narrow import tables_of
+from kyumei.store.narrow import REGISTER, tables_of
 from kyumei.store.parse import create_tables, keep_derived
 from kyumei.store.pick import look_at
 from kyumei.store.settings import Settings, read_settings
@@ -126,6 +126,13 @@ def fresh(path: Path | None = None) -> duckdb.DuckDBPyConnection:
     """A database with the empty tables of a case, in memory unless there is a path."""
     con = connect(path)
     create_tables(con)
+    return con
+
+
+def _without_tables() -> duckdb.DuckDBPyConnection:
+    """A database in memory that knows no format, and so none with several tables."""
+    con = connect(None)
+    con.execute(REGISTER)
     return con
 
 
@@ -231,7 +238,7 @@ def case_name(root: Path) -> str:
 def open_for_survey(root: Path) -> tuple[Case, Looked]:
     """A case of which nothing is read yet, and what its files are."""
     settings = read_settings(root)
-    made = meanwhile(partial(connect, None))
+    made = meanwhile(_without_tables)
     looked = look_at(walk(root), settings)
     return Case(root, made.result(), settings, whole=False), looked
 
