@@ -281,6 +281,16 @@ def _line(seconds: float, message: str, program: str = "", where: str = "|x.log"
     return {"time": NOON + timedelta(seconds=seconds), "message": message, "program": program, "where": where, "_artifact": 1, "_line": 1}
 
 
+def test_a_session_of_somebody_who_logs_in_starts_no_server() -> None:
+    """The end of a stop is a start of what may serve requests, not the next unit of the host that is started."""
+    stop = _line(0, "[2025-01-12 03:23:53 +0000] [701] [INFO] Shutting down: Master", "gunicorn")
+    session = _line(551, "Started Session 509 of user ubuntu.", "systemd")
+    (event,) = read([stop, session])
+    assert (event.kind, event.ended, event.rows) == (Kind.STOPPED, False, (stop,))
+    (event,) = read([stop, session, _line(590, "Started shop.service - Shop web app.", "systemd")])
+    assert (event.ended, event.until) == (True, after(590))
+
+
 def test_lines_become_events() -> None:
     """uWSGI, the kernel's other wordings, systemd with a unit; the start that ends each."""
     events = read(

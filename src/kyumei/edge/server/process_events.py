@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 
 class Kind(StrEnum):
@@ -308,7 +308,7 @@ def _joined(one: Event, other: Event) -> Event:
 def _until_restart(event: Event, events: Sequence[Event]) -> Event:
     """The end of a whole service lasts until it is started again."""
     if event.kind in {Kind.BROKE_OFF, Kind.HEAP_FULL}:
-        start = next((one for one in events if one.kind is Kind.STARTED and one.time > event.time and one.where == event.where), None)
+        start = next((one for one in _starts(events, event.where) if one.time > event.time), None)
         seen = start is not None and start.time - event.time <= LONGEST_RESTART
         return event._replace(until=start.time if seen and start else event.time + BOOTING, ended=seen)
     if not event.unit:
@@ -346,6 +346,11 @@ def _loops(events: Sequence[Event]) -> list[Event]:
     return [_from_stop(loop, events) for loop in closed]
 
 
+def _starts(events: Sequence[Event], where: str) -> Iterator[Event]:
+    """Starts of what may serve requests: a session of somebody who logs in is a unit that is started, too."""
+    yield from (one for one in events if one.kind is Kind.STARTED and one.where == where and one.serves is not False)
+
+
 def _held(events: Sequence[Event], where: str) -> list[Event]:
     """Starts after which no boot failed at once."""
     fails = [one.time for one in events if one.kind is Kind.UNBOOTABLE and one.where == where]
@@ -374,7 +379,7 @@ def _restarts(events: Sequence[Event]) -> list[Event]:
         if last is not None and last.time <= event.time <= last.until:
             found[found.index(last)] = last._replace(rows=(*last.rows, *event.rows), unit=last.unit or event.unit)
             continue
-        starts = [one for one in events if one.kind is Kind.STARTED and one.time >= event.time and one.where == event.where]
+        starts = [one for one in _starts(events, event.where) if one.time >= event.time]
         start = next((one for one in starts if not event.unit or not one.unit or _one_unit(event.unit, one.unit)), None)
         # One signal to one worker is no stop of the service unless workers are started for it.
         if start is None and event.pid is not None:
