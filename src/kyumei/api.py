@@ -37,10 +37,11 @@ if TYPE_CHECKING:
     from kyumei.store.ask import Answer
     from kyumei.store.asked import Asked
     from kyumei.store.identify import Identity
+    from kyumei.store.parse import Fresh
     from kyumei.store.pick import Looked
     from kyumei.store.settings import Settings
 
-    Made = Future[duckdb.DuckDBPyConnection]
+    Made = Future[Fresh]
 
 MARGIN = timedelta(minutes=6)
 """Read before and after the stated window of a large case: neighbours that show coverage, and records that AWS dates by their end."""

@@ -35,13 +35,14 @@ if TYPE_CHECKING:
     from kyumei.model.window import Window
     from kyumei.store.asked import Asked
     from kyumei.store.identify import Identity
+    from kyumei.store.parse import Fresh
     from kyumei.store.part import Part
     from kyumei.store.pick import Looked
     from kyumei.store.settings import Settings
 
 
 def build(  # noqa: PLR0913 - what a case depends on
-    made: Future[duckdb.DuckDBPyConnection],
+    made: Future[Fresh],
     artifacts: Sequence[Artifact],
     settings: Settings,
     only: Window | Asked | None,
@@ -62,12 +63,13 @@ def build(  # noqa: PLR0913 - what a case depends on
     else:
         names = {artifact.name for artifact in artifacts}
         looked = [(artifact, [as_looked_at(part) for part in own]) for artifact, own in looked if artifact.name in names]
-    con = made.result()
+    con, tables = made.result()
     parts = [part for _, own in looked for part in own]
     spare_small(parts)
     hints = tuple(sorted({offset for part in parts for offset in offsets(part.identity)}))
-    reading = _Reading(looked, only, hints)
+    reading = _Reading(looked, only, hints, tables)
     side_by_side(con, [partial(reading.read, number) for number in reading.order])
+    tables.result()
     side_by_side(con, [partial(parse_format, name=name, own=own) for name, own in reading.unparsed().items()])
     parse_rest(con, parts)
     join_narrow(con)
@@ -85,10 +87,11 @@ def _cost(part: Part) -> int:
 class _Reading:
     """What was looked at, and how many files of each format are still to be read before it can be parsed."""
 
-    def __init__(self, looked: Looked, only: Window | Asked | None, hints: tuple[timedelta, ...]) -> None:
+    def __init__(self, looked: Looked, only: Window | Asked | None, hints: tuple[timedelta, ...], tables: Future[None]) -> None:
         self._looked = looked
         self._only = only
         self._hints = hints
+        self._tables = tables
         self._lock = Lock()
         self._parsed: set[int] = set()
         self._documents: dict[str, list[Part]] = {}
@@ -125,9 +128,8 @@ class _Reading:
             ready = [name for name in dict.fromkeys(names) if not self._waiting[name]]
             self._parsed.update(part.artifact.number for name in ready for part in self._by_format[name])
             batches = self._batches([part for part in parts if part.format is not None and part.format not in names])
-        for name in ready:
-            parse_format(con, name, self._by_format[name])
-        for name, batch in batches.items():
+        for name, batch in (*((name, self._by_format[name]) for name in ready), *batches.items()):
+            self._tables.result()
             parse_format(con, name, batch)
 
     def _batches(self, parts: Sequence[Part]) -> dict[str, list[Part]]:

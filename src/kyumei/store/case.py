@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from kyumei.model.artifact import Artifact
     from kyumei.store.asked import Asked
     from kyumei.store.identify import Identity
+    from kyumei.store.parse import Fresh
     from kyumei.store.part import Part
     from kyumei.store.pick import Looked
 
@@ -122,11 +123,9 @@ def connect(path: Path | None, *, read_only: bool = False) -> duckdb.DuckDBPyCon
     return con
 
 
-def fresh(path: Path | None = None) -> duckdb.DuckDBPyConnection:
+def fresh(path: Path | None = None) -> Fresh:
     """A database with the empty tables of a case, in memory unless there is a path."""
-    con = connect(path)
-    create_tables(con)
-    return con
+    return create_tables(connect(path))
 
 
 def _without_tables() -> duckdb.DuckDBPyConnection:
@@ -161,7 +160,7 @@ def open_case(  # noqa: PLR0913 - each is a choice of the caller
     cache: Path | None = None,
     looked: Looked | None = None,
     asked: Asked | None = None,
-    made: Future[duckdb.DuckDBPyConnection] | None = None,
+    made: Future[Fresh] | None = None,
 ) -> Case:
     """Open the case at ``root``. ``settle`` sets the clocks of logs that keep no zone and is called before the case is cached.
 
@@ -189,7 +188,7 @@ def open_case(  # noqa: PLR0913 - each is a choice of the caller
     if kept is None or only is not None or size <= memory() // 4:
         made = made or meanwhile(fresh)  # the database makes its tables while Python looks at the files
         parts = build(made, artifacts, settings, only, offsets, looked)
-        con = made.result()
+        con = made.result().con
         settle(con, settings)
         if isinstance(only, Window):
             _drop_outside(con, parts, only)
@@ -199,7 +198,7 @@ def open_case(  # noqa: PLR0913 - each is a choice of the caller
     with _in_place(kept) as name:
         made = meanwhile(partial(fresh, name))
         build(made, artifacts, settings, only, offsets, looked)
-        con = made.result()
+        con = made.result().con
         settle(con, settings)
         keep_derived(con)
         prepare(con)

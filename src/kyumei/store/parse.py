@@ -6,7 +6,8 @@ with the reason. Nothing is dropped.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kyumei import discover
 from kyumei.contracts import Refused
@@ -22,6 +23,7 @@ from kyumei.store.lines import BLANKS, decode
 from kyumei.store.narrow import REGISTER
 from kyumei.store.rows import CHUNK_ROWS, insert_rows
 from kyumei.store.same_request import close_requests
+from kyumei.store.side_by_side import meanwhile
 from kyumei.store.single_lines import take_single_lines
 from kyumei.store.stage import BLANK, ids, insert_tuples, refuse_long, stage, take_headers, take_nothing_but_headers
 from kyumei.store.take import open_document
@@ -29,6 +31,7 @@ from kyumei.store.unwrap import Broken, records
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from concurrent.futures import Future
 
     import duckdb
 
@@ -42,15 +45,29 @@ STREAMS = "CREATE TABLE streams (_artifact INTEGER, _line BIGINT, log_group VARC
 """Which events are of which log group and stream of CloudWatch Logs; see ``part.Streamed``."""
 
 
-def create_tables(con: duckdb.DuckDBPyConnection) -> None:
-    """Create one empty table for each format, and those of the store itself."""
-    tables = [
+class Fresh(NamedTuple):
+    """A database with the tables of the store itself, into which files can be read; those of the formats are still in the making."""
+
+    con: duckdb.DuckDBPyConnection
+    tables: Future[None]
+
+
+def create_tables(con: duckdb.DuckDBPyConnection) -> Fresh:
+    """Create the empty tables of the store itself at once, and meanwhile one for each format, which takes longer."""
+    own = (
         "CREATE TABLE _lines (_artifact INTEGER, _line BIGINT, text VARCHAR, envelope_ms BIGINT, _span BIGINT)",
         "CREATE TABLE headers (_artifact INTEGER, _line BIGINT, text VARCHAR)",
         "CREATE TABLE unread (_artifact INTEGER, _line BIGINT, text VARCHAR, why VARCHAR)",
         STREAMS,
         REGISTER,
-    ]
+    )
+    con.execute(";".join(own))
+    return Fresh(con, meanwhile(partial(_create_tables_of_formats, con.cursor())))
+
+
+def _create_tables_of_formats(con: duckdb.DuckDBPyConnection) -> None:
+    """Create one empty table for each format, and the views that are derived from them."""
+    tables = []
     for leaf in discover.formats().values():
         columns = ", ".join(f'"{column.name}" {column.kind}' for column in (*LINEAGE, *leaf.table.columns))
         tables.append(f'CREATE TABLE "{leaf.name}" ({columns})')
