@@ -26,6 +26,7 @@ import duckdb
 from kyumei import __version__, discover
 from kyumei.layouts.casts import quoted
 from kyumei.model.window import Window
+from kyumei.store.asked import Asked
 from kyumei.store.build import build
 from kyumei.store.bulk_files import PACKED
 from kyumei.store.filled import filled
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from kyumei.model.artifact import Artifact
-    from kyumei.store.asked import Asked
     from kyumei.store.identify import Identity
     from kyumei.store.parse import Fresh
     from kyumei.store.part import Part
@@ -180,20 +180,23 @@ def open_case(  # noqa: PLR0913 - each is a choice of the caller
     if kept and (con := _reopened(kept)):
         return Case(root, con, settings, only is None)
     if window is None and asked is not None and size > WHOLE:
+        made = made or meanwhile(fresh)  # the database makes its tables while Python looks at the files
         looked = looked or look_at(artifacts, settings)
         only = asked if asked.pays([part for _, parts in looked for part in parts]) else None
         kept = None if only else kept  # what one question asks for is seldom asked for again
     if isinstance(only, Window):
         artifacts = [artifact for artifact in artifacts if needed(artifact.name, only)]
     if kept is None or only is not None or size <= memory() // 4:
-        made = made or meanwhile(fresh)  # the database makes its tables while Python looks at the files
+        made = made or meanwhile(fresh)
         parts = build(made, artifacts, settings, only, offsets, looked)
         con = made.result().con
-        settle(con, settings)
+        if not isinstance(only, Asked) or _waits_for_a_zone(con, only.table):
+            settle(con, settings)
         if isinstance(only, Window):
             _drop_outside(con, parts, only)
-        keep_derived(con)
-        prepare(con)
+        if not isinstance(only, Asked):  # the question is about one table as it is
+            keep_derived(con)
+            prepare(con)
         return Case(root, con, settings, only is None, _keeping(con, kept, small=size <= WHOLE or only is not None) if kept else None)
     with _in_place(kept) as name:
         made = meanwhile(partial(fresh, name))
@@ -204,6 +207,11 @@ def open_case(  # noqa: PLR0913 - each is a choice of the caller
         prepare(con)
         con.close()
     return Case(root, connect(kept, read_only=True), settings, only is None)
+
+
+def _waits_for_a_zone(con: duckdb.DuckDBPyConnection, table: str) -> bool:
+    """Whether a row of the table has a time whose zone or year is still to be found."""
+    return con.execute(f'SELECT 1 FROM "{table}" WHERE _naive > 0 LIMIT 1').fetchone() is not None
 
 
 @contextmanager
