@@ -55,6 +55,7 @@ def test_lines_that_only_apache_writes_are_apache_s(text: str) -> None:
         ("host/other_vhosts_access.log", ["apache_access"]),
         ("httpd", ["apache_access"]),
         ("tomcat9/localhost_access_log.2025-02-06.txt", ["nginx_access"]),
+        ("apache-tomcat-9.0.80/logs/localhost_access_log.2025-02-06.txt", ["nginx_access"]),
         ("lighttpd/access.log", []),
     ],
 )

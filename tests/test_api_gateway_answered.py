@@ -12,8 +12,9 @@ import pytest
 
 from kyumei import discover
 from kyumei.contracts import Failure, Opinion
-from kyumei.edge.gateway.responses import BY_KIND, RESPONSES, TEXTS, Response, kind_of_text
+from kyumei.edge.gateway.responses import BY_KIND, RESPONSES, Response
 from kyumei.edge.gateway.setting import fits
+from kyumei.edge.gateway.texts import TEXTS, kind_of_text
 from kyumei.model.finding import Citation, Finding
 from kyumei.rules import api_gateway_answered
 from tests.rules.memory import TablesView, around
@@ -218,13 +219,29 @@ def test_what_a_client_or_the_backend_sent_is_no_text_of_api_gateways() -> None:
         ({"integration_status": 200, "target_status": 502}, []),
         ({"integration_status": None}, []),
         ({"status": 500, "integration_status": 403, "error_text": "Internal Server Error"}, [("EDGE-113", "likely")]),
-        ({"status": 500, "integration_status": 429, "error_text": "Internal Server Error"}, []),
+        ({"status": 500, "integration_status": 429, "error_text": "Internal Server Error"}, [("EDGE-113", "likely")]),
+        ({"status": 500, "integration_status": 429}, [("EDGE-113", "possible")]),
+        ({"status": 500, "integration_status": 429, "target_status": 500}, []),
+        ({"status": 429, "integration_status": 429}, []),
+        ({"status": 500, "integration_status": 404, "error_text": "Internal Server Error"}, []),
     ],
 )
 def test_two_statuses_tell_a_malformed_answer(more: dict[str, Any], found: list[tuple[str, str]]) -> None:
     """502 though Lambda's service said 200 and the function named no status; 500 where that service refused."""
     view = MemoryView()
     assert told(ask(view, access(view, **({"status": 502, "dispatched": True} | more)))) == found
+
+
+def test_a_throttled_function_is_no_integration_that_is_not_reached() -> None:
+    """The response type says INTEGRATION_FAILURE of both; Lambda's 429 in the execution log tells them apart."""
+    view = MemoryView()
+    steps(
+        view,
+        "Lambda invocation failed with status: 429. Lambda request id: 5f9a0b1c-2d3e-4f50-8a6b-7c8d9e0f1a2b",
+        "Execution failed due to configuration error: Rate Exceeded.",
+        "Method completed with status: 500",
+    )
+    assert told(ask(view, access(view, status=500, response_type="INTEGRATION_FAILURE"))) == [("EDGE-113", "proven")]
 
 
 def test_the_functions_own_log_tells_a_malformed_answer_from_an_error() -> None:

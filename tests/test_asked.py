@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kyumei import api, discover
+from kyumei.api import asking
 from kyumei.contracts import Refused, SearchedLayout
 from kyumei.layouts.delimited import Delimited
 from kyumei.layouts.mended import Mended
@@ -202,7 +203,7 @@ def test_a_large_case_is_searched_and_the_answer_is_the_same(tmp_path: Path, mon
         assert list(answer.rows) == whole
     assert len(chosen) == 1
     assert not list((tmp_path / "searched").glob("*.duckdb"))
-    monkeypatch.setattr(api, "ask", lambda opened, *_: opened.value("SELECT count(*) FROM alb_access"))
+    monkeypatch.setattr(asking, "ask", lambda opened, *_: opened.value("SELECT count(*) FROM alb_access"))
     with api.query(folder, question, cache=tmp_path / "searched") as count:
         assert len(whole) <= count < 1200  # type: ignore[operator] # the answer is a number here
 

@@ -126,3 +126,12 @@ def test_lines_of_another_log_inside_one_are_named_as_such() -> None:
     found = [note for note in notes(case, seen={"app_log": 1}, proven=False) if "EDGE-121" in note]
     assert len(found) == 1
     assert found[0].startswith("the lines of app_log in web/syslog: the log writes no zone and +09:00 is assumed")
+
+
+def test_a_zone_that_changed_within_a_log_is_told() -> None:
+    """Of the log that the answer stands on; another one with a zone for each of its kinds of lines did not change."""
+    case = Stored().log(1, "app_log", clock=("-04:00", "matched")).log(2, "syslog", clock=("UTC", "inner"))
+    case.con.execute("INSERT INTO _clocks VALUES (1, 'app_log', NULL, '-05:00', 'matched'), (2, 'syslog', 'app_log', '+09:00', 'inner')")
+    found = [note for note in notes(case, seen={"app_log": 1, "syslog": 2}) if "(EDGE-124)" in note]
+    assert len(found) == 1
+    assert "web/app_log.log: its lines keep -04:00 first and -05:00 after" in found[0]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kyumei.store import compact, take
+from kyumei.store import compact, documents
 from kyumei.store.compact import compact_pieces, joined, sample
 from tests import ledger
 
@@ -100,7 +100,7 @@ def test_a_document_is_read_alike_whether_it_is_cut_or_decoded(name: str, tmp_pa
     monkeypatch.setattr(compact, "WORTH_IT", 1 << 40)
     assert _contents(root, tmp_path / "one by one") == in_bulk
     assert sum(len(rows) for table, rows in in_bulk.items() if table != "artifacts") > 0
-    monkeypatch.setattr(take, "compact_pieces", lambda _: ())
+    monkeypatch.setattr(documents, "compact_pieces", lambda _: ())
     decoded = _contents(root, tmp_path / "decoded")
     if name == "a bomb.json":  # nobody can tell how a value ends that is nested too deeply; cut out it is one record
         assert (len(decoded["cloudtrail"]), len(in_bulk["cloudtrail"])) == (1, 2)

@@ -1,4 +1,4 @@
-"""How many clients a failure met: those that asked, not the nodes of what stands in front."""
+"""How many clients a failure met: those that asked, not the nodes of what stands in front; and since when it is on."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kyumei.api import investigate
+from kyumei.diagnose.impact import agreeing, apart
+from kyumei.model.finding import Certainty, Finding, Impact
 from kyumei.report.extent import impact_words
 
 if TYPE_CHECKING:
@@ -120,3 +122,29 @@ def test_a_silence_longer_than_failures_lay_apart_shows_nothing(
     (did,) = {finding.impact for finding in answer.findings if finding.impact}
     assert (did.requests, did.ongoing, did.quiet) == (3, True, quiet)
     assert impact_words(did, None).endswith("nothing later shows whether it goes on" if quiet else "still going on where the log ends")
+
+
+def found(onset: int, layer: str = "nginx") -> Finding:
+    """A finding whose first sign lies so many seconds after the first request that is counted."""
+    did = Impact(3, 1, 1, START, START + timedelta(minutes=9), 1.0, 0, ongoing=True, sql="")
+    return Finding("EDGE-001", "rule", "title", Certainty.LIKELY, (), onset=START + timedelta(seconds=onset), layer=layer, impact=did)
+
+
+@pytest.mark.parametrize(
+    ("finding", "onset", "says"),
+    [
+        pytest.param(found(300), 0, "", id="only_the_path_asked_about_began_later"),
+        pytest.param(found(0), 0, "", id="alike"),
+        pytest.param(found(20, "server"), 0, "", id="written_a_moment_later"),
+        pytest.param(found(300, "server"), 300, "the first sign of this cause is of", id="another_cause_before"),
+        pytest.param(found(-10, "server"), -10, "is 10 s older than the first record", id="cause_first"),
+        pytest.param(found(-90_000), -90_000, "after a pause without any", id="the_day_before_too"),
+    ],
+)
+def test_since_when_agrees_with_the_impact_or_is_explained(finding: Finding, onset: int, says: str) -> None:
+    """Two times for one beginning are a contradiction to whoever reads them."""
+    agreed = agreeing(finding, "nginx")
+    assert agreed.onset == START + timedelta(seconds=onset)
+    notes = apart([agreed])
+    assert len(notes) == bool(says)
+    assert all(says in note for note in notes)

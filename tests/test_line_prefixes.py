@@ -48,6 +48,9 @@ CASES: dict[str, tuple[str, str, list[tuple[Any, ...]]]] = {
     "stern": (f"orders-7d9c8b7f5d-abcde app {ACCESS}\n", WEB, IS_WEB),
     "docker compose": (f"web-1  | {ACCESS}\n", WEB, IS_WEB),
     "docker compose with times": (f"web-1  | {NANOS} {LINE}\n", APP, IS_APP),
+    "docker compose with colours": (f"\x1b[36mweb-1  | \x1b[0m{ACCESS}\n", WEB, IS_WEB),
+    "docker compose with colours before the blank": (f"\x1b[1;36mweb-1  |\x1b[0m {NANOS} {LINE}\n", APP, IS_APP),
+    "stern with colours": (f"\x1b[32morders-7d9c8b7f5d-abcde\x1b[0m \x1b[92mapp\x1b[0m {ACCESS}\n", WEB, IS_WEB),
     "docker compose, a stack": (
         STACK,
         "SELECT level, error_type, _span FROM app_log ORDER BY _line",

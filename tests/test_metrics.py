@@ -43,6 +43,15 @@ def test_a_label_names_its_metric(label: str) -> None:
     assert points(view, "X") == []
 
 
+@pytest.mark.parametrize("metric", ["5xxErrorRate", "502ErrorRate", "4XXError", "Throttles"])
+@pytest.mark.parametrize("label", ["{}", "QuotesStack-QuotesFunctionHandler7A1BC2D3 {}", "E2EXAMPLE12345 {}"])
+def test_a_label_ends_with_its_metric_whatever_the_resource_is_called(metric: str, label: str) -> None:
+    """Names that begin with a status, and names of resources that are longer than the metric's and written as it is."""
+    view = MemoryView(answers={"get-metric-data": [series("X", 3.0) | {"Label": label.format(metric)}]})
+    assert [point.value for point in points(view, metric)] == [3.0]
+    assert points(view, "Errors") == []
+
+
 def test_statistics_give_a_point_for_each_that_is_there() -> None:
     """Sum and a percentile of one datapoint."""
     data = [{"Timestamp": MINUTE.isoformat() + "+00:00", "Sum": 4.0, "Unit": "Count", "ExtendedStatistics": {"p99": 61.5}}]

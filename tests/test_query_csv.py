@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import shlex
 from pathlib import Path
 
 import pytest
 
 from kyumei import api
+from kyumei.formats import vpc_flow
 from tests.asking import rows_of
 
 GOLDEN = Path(__file__).parent / "formats"
@@ -122,3 +124,59 @@ def test_rows_of_cloudtrail(tmp_path: Path, names: str, time: str) -> None:
     sql = "SELECT strftime(time, '%H:%M:%S'), event_name, user_name, failed, error_code FROM cloudtrail ORDER BY failed"
     expected = ("05:32:10", "RunInstances", "deploy")
     assert rows_of(tmp_path / "case", sql) == [(*expected, False, None), (*expected, True, "AccessDenied")]
+
+
+FLOW = "2 123456789012 eni-0a1b 203.0.113.9 10.0.1.5 49152 443 6 20 4249 1738819800 1738819860 REJECT OK"
+QUIET = "2 123456789012 eni-0a1b - - - - - - - 1738819800 1738819860 - NODATA"
+FLOW_COLUMNS = (
+    "time, end_time, account, interface, src_ip, dst_ip, src_port, dst_port, protocol, packets, bytes, action, log_status, version, _line"
+)
+
+
+@pytest.mark.parametrize("separator", [",", ", ", '","'])
+@pytest.mark.parametrize("names", [vpc_flow.FIELDS, vpc_flow.FIELDS.replace("-", "_")])
+def test_rows_of_a_flow_log_are_its_lines(tmp_path: Path, separator: str, names: str) -> None:
+    """With commas for blanks, quoted or not, by names with hyphens or underscores."""
+    quote = separator.strip(",")[:1].strip()
+    lines = [quote + line.replace(" ", separator) + quote for line in (names, FLOW, QUIET)]
+    (tmp_path / "case").mkdir()
+    (tmp_path / "case" / "rows.csv").write_text("\n".join(lines))
+    (tmp_path / "plain").mkdir()
+    (tmp_path / "plain" / "flow.log").write_text(f"{vpc_flow.FIELDS}\n{FLOW}\n{QUIET}")
+    sql = f"SELECT {FLOW_COLUMNS} FROM vpc_flow ORDER BY _line"
+    found, told = rows_of(tmp_path / "case", sql), rows_of(tmp_path / "plain", sql)
+    assert found == told
+    assert len(found) == 2
+
+
+DISCOVERED = {
+    "@timestamp": "2025-02-06 05:30:07.000",
+    "interfaceId": "eni-0a1b",
+    "srcAddr": "203.0.113.9",
+    "dstAddr": "10.0.1.5",
+    "srcPort": "49152",
+    "dstPort": "443",
+    "action": "REJECT",
+    "logStatus": "OK",
+}
+COUNTED = {"srcAddr": "203.0.113.9", "dstAddr": "10.0.1.5", "action": "REJECT", "flows": "120"}
+
+
+@pytest.mark.parametrize("written", ["results", "rows", "csv"])
+def test_fields_that_insights_discovers_in_flow_logs(tmp_path: Path, written: str) -> None:
+    """Rows are flows by the names of Logs Insights, too; those that count flows are none, and no application's records either."""
+    texts = {
+        "results": lambda row: json.dumps({"results": [[{"field": name, "value": value} for name, value in row.items()]]}),
+        "rows": lambda row: json.dumps([row]),
+        "csv": lambda row: "\n".join((",".join(row), ",".join(row.values()))),
+    }
+    for name, row in (("flows", DISCOVERED), ("counted", COUNTED)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "rows").write_text(texts[written](row))
+    sql = "SELECT time, interface, src_ip, dst_ip, src_port, dst_port, action, log_status, _extra FROM vpc_flow"
+    assert rows_of(tmp_path / "flows", sql) == [
+        ("2025-02-06T05:30:07Z", "eni-0a1b", "203.0.113.9", "10.0.1.5", 49152, 443, "REJECT", "OK", None)
+    ]
+    for root in ("flows", "counted"):
+        assert rows_of(tmp_path / root, "SELECT * FROM json_lines") == []
+    assert rows_of(tmp_path / "counted", sql) == []

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kyumei.edge.server.process_events import PREFILTER, Event, Kind, own_kills, own_words, read
+from kyumei.edge.server.process_events import Event, own_kills, own_words, read
+from kyumei.edge.server.process_signs import PREFILTER, Kind
 from kyumei.edge.victims import asked, explains, fit
 from kyumei.model.finding import Certainty, Citation
 from tests.rules.server_memory import AT, NOON, ServerView, after, ask, failing
@@ -233,6 +234,28 @@ def test_a_restart_while_the_server_still_answered() -> None:
     assert _codes(_balancer(view, 4, lasted=0.01)) == [("EDGE-153", Certainty.POSSIBLE)]
 
 
+@pytest.mark.parametrize(("target", "certainty"), [("10.0.2.9", Certainty.LIKELY), ("10.0.1.23", Certainty.POSSIBLE)])
+def test_a_stop_without_a_start(target: str, certainty: Certainty) -> None:
+    """A host that was switched off: that another target still answered says nothing for it, and no start is claimed that nobody saw."""
+    view = ServerView()
+    view.add("syslog", {"time": after(0), "host": "ip-10-0-1-23", "program": "systemd", "message": "Stopped puma.service - Puma."})
+    for seconds in (3, 5, 60):
+        view.add("alb_access", BALANCER | {"time": after(seconds), "status": 200, "target_status": 200, "target_ip": target})
+    (finding,) = ask(_balancer(view, 4, 20, lasted=0.01), RULE).findings
+    assert finding.certainty is certainty
+    assert "was stopped while requests still came in" in finding.title
+
+
+@pytest.mark.parametrize(("message", "codes"), [("upstream sent too big header", []), (CLOSED, ["EDGE-150"])])
+def test_what_the_web_server_says_of_the_request_counts(message: str, codes: list[str]) -> None:
+    """A server that answered with a header too large did not die of the time-out of some worker in that second."""
+    view = ServerView()
+    _gunicorn(view, 0, "WORKER TIMEOUT (pid:941)")
+    line = AT | {"time": after(0), "message": f"{message} while reading response header from upstream", "level": "error"}
+    failing(view, "nginx", "nginx_access", AT | {"time": after(0.5), "status": 502}, inner_errors=(view.add("nginx_error", line),))
+    assert [one.code for one in ask(view, RULE).findings] == codes
+
+
 @pytest.mark.parametrize(
     "unit", ["Daily apt upgrade and clean activities", "logrotate.service - Rotate log files", "Session 4 of User ubuntu"]
 )
@@ -281,6 +304,29 @@ def _line(seconds: float, message: str, program: str = "", where: str = "|x.log"
     return {"time": NOON + timedelta(seconds=seconds), "message": message, "program": program, "where": where, "_artifact": 1, "_line": 1}
 
 
+MASTERS = "Worker (pid:941) was sent SIGKILL! Perhaps out of memory?"
+KILL = "shop.service: Main process exited, code=killed, status=9/KILL"
+
+
+@pytest.mark.parametrize(
+    ("lines", "kinds"),
+    [
+        (((0, "Stopping shop.service - Shop web app..."), (90, KILL), (91, "Started shop.service - Shop web app.")), [Kind.STOPPED]),
+        (((0, "Stopping shop.service - Shop web app..."), (90, KILL), (90, "Started shop.service - Shop web app.")), [Kind.STOPPED]),
+        (((0, "Stopping jobs.service - Jobs..."), (90, KILL), (91, "Started shop.service - Shop web app.")), [Kind.KILLED]),
+        (((0, "Stopping shop.service - Shop..."), (2, "Started shop.service - Shop."), (90, KILL)), [Kind.STOPPED, Kind.KILLED]),
+        (((0, "Handling signal: term"), (30, MASTERS)), [Kind.STOPPED]),
+        (((0, "Handling signal: hup"), (1, "Booting worker with pid: 941"), (30, MASTERS)), [Kind.STOPPED, Kind.KILLED]),
+        (((0, "Handling signal: hup"), (1, "Booting worker with pid: 977"), (30, MASTERS)), [Kind.STOPPED]),
+        (((0, "Worker (pid:977) was sent SIGTERM!"), (30, MASTERS)), [Kind.KILLED]),
+        (((0, "Booting worker with pid: 941"), (30, MASTERS)), [Kind.KILLED]),
+    ],
+)
+def test_a_stop_that_took_too_long_ends_with_a_kill(lines: tuple[tuple[float, str], ...], kinds: list[Kind]) -> None:
+    """What does not end in time systemd and gunicorn kill: no memory was short. Another unit's stop, or one that is over, is no reason."""
+    assert [event.kind for event in read([_line(seconds, message, "systemd") for seconds, message in lines])] == kinds
+
+
 def test_a_session_of_somebody_who_logs_in_starts_no_server() -> None:
     """The end of a stop is a start of what may serve requests, not the next unit of the host that is started."""
     stop = _line(0, "[2025-01-12 03:23:53 +0000] [701] [INFO] Shutting down: Master", "gunicorn")
@@ -289,6 +335,30 @@ def test_a_session_of_somebody_who_logs_in_starts_no_server() -> None:
     assert (event.kind, event.ended, event.rows) == (Kind.STOPPED, False, (stop,))
     (event,) = read([stop, session, _line(590, "Started shop.service - Shop web app.", "systemd")])
     assert (event.ended, event.until) == (True, after(590))
+
+
+def test_a_unit_of_an_unknown_name_ends_no_stop_that_names_none() -> None:
+    """Only a unit that serves by its name, or that was itself stopped then, is what came back."""
+    stop = _line(0, "[2025-01-12 03:23:53 +0000] [701] [INFO] Shutting down: Master", "gunicorn")
+    other = _line(20, "Started kodama.service - Kodama.", "systemd")
+    listening = _line(270, "[2025-01-12 03:28:23 +0000] [901] [INFO] Listening at: http://127.0.0.1:8000 (901)", "gunicorn")
+    (event,) = read([stop, other, listening])
+    assert (event.ended, event.until) == (True, after(270))
+    stopping = _line(-1, "Stopping kodama.service - Kodama...", "systemd")
+    assert [event.until for event in read([stopping, stop, other, listening])] == [after(20), after(20)]
+
+
+@pytest.mark.parametrize(("name", "until"), [("orders", 10), ("kodama", 30)])
+def test_the_unit_of_a_process_that_broke_off_ends_it(name: str, until: int) -> None:
+    """The unit is told by systemd; without that a unit of any other name that is started then is another's."""
+    events = read(
+        [
+            _line(0, "Node.js v20.11.1", "orders"),
+            _line(0.5, "orders.service: Main process exited, code=exited, status=1/FAILURE", "systemd"),
+            _line(10, f"Started {name}.service - Something.", "systemd"),
+        ]
+    )
+    assert [(event.kind, event.until) for event in events] == [(Kind.BROKE_OFF, after(until))]
 
 
 def test_lines_become_events() -> None:

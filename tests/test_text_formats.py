@@ -156,6 +156,21 @@ def test_app_log_leaves_others_alone(text: str) -> None:
     assert not _sniff("app_log", text)
 
 
+def test_the_kernels_ring_buffer_with_times() -> None:
+    """What `dmesg -T` prints is known by the name of its file, for Apache's error log opens alike."""
+    assert _sniff("syslog", "[Thu Feb  6 14:32:09 2025] Out of memory: Killed process 5001 (httpd)", "web-1/dmesg-T.txt")
+    assert not _sniff("syslog", "[Thu Feb  6 14:32:09 2025] Out of memory: Killed process 5001 (httpd)", "web-1/error_log")
+    assert not _sniff("syslog", "[Thu Feb  6 14:32:09 2025] [error] [client 203.0.113.9] File does not exist: /x", "dmesg/error_log")
+
+
+def test_the_time_that_pm2_writes_in_front_of_a_line() -> None:
+    """It ends with a colon; words must follow, for a bare time may open anything."""
+    assert _sniff("app_log", "2025-02-06T14:32:10: PM2 log: App [shop:0] online", "home/ubuntu/.pm2/pm2.log")
+    assert _sniff("app_log", "2025-02-06 14:32:10: Listening on port 3000", "shop-out.log")
+    assert not _sniff("app_log", "2025-02-06T14:32:10: 17 4 0.3", "vmstat.log")
+    assert not _sniff("app_log", "2025-02-06T14:32:10 Listening on port 3000", "shop-out.log")
+
+
 def test_name_tells_whose_access_line_it_is() -> None:
     """A combined line is the application server's where the file, or the program in syslog, is called so."""
     assert _sniff("app_log", ACCESS, "var/log/gunicorn/access.log")

@@ -150,6 +150,52 @@ def test_a_count_far_below_the_limit_is_not_proven() -> None:
     assert finding.certainty is Certainty.LIKELY
 
 
+def _forwarded_rate(*, passed: int, header: str = "X-Forwarded-For") -> MemoryView:
+    """A rule that counts by the viewer's address, behind a content network whose nodes each bring a few requests of one office."""
+    limit = {"rateBasedRuleName": "throttle", "maxRateAllowed": 10, "evaluationWindowSec": "60"}
+    by_viewer = {"rateBasedRuleId": "throttle", "limitKey": "FORWARDEDIP", "limitValue": "198.51.100.7"} | limit
+    view = MemoryView(covering=frozenset({"waf"}))
+    allowed = {"action": "ALLOW", "terminatingRuleId": "Default_Action"}
+    for index in range(passed):
+        office = [{"name": header, "value": "198.51.100.7, 203.0.113.200"}]
+        view.add("waf", record(**allowed, after=-30 + index, client=f"203.0.113.{index}", headers=office, request_id=f"r{index}"))
+    for index in range(9):
+        another = [{"name": header, "value": "192.0.2.77, 198.51.100.7"}]
+        view.add("waf", record(**allowed, after=-20 + index, client="203.0.113.9", headers=another, request_id=f"o{index}"))
+    office = [{"name": header, "value": "198.51.100.7"}]
+    blocked = record(**(RATE_RECORD | {"rateBasedRuleList": [by_viewer]}), headers=office)
+    return view.blocked(view.add("waf", blocked), silent=("nginx",))
+
+
+def test_a_rate_by_forwarded_address_is_counted_by_that_address() -> None:
+    """Not by the address of the record, which is the network's; and only its first address counts."""
+    (finding,) = ask(_forwarded_rate(passed=19))["waf_rate_limited"].findings
+    says = " ".join(evidence.says for evidence in finding.chain)
+    assert "more than 10 requests in 60 s by FORWARDED_IP" in finding.title
+    assert "The log has 20 requests of 198.51.100.7 (first address of X-Forwarded-For) in the 60 s up to the block; the limit is 10" in says
+    assert "the client 203.0.113.9 has" not in says
+    assert finding.certainty is Certainty.PROVEN
+    assert any("Raise the limit to 30" in one.says for one in finding.remedy)
+
+
+def test_a_log_that_lacks_what_passed_is_no_measure_of_a_rate() -> None:
+    """A rule stops only what went over its limit: where none of the key's requests passed, the log does not hold them."""
+    (finding,) = ask(_forwarded_rate(passed=0))["waf_rate_limited"].findings
+    says = " ".join(evidence.says for evidence in finding.chain)
+    assert "this log lacks what passed" in says
+    assert finding.certainty is Certainty.PROVEN
+    assert any("Raise the limit to 15" in one.says for one in finding.remedy)
+
+
+@pytest.mark.parametrize(("forwarded", "addresses"), [("198.51.100.7", False), ("203.0.113.9", True), ("nobody", True)])
+def test_a_proxy_is_not_let_pass_for_one_of_its_clients(forwarded: str, addresses: bool) -> None:  # noqa: FBT001 - a parameter of the cases
+    """The record's address is that of a proxy where X-Forwarded-For names another: an exception for it would be one for all behind it."""
+    view = MemoryView(answers=acl(rule(match("admin", "CONTAINS"))))
+    row = view.add("waf", record(headers=[{"name": "X-Forwarded-For", "value": forwarded}]))
+    found = remedies(view.blocked(row), "waf_rule_blocked")
+    assert any("203.0.113.9/32" in commands for _, commands, _ in found) is addresses
+
+
 def test_behind_a_proxy_the_real_client_is_counted() -> None:
     """FORWARDED_IP comes first where the request carries X-Forwarded-For."""
     found = remedies(_busy(19, headers=[{"name": "X-Forwarded-For", "value": "198.51.100.7"}]), "waf_rate_limited")

@@ -190,6 +190,43 @@ def test_the_chain_tells_who_saw_it_and_which_part_decided() -> None:
     ]
 
 
+def test_the_log_of_another_balancer_confirms_no_block() -> None:
+    """A balancer's log holds what WAF ends in it, too: one without the request is another's, and its silence shows nothing."""
+    view = MemoryView()
+    view.blocked(view.add("waf", record()), silent=("alb",))
+    (finding,) = ask(view)["waf_rule_blocked"].findings
+    assert finding.certainty is Certainty.LIKELY
+    assert any("is of a request to app/shop/1234567890abcdef; the load balancer's log here" in one.says for one in finding.chain)
+    behind = MemoryView()
+    behind.blocked(behind.add("waf", record(httpSourceName="CF", httpSourceId="E2EXAMPLE1ABCD")), silent=("alb",))
+    assert ask(behind)["waf_rule_blocked"].findings[0].certainty is Certainty.PROVEN
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_a_redacted_path_is_told_by_the_balancer_or_not_at_all(known: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    """REDACTED is no path: nobody's request went to it, and nothing is counted by it."""
+    view = MemoryView(answers=acl(rule(match("x"))))
+    row = view.add("waf", record(path="REDACTED"))
+    view.blocked(row)
+    if known:
+        view.failures = (replace(view.failures[0], sightings={"waf": (row,), "alb": (balancer_row(view),)}, joined_by="trace id"),)
+    (finding,) = ask(view)["waf_rule_blocked"].findings
+    assert finding.title.endswith("blocked GET /app/admin" if known else "blocked GET ?")
+    assert finding.message.startswith(f"Your request to {'/app/admin' if known else 'the site'} was stopped")
+    assert not any("requests for REDACTED" in one.says for one in finding.chain)
+    assert not any("REDACTED" in check.command for check in finding.check)
+
+
+def test_the_query_of_a_block_finds_all_that_it_counts() -> None:
+    """A failure holds its nearest rows only, and counts all that the rule stopped in the window."""
+    view = MemoryView()
+    rows = [view.add("waf", record(after=-number, request_id=f"r{number}")) for number in range(60)]
+    view.blocked(*rows[:50])
+    view.failures = (replace(view.failures[0], total=60),)
+    first = ask(view)["waf_rule_blocked"].findings[0].chain[0]
+    assert first.total == len(view.rows(first.sql)) == 60
+
+
 def lost(view: MemoryView, **more: Any) -> MemoryView:  # noqa: ANN401 - any column
     """The view with one failure that only the load balancer's log ascribes to WAF."""
     row = balancer_row(view, **more)
@@ -220,6 +257,34 @@ def test_a_missing_log_is_named_and_not_replaced_by_a_guess() -> None:
     assert gap.missing == "AWS WAF log"
     assert "get-logging-configuration" in gap.how
     assert "get-sampled-requests" in gap.how
+
+
+def _filter(behavior: str, default: str, *conditions: dict[str, Any]) -> dict[str, Any]:
+    """A logging filter of one entry."""
+    return {"DefaultBehavior": default, "Filters": [{"Behavior": behavior, "Requirement": "MEETS_ANY", "Conditions": list(conditions)}]}
+
+
+@pytest.mark.parametrize(
+    ("filtered", "drops"),
+    [
+        (_filter("DROP", "KEEP", {"ActionCondition": {"Action": "BLOCK"}}), True),
+        (_filter("KEEP", "DROP", {"ActionCondition": {"Action": "ALLOW"}}), True),
+        (_filter("KEEP", "DROP", {"ActionCondition": {"Action": "BLOCK"}}), False),
+        (_filter("DROP", "KEEP", {"ActionCondition": {"Action": "ALLOW"}}), False),
+        (_filter("KEEP", "DROP", {"LabelNameCondition": {"LabelName": "awswaf:1:x"}}), False),
+        (_filter("KEEP", "DROP", {"ActionCondition": {"Action": "COUNT"}}), False),
+    ],
+)
+def test_a_logging_filter_that_drops_blocks_is_why_the_record_is_not_there(filtered: dict[str, Any], drops: bool) -> None:  # noqa: FBT001 - a parameter of the cases
+    """Only a filter that cannot have kept the record explains its absence; the rest of the configuration is sent back."""
+    stored = {"ResourceArn": ARN, "LogDestinationConfigs": ["arn:x"], "LoggingFilter": filtered}
+    other = {"ResourceArn": ARN.replace("ap-northeast-1", "us-west-2"), "LogDestinationConfigs": ["arn:of-another-region"]}
+    opinion = ask(lost(MemoryView(answers=acl(rule(ADMIN)) | {"get-logging-configuration": [stored, other]})))["waf_log_missing"]
+    says = " ".join(evidence.says for evidence in opinion.findings[0].chain)
+    assert ("drops the records of requests that ended in BLOCK" in says) is drops
+    assert ("its logging filter drops what ends in BLOCK" in opinion.gaps[0].would_decide) is drops
+    assert ("del(.LoggingConfiguration.LoggingFilter)" in opinion.gaps[0].how) is drops
+    assert "arn:of-another-region" not in says
 
 
 @pytest.mark.parametrize(

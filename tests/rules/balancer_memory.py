@@ -66,6 +66,7 @@ def line(**more: Any) -> str:  # noqa: ANN401 - any field of a line
         "bytes": "412 520",
         "method": "GET",
         "path": "/orders",
+        "host": "shop.example.com",
         "version": "HTTP/1.1",
         "agent": BROWSER,
         "group": GROUP,
@@ -87,8 +88,8 @@ def line(**more: Any) -> str:  # noqa: ANN401 - any field of a line
     stamp = "%Y-%m-%dT%H:%M:%S.%fZ"
     return (
         f"{told['kind']} {end.strftime(stamp)} {told['elb']} {told['client']}:50123 {told['target']} {told['times']} {told['status']} "
-        f'{told["target_status"]} {told["bytes"]} "{told["method"]} https://shop.example.com:443{told["path"]} {told["version"]}" '
-        f'"{told["agent"]}" ECDHE-RSA-AES128-GCM-SHA256 TLSv1.2 {told["group"]} "Root={trace}" "shop.example.com" '
+        f'{told["target_status"]} {told["bytes"]} "{told["method"]} https://{told["host"]}:443{told["path"]} {told["version"]}" '
+        f'"{told["agent"]}" ECDHE-RSA-AES128-GCM-SHA256 TLSv1.2 {told["group"]} "Root={trace}" "{told["host"]}" '
         f'"arn:aws:acm:eu-west-1:123456789012:certificate/12345678-1234-1234-1234-123456789012" {told["priority"]} {start.strftime(stamp)} '
         f'"{told["actions"]}" "-" "{told["reason"]}" "{told["target"] if told["target"] != "-" else "-"}" "{told["target_status"]}" '
         f'{told["classification"]} TID_0123456789abcdef "-" "-" "{told["transform"]}"'

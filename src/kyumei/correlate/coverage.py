@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from kyumei import discover
-from kyumei.correlate.sightings import NODE_WROTE
+from kyumei.correlate.sightings import SERVER_WROTE
 from kyumei.correlate.streams import FILES, Files, first_of_log, lost_streams
 from kyumei.layouts.casts import quoted
 from kyumei.model.artifact import Coverage
@@ -33,7 +33,8 @@ SPARSE = timedelta(hours=26)
 """In a log that writes little, a silence up to this long shows nothing either way; a daily log has a record within it."""
 
 _PASSED_ON = " UNION ALL ".join(
-    f"SELECT (_artifact, _line) FROM {name} WHERE _via = 'json_lines'" for name in ("nginx_access", "nginx_error", "app_log")
+    f"SELECT (_artifact, _line) FROM {name} WHERE _via = 'json_lines'"
+    for name in ("nginx_access", "nginx_error", "app_log", "proxy_access")
 )
 
 DEPLOYER = "_artifact IN (SELECT artifact FROM artifacts WHERE regexp_matches(name, '(^|/)(eb-[a-z-]+|cfn-[a-z-]+)\\.log'))"
@@ -41,10 +42,11 @@ DEPLOYER = "_artifact IN (SELECT artifact FROM artifacts WHERE regexp_matches(na
 HOPS_OF = {
     # A line that a host log passes on (gunicorn's start and stop, say) is no access log, and not the application's own log either.
     # An error log does not record requests: its silence says nothing about one.
-    "nginx_access": f"CASE WHEN {NODE_WROTE} THEN 'server' ELSE 'nginx' END",
+    "nginx_access": f"CASE WHEN {SERVER_WROTE} THEN 'server' ELSE 'nginx' END",
     "nginx_error": "'nginx_error'",
     "apache_error": "'apache_error'",
     "api_gateway_execution": "'api_gateway_execution'",
+    "proxy_access": "CASE WHEN starts_with(upstream_name, 'inbound|') THEN 'sidecar' ELSE 'ingress' END",
     # Neither do the balancer's logs of connections and of its own checks.
     "alb_connection": "'alb_connection'",
     "alb_health_check": "'alb_health_check'",

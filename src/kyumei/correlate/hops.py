@@ -31,6 +31,8 @@ TITLES = {
     "alb": "Application Load Balancer",
     "clb": "Classic Load Balancer",
     "apigateway": "API Gateway",
+    "ingress": "proxy (Envoy, Traefik, Caddy)",
+    "sidecar": "sidecar proxy (Envoy)",
     "nginx": "nginx",
     "apache": "Apache httpd",
     "server": "application server",
@@ -46,6 +48,8 @@ TABLE_OF = {
     "alb": "alb_access",
     "clb": "clb_access",
     "apigateway": "api_gateway_access",
+    "ingress": "proxy_access",
+    "sidecar": "proxy_access",
     "nginx": "nginx_access",
     "apache": "apache_access",
     "server": "app_log",
@@ -62,6 +66,8 @@ LOG_OF = {
     "apache": "Apache access log",
     "waf": "AWS WAF log",
     "alb": "Application Load Balancer access log",
+    "ingress": "access log of the proxy (Envoy, Traefik, Caddy)",
+    "sidecar": "access log of the sidecar proxy (Envoy)",
     "nginx": "nginx access log",
     "server": "application server's access log",
     "app": "application's log",
@@ -72,8 +78,8 @@ LOG_OF = {
 INFERRED = {
     "cdn": ("cloudfront",),
     "balancer": ("alb", "clb", "apigateway"),
-    "proxy": ("nginx", "apache"),
-    "invoker": ("apigateway", "alb", "clb", "cloudfront", "nginx", "apache", "server"),
+    "proxy": ("nginx", "apache", "ingress"),
+    "invoker": ("apigateway", "alb", "clb", "cloudfront", "ingress", "nginx", "apache", "server"),
 }
 """What a hop that is only inferred may be, the likeliest first; where one of these is known, it is that one."""
 

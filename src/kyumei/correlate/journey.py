@@ -140,13 +140,16 @@ def exchanges(case: Case, symptom: Symptom, window: Window) -> tuple[list[Exchan
         return [], 0
     hung = mounts(case, window)
     paths = _either_side(sorted({row["path"] or "" for row in wanted})[:500], hung)
+    traces = {row["trace_id"]: row["path"] for row in wanted if row["trace_id"]}
     pool = case.rows(
         "SELECT * FROM sightings WHERE time >= $1 AND started < $2 AND (list_contains($3::VARCHAR[], coalesce(path, '')) OR "
-        "(hop IN ('server', 'app') AND length(path) > 1 "
+        "(path IS NULL AND hop = 'waf' AND list_contains($5::VARCHAR[], trace_id)) OR (hop IN ('server', 'app') AND length(path) > 1 "
         "AND len(list_filter($3::VARCHAR[], lambda whole: ends_with(whole, path))) > 0)) "
         f"ORDER BY abs(epoch(time - $4::TIMESTAMP)), {TIES} LIMIT {MOST}",
-        [start - AROUND, end + AROUND, paths, middle],
+        [start - AROUND, end + AROUND, paths, middle, list(traces)],
     )
+    # Where WAF's log redacts the path, the request's other record tells it.
+    pool = [{**row, "path": traces.get(row["trace_id"])} if row["hop"] == "waf" and row["path"] is None else row for row in pool]
     joined = join(pool, hung)
     chosen = {(row["table_name"], row["_artifact"], row["_line"], row["time"]) for row in wanted}
     found = [

@@ -101,7 +101,7 @@ def _front(one: Exchange) -> Owner | None:
     gateway = one.sightings.get("apigateway")
     if gateway and FILTERED in (gateway["kind"] or "").split("|"):
         return Owner("waf", "API Gateway's record says that WAF filtered the request", record=gateway)
-    for hop in ("clb", "apigateway"):
+    for hop in ("clb", "apigateway", "sidecar", "ingress"):
         if (record := one.sightings.get(hop)) and record["own"]:
             return Owner(hop, f"{RECORDS[hop]} says that it made the answer itself", record=record)
     return None
@@ -227,6 +227,8 @@ RECORDS = {
     "cloudfront": "CloudFront's record",
     "clb": "the Classic Load Balancer's record",
     "apigateway": "API Gateway's record",
+    "ingress": "the proxy's record",
+    "sidecar": "the sidecar proxy's record",
 }
 
 
@@ -239,7 +241,15 @@ def _behind_front(inner: Row, covering: Mapping[str, bool], known: Collection[st
     return Owner("target", f"{RECORDS[hop]} names the status of what is behind it, {missing}", sure, record=inner)
 
 
-INSIDE = {"alb": "the load balancer", "nginx": "nginx", "apache": "Apache", "server": "the application server", "app": "the application"}
+INSIDE = {
+    "alb": "the load balancer",
+    "ingress": "the proxy",
+    "nginx": "nginx",
+    "apache": "Apache",
+    "sidecar": "the sidecar proxy",
+    "server": "the application server",
+    "app": "the application",
+}
 
 
 GATEWAY = frozenset({502, 504})

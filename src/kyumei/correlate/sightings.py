@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
     from kyumei.model.table import Table
 
-ORDER = ("cloudfront", "waf", "alb", "clb", "apigateway", "nginx", "apache", "server", "app")
-"""Hops from the client inwards. ``server`` is the application server (gunicorn, uvicorn, uWSGI), ``app`` the application's own log."""
+ORDER = ("cloudfront", "waf", "alb", "clb", "apigateway", "ingress", "nginx", "apache", "sidecar", "server", "app")
+"""Hops from the client inwards. ``ingress`` is Envoy, Traefik or Caddy, ``sidecar`` an Envoy beside the application, ``server`` the
+application server (gunicorn, uvicorn, uWSGI), ``app`` the application's own log."""
 
 TIES = "_artifact, _line, request_id"
 """SQL: an order of records of one moment, so that the same question is answered alike again."""
@@ -79,6 +80,11 @@ def _lasting(*columns: str) -> str:
     return f"CASE WHEN {seconds} < 86400 THEN time + to_microseconds((({seconds}) * 1000000)::BIGINT) ELSE time END"
 
 
+def _unredacted(path: str) -> str:
+    """SQL: the path, unknown where WAF's log redacts it."""
+    return f"nullif({path}, 'REDACTED')"
+
+
 def _without_stage(stage: str, condition: str) -> str:
     """SQL: the path without API Gateway's stage in front, which neither CloudFront in front of it nor what lies behind writes."""
     return f"CASE WHEN {condition} AND starts_with(path, '/' || {stage} || '/') THEN substr(path, length({stage}) + 2) ELSE path END"
@@ -95,6 +101,14 @@ NODE_WROTE = (
 Node listens on IPv6 and writes an IPv4 client as ``::ffff:192.0.2.1``; nginx does so only where it is told to take both on one socket.
 Where a file's name or an error log shows that there is an nginx, the lines stay its own.
 """
+_NAMED_JAVA = (
+    "_artifact IN (SELECT artifact FROM (SELECT artifact, replace(lower(name), 'apache-tom', 'tom') AS called FROM artifacts) WHERE "
+    "(regexp_matches(called, '(^|/)localhost_access_log') OR "
+    "regexp_matches(called, '(^|/)(tomcat|tomee|catalina|jetty|wildfly|jboss)([-_]?[0-9][^/]*|-eap[^/]*|-base|-logs?)?/')) "
+    "AND NOT regexp_matches(called, 'nginx|openresty|lighttpd|apache|httpd'))"
+)
+SERVER_WROTE = f"({NODE_WROTE} OR ({_NAMED_JAVA} AND upstream_status IS NULL AND upstream_addr IS NULL))"
+"""SQL: the same, and the access logs of Tomcat and its like, which are known by the name of the file or of a folder above it."""
 FILTERED = "WAF_FILTERED"
 """How API Gateway calls the answer to a request that WAF stopped."""
 _DRAWN = (
@@ -119,6 +133,21 @@ _EDGE_MADE = (
     "Origin[A-Za-z]*Error|AbortedOrigin|OriginShieldHit|MissGeneratedResponse|LambdaExecutionError|(?:Limit|Capacity)Exceeded|"
     "ClientGeoBlocked|InvalidRequest[A-Za-z]*|Redirect|Hit|RefreshHit|Function[A-Za-z]+"
 )
+_FLAGS_OF_OWN = "UH|UF|UO|NR|NC|UT|LR|UR|UC|FI|RL|UAEX|RLSE|IH|SI|DPE|UPE|UMSDR|OM|DF|LH"
+"""Flags with which Envoy answers itself; URX only says that it tried no further, DC and DT that a connection ended."""
+_PROXY_MADE = (
+    "CASE WHEN status IS NULL OR regexp_matches(flags, '(^|,)D[CT](,|$)') THEN NULL "
+    "WHEN status_details = 'via_upstream' THEN false WHEN status_details IS NOT NULL THEN true "
+    f"WHEN regexp_matches(flags, '(^|,)({_FLAGS_OF_OWN})(,|$)') THEN true "
+    "WHEN flags = '-' THEN CASE WHEN upstream_addr = '-' THEN true WHEN upstream_addr IS NOT NULL THEN false END "
+    "WHEN program = 'caddy' THEN CASE WHEN starts_with(logger, 'http.log.error') THEN true END "
+    "WHEN program <> 'traefik' OR target_status IN (502, 503, 504) THEN NULL "
+    "WHEN target_status IS NULL OR (target_status < 400 AND status >= 400) THEN true ELSE false END"
+)
+_PROXIED = """SELECT * FROM proxy_access p WHERE NOT (starts_with(coalesce(p.logger, ''), 'http.log.access') AND p.status >= 400
+    AND EXISTS (SELECT 1 FROM proxy_access e WHERE starts_with(e.logger, 'http.log.error') AND e.status = p.status AND e.path = p.path
+        AND e.client_ip IS NOT DISTINCT FROM p.client_ip AND e.time BETWEEN p.time - INTERVAL 1 SECOND AND p.time + INTERVAL 1 SECOND))"""
+"""Each request once: what Caddy failed at stands in its error log, too, which tells more."""
 ANSWERING = {
     # EDGE-085 to EDGE-094. Error with no more detail: the origin, WAF or CloudFront; status 0 or a client's error: the viewer left.
     "cloudfront_access": Answering(
@@ -138,7 +167,7 @@ ANSWERING = {
         "WHEN action = 'CAPTCHA' THEN coalesce(response_status, 405) WHEN action = 'CHALLENGE' THEN coalesce(response_status, 202) END",
         _WAF_OWN,
         kind="concat_ws('|', webacl_arn, rule_id, rule_type, rule_group, rule_in_group, action)",
-        path=_without_stage("regexp_extract(source_id, '[^:/]+$')", "source_name = 'APIGW'"),
+        path=_unredacted(_without_stage("regexp_extract(source_id, '[^:/]+$')", "source_name = 'APIGW'")),
     ),
     # EDGE-001 to EDGE-011: the client's own status as the target's means a relay. Another one does not: a server error in its place says
     # that the balancer could not use the answer. Without one the balancer, or WAF at the balancer, made it; Lambda targets fill none.
@@ -192,10 +221,20 @@ ANSWERING = {
         kind="concat_ws('|', api_id, stage, response_type, resource_path, cause)",
         source=_EXECUTED,
     ),
+    # "Access logging" of Envoy: via_upstream or no flag at all is a relay; its flags and other details say why it answered itself. Traefik
+    # writes its own 502 to 504 as its origin's, too; Caddy's access log does not tell, its error log only has what it failed at.
+    "proxy_access": Answering(
+        "CASE WHEN starts_with(upstream_name, 'inbound|') THEN 'sidecar' ELSE 'ingress' END",
+        "status",
+        _PROXY_MADE,
+        kind="concat_ws('|', program, upstream_name, flags, status_details, status)",
+        ended=f"CASE WHEN program = 'caddy' THEN time ELSE {_lasting('request_seconds')} END",
+        source=_PROXIED,
+    ),
     # mod_log_config: the time is when the request came; nothing tells whether mod_proxy handed it on.
     "apache_access": Answering("'apache'", "status", "NULL::BOOLEAN", ended=_lasting("request_seconds")),
     # Upstream status `-` or absent in a log that writes it: nginx answered; a number: relayed; a log without it does not say.
-    "nginx_access": Answering("'nginx'", "status", _asked("upstream_status"), _BEGAN, server=NODE_WROTE),
+    "nginx_access": Answering("'nginx'", "status", _asked("upstream_status"), _BEGAN, server=SERVER_WROTE),
     "app_log": Answering("CASE WHEN coalesce(server, '') <> '' THEN 'server' ELSE 'app' END", "status", "true"),
     "json_lines": Answering(
         "CASE WHEN program = 'nginx' THEN 'nginx' ELSE 'app' END",
@@ -251,12 +290,13 @@ def create(con: duckdb.DuckDBPyConnection, *, keep: bool = False) -> None:
     for name, own in spans.items():
         copies.find(con, name, own)
     for name, answering in ANSWERING.items():
-        if answering.source:
+        if answering.source and name in held:
             con.execute(f"CREATE OR REPLACE {'' if keep else 'TEMP '}VIEW {relation(name)} AS {answering.source}")
     tables = [name for name in ANSWERING if name in held] or list(ANSWERING)[:1]
     selects = " UNION ALL ".join(f"({_select(name, ANSWERING[name], copies.without(con, name))})" for name in tables)
     if not exists(con, "artifacts"):
-        selects = selects.replace(_NAMED_NGINX, "false")  # Tables alone, without the list of files that a case has.
+        # Tables alone, without the list of files that a case has.
+        selects = selects.replace(_NAMED_NGINX, "false").replace(_NAMED_JAVA, "false")
     if records > AT_HAND:
         con.execute(f"CREATE OR REPLACE TEMP VIEW sightings AS {selects}")
         return

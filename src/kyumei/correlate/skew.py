@@ -6,8 +6,9 @@ stands at none; a poller that comes every minute, or the traffic of another site
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from kyumei.correlate.shifts import AWS, settle_jumps
 from kyumei.layouts.casts import quoted
 from kyumei.store.narrow import tables_of
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
     import duckdb
 
-AWS = ("waf", "alb_access", "clb_access", "cloudfront_access", "api_gateway_access")
 HOSTS = ("nginx_access", "apache_access", "app_log", "json_lines")
 FOLLOW = ("nginx_error", "apache_error", *HOSTS)
 """Logs that share the clock of others in their folder."""
@@ -29,27 +29,56 @@ PATHS = 4
 AGREE = 0.6
 IN_PLACE = 3
 """How many times as many requests must stand at the difference as at none."""
+SOME = 0.05
+"""Share of the requests that must agree on a second difference for a part of the log to be looked for in which the clock ran so."""
+
+
+class _Measured(NamedTuple):
+    """By how many seconds a clock is ahead of AWS's, how many requests say so, and whether it may have been set within the log.
+
+    ``seconds`` is null where the requests do not agree.
+    """
+
+    seconds: int | None
+    requests: int
+    may_jump: bool
+
+
+def prepare_skews(con: duckdb.DuckDBPyConnection) -> None:
+    """``_skews``: which clocks run fast or slow, by how many seconds, and how that is known."""
+    con.execute("CREATE TABLE _skews (artifact INTEGER, table_name VARCHAR, seconds INTEGER, why VARCHAR)")
 
 
 def settle_skews(con: duckdb.DuckDBPyConnection) -> None:
-    """Shift the rows of hosts whose clock runs fast or slow, and note it in ``_skews``. Needs ``_events`` of the clocks."""
-    con.execute("CREATE TABLE _skews (artifact INTEGER, table_name VARCHAR, seconds INTEGER, why VARCHAR)")
+    """Shift the rows of hosts whose clock runs fast or slow, and note it in ``_skews``. Needs ``_events`` of the clocks.
+
+    The logs that stand in ``_skews`` before are right by now; those beside them need not be.
+    """
     measured = _measured(con)
-    if not measured:
+    known = {
+        (table, artifact): set(seconds)
+        for table, artifact, seconds in con.execute("SELECT table_name, artifact, list(seconds) FROM _skews GROUP BY ALL").fetchall()
+    }
+    if jumping := [
+        (table, artifact, None) for (table, artifact), one in measured.items() if one.may_jump and (table, artifact) not in known
+    ]:
+        known |= {(table, artifact): {0, 1} for table, artifact, _ in settle_jumps(con, jumping, WIDEST)}
+    agreed = {log: (one.seconds, one.requests) for log, one in measured.items() if one.seconds is not None and log not in known}
+    if not agreed and not known:
         return
     names = dict(con.execute("SELECT artifact, name FROM artifacts").fetchall())
     folders: dict[str, set[int]] = {}
-    for (_, artifact), (seconds, _) in measured.items():
-        folders.setdefault(_folder(names[artifact]), set()).add(seconds)
+    for (_, artifact), all_seconds in [*((log, {seconds}) for log, (seconds, _) in agreed.items()), *known.items()]:
+        folders.setdefault(_folder(names[artifact]), set()).update(all_seconds)
     skews = {
-        (table, artifact): (seconds, f"{count} of its requests stand in the logs of AWS at that difference")
-        for (table, artifact), (seconds, count) in measured.items()
+        log: (seconds, f"{count} of its requests stand in the logs of AWS at that difference")
+        for log, (seconds, count) in agreed.items()
         if seconds
     }
     followers: dict[str, list[tuple[str, int]]] = {}
     for table in FOLLOW:
         for (artifact,) in con.execute(f'SELECT DISTINCT _artifact FROM "{table}" ORDER BY 1').fetchall():
-            if (table, artifact) not in measured:
+            if (table, artifact) not in agreed and (table, artifact) not in known:
                 followers.setdefault(_folder(names[artifact]), []).append((table, artifact))
     for folder, found in folders.items():
         if len(found) == 1 and (seconds := next(iter(found))):
@@ -61,8 +90,8 @@ def _folder(name: str) -> str:
     return name.rpartition("/")[0]
 
 
-def _measured(con: duckdb.DuckDBPyConnection) -> dict[tuple[str, int], tuple[int, int]]:
-    """By how many seconds the clock of each log is ahead of AWS's, and how many requests say so; only where enough can be compared."""
+def _measured(con: duckdb.DuckDBPyConnection) -> dict[tuple[str, int], _Measured]:
+    """What is known of the clock of each log; only where enough can be compared."""
     of_hosts = f"table_name IN ({', '.join(map(quoted, HOSTS))}) AND via IS NULL AND NOT common"
     of_aws = f"table_name IN ({', '.join(map(quoted, AWS))}) AND NOT aws.common"
     rows = con.execute(
@@ -73,19 +102,23 @@ def _measured(con: duckdb.DuckDBPyConnection) -> dict[tuple[str, int], tuple[int
             near AS (SELECT *, floor(seconds / {STEP})::INTEGER AS bin FROM apart WHERE abs(seconds) <= {WIDEST}),
             spread AS (SELECT * EXCLUDE (bin), bin + unnest([-1, 0, 1]) AS bin FROM near),
             votes AS (SELECT table_name, artifact, bin, count(DISTINCT n) AS votes, count(DISTINCT key) AS paths,
-                median(seconds) AS middle FROM spread GROUP BY table_name, artifact, bin
-                QUALIFY row_number() OVER (PARTITION BY table_name, artifact ORDER BY votes DESC, abs(bin)) = 1),
+                median(seconds) AS middle FROM spread GROUP BY table_name, artifact, bin),
+            ranked AS (SELECT *, first_value(bin) OVER (PARTITION BY table_name, artifact ORDER BY votes DESC, abs(bin)) AS best
+                FROM votes),
+            chosen AS (SELECT table_name, artifact, best, max(votes) FILTER (bin = best) AS votes, max(paths) FILTER (bin = best) AS paths,
+                max(middle) FILTER (bin = best) AS middle, coalesce(max(votes) FILTER (abs(bin - best) > 2), 0) AS rival
+                FROM ranked GROUP BY ALL),
             totals AS (SELECT table_name, artifact, count(DISTINCT n) AS total, count(DISTINCT (time, key))
                 FILTER (WHERE abs(seconds) <= {STEP}) AS in_place FROM near GROUP BY ALL)
-        SELECT table_name, artifact, bin, votes, middle, in_place FROM votes JOIN totals USING (table_name, artifact)
-        WHERE votes >= {ENOUGH} AND paths >= {PATHS} AND votes >= total * {AGREE} ORDER BY artifact, table_name"""
+        SELECT table_name, artifact, best, votes, middle, in_place, total, rival FROM chosen JOIN totals USING (table_name, artifact)
+        WHERE votes >= {ENOUGH} AND paths >= {PATHS} ORDER BY artifact, table_name"""
     ).fetchall()
-    found: dict[tuple[str, int], tuple[int, int]] = {}
-    for table, artifact, bin_, count, middle, in_place in rows:
-        if abs(bin_) <= 1:
-            found[table, artifact] = (0, count)
-        elif in_place * IN_PLACE <= count:
-            found[table, artifact] = (round(middle), count)
+    found: dict[tuple[str, int], _Measured] = {}
+    for table, artifact, bin_, count, middle, in_place, total, rival in rows:
+        seconds: int | None = None
+        if count >= total * AGREE:
+            seconds = 0 if abs(bin_) <= 1 else round(middle) if in_place * IN_PLACE <= count else None
+        found[table, artifact] = _Measured(seconds, count, may_jump=rival >= max(ENOUGH, total * SOME))
     return found
 
 

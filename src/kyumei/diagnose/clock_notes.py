@@ -36,7 +36,7 @@ MOST = 500
 
 def clock_notes(case: Case, window: Window, failures: Sequence[Failure], findings: Sequence[Finding]) -> list[str]:
     """A note for each trap that is open in the logs behind an answer about a window: its failing requests and what was found of them."""
-    told = _told(case)
+    told, changed = _told(case)
     names = {row["artifact"]: row["name"] for row in case.rows("SELECT artifact, name FROM artifacts")}
     called = {(row["table_name"], row["artifact"]): row["name"] for row in case.rows(f"SELECT table_name, artifact, name FROM {CLOCKS}")}
     cited = {citation.file for finding in findings for evidence in finding.chain for citation in evidence.citations}
@@ -61,7 +61,13 @@ def clock_notes(case: Case, window: Window, failures: Sequence[Failure], finding
         for table, artifact in logs
         if artifact in names
     ]
-    return [f"{warning.says} ({warning.code})" for warning in clock_warnings(clocks, window)]
+    was_set = [
+        f"{names[log[1]]}: its lines keep {' first and '.join(zones)} after a line at which the clock or its zone was set, as "
+        "its requests in other logs tell (EDGE-124)"
+        for log, zones in changed.items()
+        if log in logs and log[1] in names
+    ]
+    return was_set + [f"{warning.says} ({warning.code})" for warning in clock_warnings(clocks, window)]
 
 
 def _of_failures(failures: Sequence[Failure]) -> Iterable[Log]:
@@ -72,10 +78,14 @@ def _of_failures(failures: Sequence[Failure]) -> Iterable[Log]:
                 yield row["table_name"], row["_artifact"]
 
 
-def _told(case: Case) -> dict[Log, tuple[str, str]]:
-    """Zone and its source of the logs that write none."""
-    rows = case.rows("SELECT table_name, artifact, zone, source FROM _clocks ORDER BY artifact, table_name, zone")
-    return {(row["table_name"], row["artifact"]): (row["zone"], row["source"]) for row in rows}
+def _told(case: Case) -> tuple[dict[Log, tuple[str, str]], dict[Log, list[str]]]:
+    """Zone and its source of the logs that write none, and of those whose zone changed, both in the order of their lines."""
+    rows = case.rows("SELECT table_name, artifact, via, zone, source FROM _clocks ORDER BY artifact, table_name, via NULLS LAST, rowid")
+    zones: dict[tuple[Log, str | None], list[str]] = {}
+    for row in rows:
+        zones.setdefault(((row["table_name"], row["artifact"]), row["via"]), []).append(row["zone"])
+    told = {(row["table_name"], row["artifact"]): (row["zone"], row["source"]) for row in rows}
+    return told, {log: both for (log, _), both in zones.items() if len(both) > 1}
 
 
 def _skews(case: Case, moment: datetime) -> dict[Log, tuple[tuple[datetime, float], ...]]:

@@ -7,7 +7,8 @@ failure, even if it looks alike.
 
 from __future__ import annotations
 
-from datetime import UTC
+from dataclasses import replace
+from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any
 
 from kyumei import discover
@@ -17,7 +18,10 @@ from kyumei.layouts.casts import quoted
 from kyumei.model.finding import Impact
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from kyumei.contracts import Failure
+    from kyumei.model.finding import Finding
     from kyumei.model.window import Window
     from kyumei.store.case import Case
 
@@ -37,6 +41,10 @@ PAUSE = 8.0
 UNSURE = 3.0
 """Requests without a failure, in units of the usual distance between two failures, after which it is over; and time, in units of that
 between two failures, after which nothing tells any more that it goes on."""
+ONE_MOMENT = timedelta(seconds=1)
+"""Less apart than this, the first sign of a cause and the first request that failed of it are shown as one."""
+LOGGED_LATER = timedelta(seconds=60)
+"""A line that tells of a failure may be written so much later than the record of the request that failed."""
 
 
 def impact(case: Case, failure: Failure, window: Window) -> Impact | None:
@@ -67,6 +75,38 @@ def impact(case: Case, failure: Failure, window: Window) -> Impact | None:
         f"WHERE {where} AND time BETWEEN '{counted['first']}' AND '{counted['last']}'"
     )
     return _against_traffic(case, failure.table, (where, once), counted, sql)
+
+
+def agreeing(finding: Finding, hop: str) -> Finding:
+    """The finding with an onset that does not contradict its impact. ``hop`` answered the failing requests.
+
+    A rule knows when the path that was asked about began to fail, and the impact when any of its kind did: it is on since then. A cause
+    that lies further in may begin later than requests that only fail alike; that is left, and ``apart`` tells of it.
+    """
+    did, onset = finding.impact, finding.onset
+    if did is None or onset is None:
+        return finding
+    inside = finding.layer not in {"", hop}
+    late = onset > did.first and (not inside or onset - did.first <= LOGGED_LATER)
+    return replace(finding, onset=did.first) if late or abs(onset - did.first) < ONE_MOMENT else finding
+
+
+def apart(findings: Sequence[Finding]) -> list[str]:
+    """Why a finding's cause is said to last since another moment than that from which its impact is counted, where it is."""
+    said: list[str] = []
+    for finding in findings:
+        did, onset = finding.impact, finding.onset
+        if did is None or onset is None or onset == did.first:
+            continue
+        seconds = round(abs(did.first - onset).total_seconds())
+        since, first = (f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" for moment in (onset, did.first))
+        if onset > did.first:
+            said.append(f"the impact counts what failed alike from {first} on; the first sign of this cause is of {since}")
+        elif seconds > APART_SECONDS:
+            said.append(f"such failures stand in the logs since {since}; the impact counts from {first} on, after a pause without any")
+        else:
+            said.append(f"the first sign of the cause ({since}) is {seconds} s older than the first record of a failed request ({first})")
+    return said
 
 
 def _client(table: str) -> str:

@@ -18,14 +18,13 @@ from kyumei.correlate.journey import exchanges
 from kyumei.correlate.stated import as_folder, is_path, without_stage
 from kyumei.correlate.timeline import timeline
 from kyumei.diagnose.causes import chained
-from kyumei.diagnose.clock_notes import CLOCKS, clock_notes
 from kyumei.diagnose.contested import contested
 from kyumei.diagnose.error_kinds import count_errors, error_kinds
 from kyumei.diagnose.failures import covered, find, is_browser
 from kyumei.diagnose.gaps import WHICH, before_request, deciding, elsewhere, further_out, status_seen, unlogged, which_of
-from kyumei.diagnose.impact import impact
-from kyumei.diagnose.left_over import left_over
+from kyumei.diagnose.impact import agreeing, impact
 from kyumei.diagnose.lookalikes import look_alikes, nearest, otherwise
+from kyumei.diagnose.notes import all_notes
 from kyumei.diagnose.sockets import closed_alike, how_it_closed, speaks_of_sockets
 from kyumei.diagnose.spoken_places import with_place
 from kyumei.diagnose.standouts import count_requests, pulses, standouts
@@ -47,10 +46,6 @@ if TYPE_CHECKING:
     from kyumei.model.symptom import Symptom
     from kyumei.store.case import Case
 
-MOST_TROUBLED = 20
-"""Files with a trouble that are noted one by one; the rest is counted."""
-NAMED = 3
-"""Files that a note names."""
 MOST_FAILURES = 6
 """Groups of failing requests that rules are asked about; the rest is counted in a note."""
 
@@ -133,7 +128,7 @@ def _answer(case: Case, symptom: Symptom) -> Investigation:
         unread_lines=sum(row["n"] for row in files),
         unread_files=tuple((row["name"], row["n"]) for row in files),
         timeline=timeline(case, window, failures),
-        notes=(*timers, *heard, *_notes(case, symptom, seen, findings)),
+        notes=(*timers, *heard, *all_notes(case, symptom, window, (failures, MOST_FAILURES), findings)),
         case=case.root.name,
     )
     said, message = sentence(answer, main, "" if main else unlike or nearest(case, symptom, window))
@@ -195,7 +190,7 @@ def _opinions(case: Case, symptom: Symptom, seen: _Seen) -> tuple[list[Finding],
         opinions = {rule.name: rule.examine(view) for rule in discover.rules().values() if all(view.has(name) for name in rule.needs)}
         did = None if symptom.by_time else impact(case, failure, seen.window)
         own = [
-            replace(_capped(finding, failure, symptom, seen), failures=(failure.key,), impact=did)
+            agreeing(replace(_capped(finding, failure, symptom, seen), failures=(failure.key,), impact=did), failure.hop)
             for opinion in opinions.values()
             for finding in opinion.findings
         ]
@@ -270,14 +265,15 @@ def _all_well(seen: _Seen, case: Case, symptom: Symptom) -> bool:
     WAF's log does not tell the status, so behind it a log that does must cover it too, and every request that WAF let pass must have
     arrived there: what did not arrive, the balancer in between answered.
     """
-    if symptom.before_request or not seen.known or not seen.known[0].logged or not seen.covering.get(seen.known[0].hop):
+    known = seen.known[1:] if _stands_at_balancer(seen.known) else seen.known
+    if symptom.before_request or not known or not known[0].logged or not seen.covering.get(known[0].hop):
         return False
     if _may_be_unlogged(symptom, seen.known) or symptom.status in NOBODY_HERE:
         return False
     telling = [one for one in seen.known if one.hop != "waf" and one.logged and seen.covering.get(one.hop)]
     if not telling:
         return False
-    if seen.known[0].hop != "waf" or telling[0].hop == "alb":
+    if known[0].hop != "waf" or telling[0].hop == "alb":
         return True
     if symptom.status in BALANCER_MAKES and any(one.hop == "alb" for one in seen.known):
         return False  # also of a request that the target answered well
@@ -290,6 +286,11 @@ NOBODY_HERE = frozenset({520, 521, 522, 523, 524, 525, 526, 527, 530})
 """What Cloudflare answers for an origin that it cannot use ("Cloudflare 5xx errors"): nothing behind it gives such, or has a record."""
 NEVER_LOGGED = frozenset({400, 413, 414, 431, 494})
 """What a request with more than 20 KB of headers or a URL over 8,192 bytes gets; CloudFront never logs such ("Standard logging")."""
+
+
+def _stands_at_balancer(known: Sequence[Known]) -> bool:
+    """Whether WAF, without a log of its own, is only known to protect a load balancer, whose log has a record of what WAF stops, too."""
+    return len(known) > 1 and known[0].hop == "waf" and not known[0].logged and known[1].hop == "alb"
 
 
 def _may_be_unlogged(symptom: Symptom, known: Sequence[Known]) -> bool:
@@ -343,53 +344,3 @@ def _once(ruled_out: Sequence[RuledOut]) -> list[RuledOut]:
 
 def _merged(gaps: Sequence[Gap]) -> list[Gap]:
     return list({one.missing: one for one in reversed(gaps)}.values())[::-1]
-
-
-def _notes(case: Case, symptom: Symptom, seen: _Seen, findings: Sequence[Finding]) -> list[str]:
-    """What the reader should know: what the symptom's reading assumed, inferred zones, damaged and passed-over files."""
-    notes = list(symptom.notes)
-    for row in case.rows(
-        f"SELECT zone, source, arg_min(c.why, c.name) AS why, list(DISTINCT c.name ORDER BY c.name) AS names FROM {CLOCKS} c "
-        "WHERE source <> 'told' GROUP BY 1, 2 ORDER BY 1, 2"
-    ):
-        names = ", ".join(row["names"][:NAMED]) + (f" and {len(row['names']) - NAMED} more" if len(row["names"]) > NAMED else "")
-        notes.append(f"clock of {names}: {row['zone']}, {'assumed' if row['source'] == 'assumed' else 'inferred'}: {row['why']}")
-    troubled = case.rows("SELECT name, trouble FROM artifacts WHERE trouble <> '' ORDER BY name")
-    notes += [f"{row['name']}: {row['trouble']}" for row in troubled[:MOST_TROUBLED]]
-    if len(troubled) > MOST_TROUBLED:
-        notes.append(
-            f"{len(troubled) - MOST_TROUBLED} more files have something that could not be read; `kyumei tables --unread` lists lines"
-        )
-    notes += [
-        f"{row['name']} {'only repeats' if row['whole'] else 'partly repeats'} what stands in {row['original']}, and is counted once"
-        for row in case.rows(
-            "SELECT a.name, o.name AS original, c.first_line = 0 AS whole FROM _copies c JOIN artifacts a ON a.artifact = c.artifact "
-            "JOIN artifacts o ON o.artifact = c.original ORDER BY 1, 2 LIMIT 10"
-        )
-    ]
-    notes += [
-        f"clock of {row['name']}: corrected by {abs(row['seconds'])} s, it runs {'fast' if row['seconds'] > 0 else 'slow'}: {row['why']}"
-        for row in case.rows("SELECT DISTINCT a.name, k.seconds, k.why FROM _skews k JOIN artifacts a USING (artifact) ORDER BY 1 LIMIT 10")
-    ]
-    notes += clock_notes(case, seen.window, seen.failures[:1], findings)
-    meant = {row["path"] for failure in seen.failures for rows in failure.sightings.values() for row in rows if row["path"]}
-    if symptom.path and meant and not any(is_path(symptom.path, {"path": path}) for path in meant):
-        notes.append(f"no failing request has the path {symptom.path} letter by letter; {', '.join(sorted(meant)[:3])} was taken for it")
-    passed = case.value("SELECT count(*) FROM artifacts WHERE passed_over OR NOT whole")
-    if passed:
-        notes.append(
-            f"{passed} large file{'s were' if passed > 1 else ' was'} read only around the moment; lines outside it were passed over"
-        )
-    notes += left_over(seen.failures, findings, MOST_FAILURES)
-    data = case.con.execute("SELECT min(time), max(time) FROM sightings").fetchone()
-    if (
-        symptom.window
-        and data
-        and data[0] is not None
-        and not symptom.window.overlaps(data[0].replace(tzinfo=UTC), data[1].replace(tzinfo=UTC))
-    ):
-        notes.append(
-            f"the logs run from {data[0]:%Y-%m-%d %H:%M} to {data[1]:%Y-%m-%d %H:%M} UTC and do not hold the stated moment: is "
-            "the date, the year or the zone right?"
-        )
-    return notes

@@ -13,6 +13,7 @@ import json
 import re
 from typing import TYPE_CHECKING
 
+from kyumei.diagnose.spoken_monitors import without_monitors
 from kyumei.diagnose.spoken_names import listed
 
 if TYPE_CHECKING:
@@ -32,7 +33,12 @@ _KEYS: dict[str, frozenset[str]] = {
     "host": frozenset(listed("host hostname httphost domainname vhost serverhost")),
     "client": frozenset(listed("clientip remoteaddr remoteip sourceip client ip realip xforwardedfor xrealip httpxforwardedfor")),
     "words": frozenset(listed("message msg error errormessage detail reason description statustext title exception")),
-    "time": frozenset(listed("time timestamp ts date datetime starteddatetime requesttime requesttimeepoch eventtime lastseen timelocal")),
+    "time": frozenset(
+        listed(
+            "time timestamp ts date datetime starteddatetime requesttime requesttimeepoch eventtime lastseen timelocal"
+            " statechangedutctime occurredat"
+        )
+    ),
     "milliseconds": frozenset(listed("durationms latencyms elapsedms responsetimems tookms responselatency integrationlatency")),
     "agent": frozenset(listed("useragent httpuseragent")),
 }
@@ -77,7 +83,7 @@ def is_tool(host: str) -> bool:
 
 def in_words(text: str) -> str:
     """The text with what tools wrote put into words, and without what in it tells nothing of the request."""
-    text = _NOT_THE_REQUEST.sub(" ", _TRACE_PARENT.sub(r" request id: \1 ", text))
+    text = _NOT_THE_REQUEST.sub(" ", _TRACE_PARENT.sub(r" request id: \1 ", without_monitors(text)))
     if _ALARM.search(text):
         # An alarm tells of the minutes before it.
         text = _NO_PART_OF_AN_ALARM.sub(" ", _ALARMED_AT.sub(r" around \1 ", text)).replace('"', " ")

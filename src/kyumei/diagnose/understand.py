@@ -119,6 +119,8 @@ def _read(text: str, now: datetime, default_zone: str | None, options: Mapping[s
             classes = classes or classes_said
         if trouble is None and not statuses:
             trouble = read_trouble(said)[0]
+        if not targets:  # a path alone may be that of a file
+            targets = [one for one in read_targets(said)[0] if one.method and not is_tool(one.host)]
     return _Reading(
         rest,
         tuple(quotes),

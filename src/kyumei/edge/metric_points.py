@@ -33,7 +33,7 @@ PERIODS = (1, 5, 10, 20, 30, 60, 120, 180, 300, 600, 900, 1200, 1800, 3600, 7200
 """Periods that people ask for, in seconds."""
 STATISTICS = ("Sum", "Average", "Minimum", "Maximum", "SampleCount")
 _ZONED = re.compile(r"[+-][0-9]{2}:?[0-9]{2}\Z|Z\Z")
-_METRIC = re.compile(r"\b[A-Z][A-Za-z0-9]*(?:_[A-Za-z0-9]+)*\b")
+_METRIC = re.compile(r"\b(?:[0-9][0-9Xx]{2})?[A-Z][A-Za-z0-9]*(?:_[A-Za-z0-9]+)*\b")
 _RESOURCE = re.compile(r"\b(?:app|net|gwy|targetgroup)/[A-Za-z0-9-]+/[0-9a-f]+")
 _PERCENTILE = r"p[0-9]{1,2}(?:\.[0-9]+)?"
 _STATISTIC = re.compile(rf"\b(Sum|Average|Minimum|Maximum|SampleCount|{_PERCENTILE})\b")
@@ -128,7 +128,7 @@ def streamed(view: View, metric: str, start: datetime, end: datetime, names: Seq
 
 def _of_data(metric: str, series: Mapping[str, Any], citation: Citation) -> Iterator[Point]:
     told = " ".join(str(part) for part in (series.get("Label"), series.get("Id"), qualifier(citation)) if part)
-    if _metric(told) == metric:
+    if _is_of(metric, told, series.get("Label")):
         pairs = zip(as_list(series.get("Timestamps")), as_list(series.get("Values")), strict=False)
         known = [(moment(time), value, citation) for time, value in pairs]
         yield from _points(metric, _Series(told, _statistic(told), known, *_place(citation)))
@@ -136,7 +136,7 @@ def _of_data(metric: str, series: Mapping[str, Any], citation: Citation) -> Iter
 
 def _of_statistics(metric: str, document: Mapping[str, Any], citation: Citation) -> Iterator[Point]:
     told = " ".join(str(part) for part in (document.get("Label"), qualifier(citation)) if part)
-    if _metric(told) != metric:
+    if not _is_of(metric, told, document.get("Label")):
         return
     data = [as_map(one) for one in as_list(document.get("Datapoints"))]
     extended = {name for one in data for name in as_map(one.get("ExtendedStatistics"))}
@@ -186,7 +186,7 @@ def _of_loose(view: View, metric: str, rows: Sequence[Mapping[str, Any]]) -> Ite
         series.setdefault((row["_artifact"], row["label"], row["id"], row["stat"]), []).append(row)
     for (artifact, label, name, statistic), own in series.items():
         told = " ".join(str(part) for part in (label, name, files[artifact]) if part)
-        if _metric(told) == metric:
+        if _is_of(metric, told, label):
             yield from _points(metric, _Series(told, statistic or _statistic(told), [(row["time"], row["value"], row) for row in own]))
 
 
@@ -200,6 +200,11 @@ def _points(metric: str, series: _Series) -> Iterator[Point]:
     named = tuple(("LoadBalancer" if not one.startswith("targetgroup/") else "TargetGroup", one) for one in _RESOURCE.findall(told))
     for time, value, where in known:
         yield Point(metric, "", named, series.statistic, time, period, value, told, where, series.account, series.region)
+
+
+def _is_of(metric: str, told: str, label: object) -> bool:
+    """Whether points are of the metric: the label ends with it, whatever the resource in front is called, or no longer name is told."""
+    return _metric(told) == metric or re.search(rf"(?:^|[\s.:/]){metric}\Z", str(label or "")) is not None
 
 
 def _metric(told: str) -> str:

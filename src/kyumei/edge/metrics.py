@@ -1,4 +1,4 @@
-"""What CloudWatch metrics in the case say of some moments and things, whoever handed them over: answers of AWS, or a metric stream.
+"""What CloudWatch metrics in the case say of some moments and things, whoever handed them over: answers of AWS, a metric stream, an alarm.
 
 A metric is published for several sets of dimensions at once: a load balancer, each of its target groups, and each zone of both. A point's
 time is the start of its period. Elastic Load Balancing reports a counter only when it is not zero: a missing point is no zero.
@@ -12,6 +12,7 @@ import re
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
+from kyumei.edge.alarm_points import alarmed
 from kyumei.edge.literals import literal
 from kyumei.edge.metric_points import PERIOD_SECONDS, Point, answered, moment, streamed
 from kyumei.model.finding import Citation
@@ -31,6 +32,8 @@ BESIDE = timedelta(minutes=15)
 """How far before and after a pause a metric stream must have the metric."""
 GROUP, BALANCER, DISTRIBUTION = "TargetGroup", frozenset({"LoadBalancer", "LoadBalancerName"}), "DistributionId"
 """Dimensions that say whose a metric is."""
+FUNCTION, FUNCTION_ARN = "FunctionName", "function:"
+"""That of a function's metric, and what its name is told by; a function owns no other metric, as a balancer does those of its groups."""
 OWNERS = BALANCER | {DISTRIBUTION}
 _IDENTITY = re.compile(r"E[A-Z0-9]{10,14}", re.ASCII)
 _FIRST, _LAST = datetime.min, datetime.max  # noqa: DTZ901 - rows hold UTC without a zone
@@ -76,7 +79,7 @@ def points(view: View, metric: str, start: datetime = _FIRST, end: datetime = _L
 
     Of streams only what has one of the names in its dimensions.
     """
-    return [*answered(view, metric), *streamed(view, metric, start, end, tuple(names))]
+    return [*answered(view, metric), *streamed(view, metric, start, end, tuple(names)), *alarmed(view, metric)]
 
 
 def reading(
@@ -84,9 +87,9 @@ def reading(
 ) -> Reading | None:
     """What a metric was at these moments (naive UTC); null where the case does not tell.
 
-    ``about`` are resources as dimensions name them (``app/shop/1234``, ``targetgroup/web/5678``), or their ARNs, which tell account and
-    Region, too. A point that names another load balancer or target group is left out; one that names no target group is, where others of
-    these moments do. ``other`` tells points that are of something else for what the caller knows besides.
+    ``about`` are resources as dimensions name them (``app/shop/1234``, ``targetgroup/web/5678``, a function as ``function:quotes``), or
+    their ARNs, which tell account and Region, too. A point that names another load balancer or target group is left out; one that names no
+    target group is, where others of these moments do. ``other`` tells points that are of something else for what the caller knows besides.
     """
     wanted, at = _about(about), list(moments)
     if not at:
@@ -109,7 +112,9 @@ def paused(view: View, metric: str, moments: Iterable[datetime], about: Iterable
     if not at:
         return ()
     start, end = min(at), max(at)
-    own = _own(points(view, metric, start - BESIDE, end + BESIDE, wanted.names), wanted)
+    # An alarm tells values only when it changes its state: between them is no pause.
+    regular = [*answered(view, metric), *streamed(view, metric, start - BESIDE, end + BESIDE, tuple(wanted.names))]
+    own = _own(regular, wanted)
     if any(point.covers(one) for point in own for one in at):
         return ()
     series: dict[tuple[object, ...], list[Point]] = {}
@@ -129,13 +134,16 @@ def _about(names: Iterable[str]) -> _About:
         found = _ARN.fullmatch(name)
         region, account = (found[1] or region, found[2] or account) if found else (region, account)
         known.add(found[3] if found else name)
-    return _About(frozenset(known), frozenset().union(*map(_dimensions, known)), account, region)
+    bare = frozenset(name.removeprefix(FUNCTION_ARN) for name in known)
+    return _About(bare, frozenset().union(*map(_dimensions, known)), account, region)
 
 
 def _dimensions(name: str) -> frozenset[str]:
     """The dimensions that name things of the kind that has such a name: ``targetgroup/web/5678``, a distribution's id, or a balancer."""
     if name.startswith("targetgroup/"):
         return frozenset({GROUP})
+    if name.startswith(FUNCTION_ARN):
+        return frozenset({FUNCTION})
     return frozenset({DISTRIBUTION}) if _IDENTITY.fullmatch(name) else BALANCER
 
 

@@ -74,7 +74,8 @@ _SYSLOG = re.compile(
     r"(?P<tag>[^ \t\[\]:]+)(?P<process>\[[0-9]+\])?:(?: |\Z)",
     re.ASCII,
 )
-_SPOKEN = re.compile(r"\[?[0-9-]{10} [0-9:]{8}(?:[.,][0-9]{1,9})?\]? (?:- )?[A-Za-z]", re.ASCII)
+# PM2 puts a colon behind the time that it writes in front of each line.
+_SPOKEN = re.compile(r"(?:\[?[0-9-]{10} [0-9:]{8}(?:[.,][0-9]{1,9})?\]? (?:- )?|[0-9-]{10}[T ][0-9:]{8}: )[A-Za-z]", re.ASCII)
 # PostgreSQL (two spaces behind the severity) and MySQL write times and levels, too; they are no applications.
 _DATABASE = re.compile(
     r"(?:LOG|ERROR|FATAL|PANIC|DETAIL|HINT|STATEMENT|CONTEXT|QUERY|LOCATION):  [^ ]"

@@ -43,9 +43,12 @@ from kyumei.layouts.json_names import (
     WITH_UNIT,
     seconds,
 )
+from kyumei.layouts.json_others import is_of_others
 from kyumei.layouts.json_record import MISSING, Field, JsonRecord, Way, as_text, find, parse_object
 from kyumei.layouts.lambda_lines import FUNCTION_GROUP
 from kyumei.layouts.lambda_records import is_lambda_record
+from kyumei.layouts.proxy_fields import CADDY, FLAGS, TRAEFIK, proxy_of
+from kyumei.layouts.raised_error import PLAIN_STACK, RAISED_STEPS, raised_in
 from kyumei.model.table import Column, Kind, Link, Table
 
 if TYPE_CHECKING:
@@ -118,7 +121,7 @@ FIELDS = (
     Field("logger", _ways("logger name logger_name loggerName log.logger Category Properties.SourceContext SourceContext", FILLED)),
     Field("message", (*_ways("message msg body", PRINTED, whole=True), *_ways(" ".join(MESSAGE_NAMES.split()[2:]), PRINTED))),
     Field(
-        "error_type",
+        "_error_type",
         _ways(
             "error.type errorType error.name err.type err.name exception.type "
             "exception.class exc_type error_type exception_class error.kind thrown.name",
@@ -126,7 +129,7 @@ FIELDS = (
         ),
     ),
     Field(
-        "error_text",
+        "_error_text",
         _ways("error.message errorMessage err.message exception.message exc_value error_message error err thrown.message", FILLED),
     ),
     Field("stack", _ways(_STACKS, FILLED)),
@@ -240,11 +243,10 @@ _TIMES = frozenset(TIME_NAMES.split())
 _LEVELS = frozenset(way.path for target in FIELDS if target.column == "level" for way in target.ways) - {"status"}
 _NGINX_KEYS = ("request", "body_bytes_sent", "request_uri")
 _PYTHON_KEYS = ("levelno", "lineno", "funcName", "pathname")
-_ODD_KEYS = ("resourceLogs", "instant", "host", "stream", "short_message", "ctx", *LISTED)
+_ODD_KEYS = ("resourceLogs", "instant", "host", "stream", "short_message", "ctx")
 _MONGO = {"F": "CRITICAL", "E": "ERROR", "W": "WARNING", "I": "INFO", "D": "DEBUG"}
 _URL = re.compile(r"(?:https?|wss?)://([^/?#\s]+)(.*)", re.ASCII | re.IGNORECASE | re.DOTALL)
 _PORT = re.compile(r":[0-9]*\Z")
-_RAISED = re.compile(r"([A-Za-z_$][\w.$]*)(?:: (.*))?", re.ASCII | re.DOTALL)
 
 
 def _prepare(document: dict[str, Any]) -> dict[str, Any]:
@@ -280,19 +282,7 @@ def _derive(document: Mapping[str, Any], values: dict[str, Any]) -> tuple[dict[s
     found["program"] = values["_program"]
     if values["_program"] is None and "remote_addr" in document and any(key in document for key in _NGINX_KEYS):
         found["program"] = "nginx"
-    if values["stack"] and ".go:" not in values["stack"] and not (values["error_type"] and values["error_text"]):
-        raised = _RAISED.fullmatch(_raised_line(values["stack"]))
-        if raised and raised[1][-1:].isalnum() and values["error_type"] in {None, raised[1]}:
-            found["error_type"], found["error_text"] = raised[1], values["error_text"] or raised[2]
-    return found, used
-
-
-def _raised_line(stack: str) -> str:
-    """The line of a stack that names the error: the last that is not indented in Python's, the first elsewhere."""
-    lines = [line for line in stack.split("\n") if line.strip() and not line.startswith((" ", "\t"))]
-    if not lines:
-        return ""
-    return lines[-1] if lines[0].startswith("Traceback (most recent call last)") else lines[0]
+    return {**found, **raised_in(values)}, used
 
 
 def _has(*keys: str) -> str:
@@ -306,6 +296,7 @@ STEPS = (
         "host": "nullif(regexp_replace(_host, ':[0-9]*$', ''), '')",
         "program": f"coalesce(_program, CASE WHEN {_has('remote_addr')} AND {_has(*_NGINX_KEYS)} THEN 'nginx' END)",
     },
+    *RAISED_STEPS,
 )
 
 LAYOUT = JsonRecord(
@@ -317,56 +308,18 @@ LAYOUT = JsonRecord(
     steps=STEPS,
     plain=(
         f"NOT {_has(*_ODD_KEYS)}",
+        f"NOT {_has(*FLAGS, *TRAEFIK[:1])}",
+        f"coalesce(NOT starts_with(\"raw logger\", '{CADDY}'), true)",
         *(f"NOT coalesce(regexp_matches(\"raw {key}\", '^[ \\t\\r\\n]*\\{{'), false)" for key in NESTED),
         f"NOT ({_has(*_PYTHON_KEYS)} AND coalesce(regexp_matches(\"raw level\", '^[0-9]'), false))",
-        "stack IS NULL",
+        *(f"NOT coalesce(starts_with(\"raw {key}\", '['), false)" for key in LISTED),
+        PLAIN_STACK,
         "coalesce(starts_with(_target, '/'), true)",
         "coalesce(len(string_split(_target, '?')) <= 2 AND NOT contains(_target, '#'), true)",
     ),
     is_open=True,
+    refuses=lambda document: "a record of a proxy" if proxy_of(document) else "",
 )
-
-_OTHERS = frozenset(
-    {
-        *("webaclId", "terminatingRuleId"),
-        "x-edge-location",
-        "x-edge-request-id",
-        "x-edge-result-type",
-        "x-edge-response-result-type",
-        "x-edge-detailed-result-type",
-        "x-host-header",
-        "fle-status",
-        "fle-encrypted-fields",
-        "origin-fbl",
-        "origin-lbl",
-        "cache-behavior-path-pattern",
-        "timestamp(ms)",
-        *("x_edge_location", "x_edge_request_id", "x_edge_result_type", "x_host_header", "fle_status", "origin_fbl", "timestamp_ms"),
-        "query_timestamp",
-        "firewall_name",
-        "logEvents",
-        "detail-type",
-        "auditID",
-        "awslogs",
-        "Records",
-        "events",
-        "Events",
-        "resourceSpans",
-    }
-)
-"""Keys by which records of other formats are known."""
-_PAIRS = (
-    ("eventVersion", "eventSource"),
-    *(("eventVersion", "eventTime"), ("involvedObject", "reason"), ("regarding", "reason")),
-    *(("trace_id", "start_time"), ("serviceArn", "clusterArn"), ("taskArn", "clusterArn")),
-    ("schemaVersion", "service"),
-    ("execution_arn", "event_timestamp"),
-    ("AlarmName", "NewStateValue"),
-    ("timestamp", "error_severity"),
-    ("prio", "err_code"),
-    *(("metric_stream_name", "metric_name"), ("previousEventId", "timestamp")),
-)
-
 
 _TELLING = (*(word for word in f"{TIME_NAMES} {MESSAGE_NAMES}".split() if word not in {"Timestamp", "Message"}), "LogLevel")
 """Names that tell an application's record; those left out stand in answers and events of AWS, too."""
@@ -375,13 +328,15 @@ _TELLING = (*(word for word in f"{TIME_NAMES} {MESSAGE_NAMES}".split() if word n
 def sniff(text: str, name: str) -> bool:
     """A JSON object with a key that names a time or a message, and none by which another format is known."""
     found = parse_object(text)
-    if not isinstance(found, dict) or _OTHERS & found.keys() or any(one in found and two in found for one, two in _PAIRS):
+    if not isinstance(found, dict) or is_of_others(found):
         return False
     if name.startswith(FUNCTION_GROUP) or is_lambda_record(found):
         return False
     if is_gateway_record(found) or is_sent_flow(text) or are_chosen(found):
         return False
     document = _prepare(found)
+    if proxy_of(document):
+        return False
     # What is wrapped in it may displace the keys that tell, and have none itself.
     return any(find(one, name) is not MISSING for name in _TELLING for one in (document, found))
 

@@ -61,7 +61,7 @@ def _float(raw: str) -> float | None:
 
 
 FLOAT = guarded("number of any size", _float, r"-?[0-9]{1,15}(?:\.[0-9]{1,17})?", "TRY_CAST({x} AS DOUBLE)")
-_NAME = r"(?:^|[^A-Za-z0-9_])([A-Z][A-Za-z0-9]*(?:_[A-Za-z0-9]+)*)$"
+_NAME = r"(?:^|[^A-Za-z0-9_])((?:[0-9][0-9Xx]{2})?[A-Z][A-Za-z0-9]*(?:_[A-Za-z0-9]+)*)$"
 _LAST = re.compile(_NAME, re.ASCII)
 
 POINTS = JsonRecord(

@@ -16,7 +16,7 @@ import re
 from kyumei.contracts import Format
 from kyumei.layouts import stamps
 from kyumei.layouts.casts import INTEGER, TEXT, Cast, Take, guarded, quoted, to_json
-from kyumei.layouts.clocks import ISO_TIME, SYSLOG_TIME, TIME_NAIVE, YEARLESS_TIME
+from kyumei.layouts.clocks import CTIME, ISO_TIME, LOCAL_TIME, SYSLOG_TIME, TIME_NAIVE, YEARLESS_TIME
 from kyumei.layouts.text import Text
 from kyumei.layouts.text_shapes import Shape
 from kyumei.model.table import Column, Kind, Link, Table
@@ -109,7 +109,8 @@ STRUCTURED = Cast("structured data", structured, "NULL::VARCHAR")
 
 _PRIORITY = "(?:(?:[0-9]{1,6} )?<(?P<pri>[0-9]{1,5})>)?"
 _ISO = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}:?[0-9]{2})"
-_OLD = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) {1,2}[0-9]{1,2} [0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?"
+_MONTH = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
+_OLD = rf"(?:{_MONTH}) {{1,2}}[0-9]{{1,2}} [0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}(?:\.[0-9]{{1,9}})?"
 # A host may hold colons (IPv6), but does not end in one: that would be a tag.
 _HOST = r"(?P<host>[^ \n\t\[\]]*[^ \n\t\[\]:])"
 _TAG = r"(?P<program>[^ \n\t\[\]:(]+(?:\([^ \n\t\[\]:()]*\))?)(?:\[(?P<pid>[^ \n\]]*)\])?:(?: |$)"
@@ -148,6 +149,15 @@ def _classic(name: str, time: str, takes: tuple[Take, ...], constants: dict[str,
     )
 
 
+# What `dmesg -T` prints: the kernel's ring buffer with the host's own time. Apache puts a level in brackets behind such a time.
+_CTIME = rf"[MTWFS][a-z]{{2}} (?:{_MONTH}) [ 0-9][0-9] [0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}} [0-9]{{4}}"
+_RING = Shape(
+    "dmesg",
+    rf"^\[(?P<time>{_CTIME})\] ",
+    (Take("time", "time", CTIME), _CONTENT),
+    {"program": "kernel", "_naive": LOCAL_TIME},
+    "[",
+)
 _NEW = _classic("iso", _ISO, (Take("time", "time", ISO_TIME), Take("_naive", "time", TIME_NAIVE)), {})
 SHAPES = (
     *_classic("rfc 3164", _OLD, (Take("time", "time", SYSLOG_TIME),), {"_naive": YEARLESS_TIME}),
@@ -155,6 +165,7 @@ SHAPES = (
     *_NEW[:-1],
     _modern(""),
     _NEW[-1],
+    _RING,
 )
 
 LAYOUT = Text(
@@ -162,7 +173,7 @@ LAYOUT = Text(
     shapes=SHAPES,
     written=(stamps.SYSLOG, stamps.ISO),
     head=r"[^ \t]",
-    among=rf"(?:[0-9]{{1,6}} )?<[0-9]{{1,5}}>|{_OLD} |(?:[0-9]{{1,3}} )?{_ISO} ",
+    among=rf"(?:[0-9]{{1,6}} )?<[0-9]{{1,5}}>|{_OLD} |(?:[0-9]{{1,3}} )?{_ISO} |\[{_CTIME}\] [^\[]",
 )
 _LEVELS = "TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|ERR|CRITICAL|CRIT|FATAL|SEVERE|ALERT|EMERG|PANIC"
 _NO_LEVEL = rf"(?!(?i:{_LEVELS})\b)"
@@ -177,9 +188,13 @@ _CERTAIN = re.compile(
 )
 
 
-def sniff(text: str, name: str) -> bool:  # noqa: ARG001 - every sniff takes the name
-    """Whether a record opens with a priority, with a date of RFC 3164, or with an ISO time, a host and a tag."""
-    return _CERTAIN.match(text.partition("\n")[0]) is not None
+_RINGED = re.compile(rf"\[{_CTIME}\] (?!\[)", re.ASCII)
+
+
+def sniff(text: str, name: str) -> bool:
+    """Whether a record opens with a priority, a date of RFC 3164, or an ISO time, a host and a tag; in a file of dmesg, as its lines do."""
+    line = text.partition("\n")[0]
+    return _CERTAIN.match(line) is not None or ("dmesg" in name and _RINGED.match(line) is not None)
 
 
 FORMAT = Format(

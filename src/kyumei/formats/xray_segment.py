@@ -5,7 +5,10 @@ is sent again under the same id when it ended, and may never be: ``end_time`` is
 ``is_throttle`` for 429, ``is_fault`` for a 5xx or an exception. A segment that X-Ray inferred (``is_inferred``) is of a service that sends
 none itself, as its caller saw it. Only sampled requests have segments: a missing one means nothing.
 
-Follows "AWS X-Ray segment documents" and "BatchGetTraces" in the X-Ray Developer Guide and API Reference.
+Spans of the log group ``aws/spans`` are read as segments, too: their own names for things are in ``_extra`` and the objects that are kept.
+
+Follows "AWS X-Ray segment documents" and "BatchGetTraces" in the X-Ray Developer Guide and API Reference, and "Transaction Search" in the
+Amazon CloudWatch User Guide.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from kyumei.layouts.casts import INTEGER
 from kyumei.layouts.json_names import WHEN
 from kyumei.layouts.json_record import JsonRecord, find, one, parse_object
 from kyumei.layouts.json_tree import BOOLEAN, Dig, dug, dug_sql, every_pair, shallow, tree
+from kyumei.layouts.spans import NEEDED, is_span, segment_of
 from kyumei.model.table import Column, Kind, Link, Table
 
 if TYPE_CHECKING:
@@ -105,7 +109,9 @@ _URL_SQL = "^[A-Za-z][A-Za-z0-9+.-]*://"
 
 
 def _prepare(document: dict[str, Any]) -> dict[str, Any]:
-    """The segment itself; some keep it under ``document`` beside names of their own."""
+    """The segment itself; some keep it under ``document`` beside names of their own. Of a span the segment that it is."""
+    if is_span(document):
+        return segment_of(document)
     inner = document.get("document")
     if "start_time" in document or not isinstance(inner, dict):
         return document
@@ -186,11 +192,13 @@ _ID = re.compile("[0-9A-Fa-f]{16}")
 
 
 def sniff(text: str, name: str) -> bool:  # noqa: ARG001 - the record is enough
-    """A JSON object with a name, a start and an id of 16 hexadecimal digits."""
-    if '"start_time"' not in text:
+    """A JSON object with a name, a start and an id of 16 hexadecimal digits; or a span."""
+    if '"start_time"' not in text and '"startTimeUnixNano"' not in text:
         return False
     parsed = parse_object(text)
     if not isinstance(parsed, dict):
+        return False
+    if parsed.keys() >= NEEDED and not is_span(parsed):
         return False
     found = _prepare(parsed)
     if not {"id", "name", "start_time"} <= found.keys() or "detail-type" in found:

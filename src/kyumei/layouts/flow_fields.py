@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kyumei.errors import ConfigError
-from kyumei.layouts.casts import INTEGER, TEXT, Cast, Take, guarded, parse_epoch
+from kyumei.layouts.casts import INTEGER, TEXT, Cast, Take, guarded, parse_epoch, parse_iso, to_json
 from kyumei.layouts.json_record import parse_object
 from kyumei.layouts.mended import Mended
 from kyumei.layouts.named_fields import NamedFields
@@ -24,7 +24,8 @@ from kyumei.model.table import Column, Kind
 from kyumei.model.window import Window
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
+    from datetime import datetime
 
 BOUNDS = (
     Column("time", Kind.TIME, "When the interval began: its first packet.", origin="start"),
@@ -66,6 +67,7 @@ _TIMES = frozenset({"start", "end"})
 _IP = "(?:-|[0-9A-Fa-f.:]{2,45})"
 _COUNT = "(?:-|[0-9]{1,18})"
 _BETWEEN = "[0-9]{10}(?:[0-9]{3})?"
+_DAY, _CLOCK = "[0-9]{4}-[0-9]{2}-[0-9]{2}", r"[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?"
 VPC_LINE = re.compile(
     rf"[0-9]{{1,2}} (?:[0-9]{{1,12}}|unknown) (?:eni-[0-9a-z]{{1,40}}|-) {_IP} {_IP} {_COUNT} {_COUNT} {_COUNT} {_COUNT} {_COUNT} "
     rf"{_BETWEEN} {_BETWEEN} (?:ACCEPT|REJECT|-) (?:OK|NODATA|SKIPDATA|-)(?: |\Z)",
@@ -126,16 +128,46 @@ VERSION = guarded(
 )
 ACCOUNT = Cast("account, unless it is unknown", lambda raw: None if raw == "unknown" else raw, "NULLIF({x}, 'unknown')")
 _CASTS = {"time": SINCE_1970, "end_time": SINCE_1970, "version": VERSION, "account": ACCOUNT}
+_WRITTEN = f"{_DAY} {_CLOCK}Z?"
+
+
+def _when(raw: str) -> datetime | None:
+    found = parse_iso(raw.removesuffix("Z") + "Z") if re.fullmatch(_WRITTEN, raw, re.ASCII) else None
+    return None if found is None else found[0]
+
+
+_EVENT_TIME = guarded("time of an event, in UTC", _when, _WRITTEN, "TRY_CAST(rtrim({x}, 'Z') AS TIMESTAMP)")
+DISCOVERED = {
+    "accountId": "account-id",
+    "interfaceId": "interface-id",
+    "srcAddr": "srcaddr",
+    "dstAddr": "dstaddr",
+    "srcPort": "srcport",
+    "dstPort": "dstport",
+    "startTime": "start",
+    "endTime": "end",
+    "logStatus": "log-status",
+}
+"""What Logs Insights calls fields that it finds in the lines of a flow log; the others have their own names there, too."""
+_DEFAULT = frozenset({*DISCOVERED.values(), "version", "protocol", "packets", "bytes", "action"})
+_ENDS = ('"interfaceId"', '"srcAddr"', '"dstAddr"', '"srcPort"', '"dstPort"', '"logStatus"')
+_DISCOVERED_NAMES = frozenset(DISCOVERED)
+_EVENT = "@timestamp"
+PARTITION = "date"
+"""The column by which Athena's table of flow logs is cut up."""
 
 
 def takes_of(columns: Sequence[Column]) -> tuple[Take, ...]:
-    """The takes of a table of flows by the columns' ``origin``, with hyphens and with underscores; a record without a start has its end."""
+    """The takes of a table of flows by the columns' ``origin``, with hyphens and with underscores.
+
+    A record without a start has its end, or when the event was.
+    """
     takes: list[Take] = []
     for column in columns:
         cast = _CASTS.get(column.name) or {Kind.INTEGER: INTEGER}.get(column.kind, ENCODED if "-tag" in column.origin else TEXT)
         names = dict.fromkeys((column.origin, column.origin.replace("-", "_")))
         takes += [Take(column.name, name, cast, optional=cast is ACCOUNT) for name in names]
-    return (*takes, Take("time", "end", SINCE_1970))
+    return (*takes, Take("time", "end", SINCE_1970), Take("time", _EVENT, _EVENT_TIME))
 
 
 def flow_layout(columns: Sequence[Column], names: tuple[str, ...], *, only: tuple[str, ...] = ()) -> NamedFields:
@@ -154,7 +186,7 @@ def flow_layout(columns: Sequence[Column], names: tuple[str, ...], *, only: tupl
 
 
 def sent(layout: NamedFields) -> Mended:
-    """The layout of lines as they are, or as Firehose sends them on: as the one text of a JSON object."""
+    """The layout of lines as they are, or as Firehose sends them on: as the one text of a JSON object; and of rows of Logs Insights."""
     return Mended(layout, _unwrapped, _UNWRAPPED, only_shown=True, keeps_values=True)
 
 
@@ -167,8 +199,22 @@ _UNWRAPPED = (
 
 
 def _unwrapped(text: str) -> str:
-    found = _WRAPPED.fullmatch(text) if text.startswith("{") else None
-    return found[1] if found else text
+    if not text.startswith("{"):
+        return text
+    if found := _WRAPPED.fullmatch(text):
+        return found[1]
+    return _with_own_names(text) if any(name in text for name in _ENDS) else text
+
+
+def _with_own_names(text: str) -> str:
+    """A row of Logs Insights with the names that the fields have in the log; such a row is for the exact reader."""
+    found = parse_object(text)
+    if not isinstance(found, dict) or not _is_discovered(found):
+        return text
+    named: dict[str, Any] = {}
+    for key, value in found.items():
+        named.setdefault(DISCOVERED.get(key, key), value)
+    return to_json(named) or text
 
 
 def names_in(told: str) -> tuple[str, ...]:
@@ -195,13 +241,24 @@ def are_flow_names(names: Collection[str], columns: Sequence[Column]) -> bool:
 
 def is_flow_record(text: str, columns: Sequence[Column], *, transit: bool) -> bool:
     """Whether the text is a JSON object with the names of a flow log, of a transit gateway's or not."""
-    if "addr" not in text and "interface" not in text and "tgw" not in text:
+    if "addr" not in text and "Addr" not in text and "interface" not in text and "tgw" not in text:
         return False
     found = parse_object(text)
     if not isinstance(found, dict):
         return False
     names = {key.replace("_", "-") for key in found}
+    if _is_discovered(found):
+        return not transit
     return is_transit(names) is transit and are_flow_names(names, columns) and names.isdisjoint(_OF_OTHERS)
+
+
+def _is_discovered(found: Mapping[str, Any]) -> bool:
+    """Whether an object is a row of Logs Insights with fields of a flow; one without any time counts flows, or adds them up."""
+    names = {DISCOVERED.get(key, key) for key in found if not key.startswith("@")}
+    own = sum(key in DISCOVERED for key in found)
+    timed = _EVENT in found or not names.isdisjoint(_TIMES)
+    known = sum(name in _DEFAULT for name in names)
+    return timed and own >= FEWEST and known * 2 >= len(names) and _OF_OTHERS.isdisjoint(names)
 
 
 _OF_OTHERS = frozenset(
@@ -216,9 +273,21 @@ def carries(line: re.Pattern[str], text: str) -> bool:
     return found is not None and line.match(found[1]) is not None
 
 
+def are_csv_names(names: Collection[str]) -> bool:
+    """Whether columns of a CSV are fields of flow logs, by any of their names, and say when each flow was."""
+    fields = {DISCOVERED.get(name) or name.replace("_", "-") for name in names if not name.startswith("@") and name != PARTITION}
+    own = sum("-" in name or name.endswith(("addr", "port")) for name in fields & _SHAPES.keys())
+    timed = not fields.isdisjoint(_TIMES) or (_EVENT in names and not _DISCOVERED_NAMES.isdisjoint(names))
+    known = len(fields & (_SHAPES.keys() | _DEFAULT))
+    return timed and own >= FEWEST and known * 2 >= len(fields) and "@message" not in names and fields.isdisjoint(_OF_OTHERS)
+
+
 def is_sent_flow(text: str) -> bool:
-    """Whether the text is a JSON object as Firehose sends on the lines of flow logs."""
-    return carries(VPC_LINE, text) or carries(TGW_LINE, text)
+    """Whether the text is a JSON object as Firehose sends on the lines of flow logs, or a row of Logs Insights with fields of a flow."""
+    if carries(VPC_LINE, text) or carries(TGW_LINE, text):
+        return True
+    found = parse_object(text) if _EVENT in text and any(name in text for name in _ENDS) else None
+    return isinstance(found, dict) and _is_discovered(found)
 
 
 def fit(names: Sequence[str], text: str) -> bool:

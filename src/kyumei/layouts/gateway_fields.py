@@ -114,7 +114,7 @@ _DASH = r':[ \t\r\n]*"-?"[ \t\r\n]*([,}])'
 MENDED_SQL = f"regexp_replace(text, {quoted(_DASH)}, ':null\\1', 'g')"
 """Of ``mended`` what matters for a record that is valid JSON."""
 _DASHES = re.compile(_DASH)
-_OUTSIDE = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\Z)|:[ \t]*+-?+(?=[ \t\r\n]*[,}])', re.DOTALL)
+_OUTSIDE = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|:[ \t]*+-?+(?=[ \t\r\n]*[,}])', re.DOTALL)
 _TWICE = re.compile(r':([ \t]*)"("[^"\\]*")"(?=[ \t]*[,}])')
 
 

@@ -17,6 +17,9 @@ NESTED = ("message", "msg", "log", "MESSAGE")
 LISTED = ("stackTrace", "stack_trace", "stack", "traceback")
 """Keys whose value may be a list of the lines of a stack trace."""
 _BLANK = " \t\r\n"
+_OTLP_TIMES = ("timeUnixNano", "observedTimeUnixNano")
+"""When it happened, and when the collector saw it: a record of a file whose time was not looked for has only the second."""
+_NO_TIME = (None, "", "0", 0)
 
 
 def brought_up(document: dict[str, Any], groups: Sequence[frozenset[str]]) -> dict[str, Any]:
@@ -62,11 +65,16 @@ def _otlp(document: Mapping[str, Any]) -> dict[str, Any]:
     resource = _first(document.get("resourceLogs"))
     scope = _first(resource.get("scopeLogs"))
     record = _first(scope.get("logRecords"))
-    about, body, named = resource.get("resource"), record.get("body"), scope.get("scope")
+    about, body, named = resource.get("resource"), _plain_value(record.get("body")), scope.get("scope")
     flat = {**_attributes(about if isinstance(about, dict) else {}), **_attributes(record)}
     flat["logger"] = named.get("name") if isinstance(named, dict) else None
-    flat["body"] = _plain_value(body)
-    flat |= {key: record[key] for key in ("timeUnixNano", "severityText", "severityNumber", "traceId", "spanId") if key in record}
+    if isinstance(body, dict):
+        flat |= body
+    else:
+        # What a collector read from a file is a text, and may be a record of its own.
+        flat["log" if isinstance(body, str) and body.lstrip(_BLANK)[:1] == "{" else "body"] = body
+    flat |= {key: record[key] for key in ("severityText", "severityNumber", "traceId", "spanId") if key in record}
+    flat["timeUnixNano"] = next((told for key in _OTLP_TIMES if (told := record.get(key)) not in _NO_TIME), None)
     return {key: value for key, value in flat.items() if value is not None}
 
 
@@ -81,5 +89,10 @@ def _attributes(owner: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _plain_value(value: Any) -> Any:  # noqa: ANN401 - any JSON value
-    """The value inside OTLP's ``{"stringValue": …}``."""
-    return next(iter(value.values())) if isinstance(value, dict) and len(value) == 1 else value
+    """The value inside OTLP's ``{"stringValue": …}``; of ``{"kvlistValue": …}`` an object of such values."""
+    if not isinstance(value, dict) or len(value) != 1:
+        return value
+    ((kind, inner),) = value.items()
+    if kind == "kvlistValue" and isinstance(inner, dict):
+        return _attributes({"attributes": inner.get("values")})
+    return inner

@@ -35,7 +35,7 @@ MISSING: Any = object()
 _BLANK = " \t\r\n"
 _LONGEST_NUMBER = 4000
 """Digits of an integer that Python converts; a longer one stays text."""
-_LENIENT = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\Z)|,(?=\s*[\]}])|(?<![\w.])-?(?:nan|inf(?:inity)?)(?!\w)', re.IGNORECASE | re.DOTALL)
+_LENIENT = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|,(?=\s*[\]}])|(?<![\w.])-?(?:nan|inf(?:inity)?)(?!\w)', re.IGNORECASE | re.DOTALL)
 _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -217,7 +217,8 @@ class JsonRecord:
     over all columns, without which the bulk reader leaves a record to the exact one. In both, ``{has key other}`` stands for whether the
     record has any of these keys, and ``"raw path"`` for the text at a path. ``is_open`` says that unknown keys are normal, so
     that the bulk reader collects them in ``_extra``; else they are a case for the exact reader. ``stamp_ways`` are the ways in which the
-    time is written; null when it is in none that a substring could tell. ``made`` makes an object of its keys and values.
+    time is written; null when it is in none that a substring could tell. ``made`` makes an object of its keys and values. ``refuses`` says
+    why an object that is prepared is none of its records, or nothing; ``plain`` must leave such a one to the exact reader.
     """
 
     table: Table
@@ -232,6 +233,7 @@ class JsonRecord:
     is_open: bool = False
     head: str | None = None
     made: Callable[[list[tuple[str, Any]]], dict[str, Any]] = first_of_each
+    refuses: Callable[[Mapping[str, Any]], str] = lambda _document: ""
 
     @cached_property
     def index(self) -> dict[str, tuple[tuple[int, int], ...]]:
@@ -249,6 +251,8 @@ class JsonRecord:
             return found
         try:
             document = self.prepare(found)
+            if why := self.refuses(document):
+                return Refused(why)
             missing = [path for path in sorted(self.needs) if find(document, path) is MISSING]
             if missing:
                 return Refused("has no key " + ", ".join(missing))

@@ -13,7 +13,8 @@ import re
 from kyumei.layouts.gateway_fields import is_gateway_line
 
 _APPLICATIONS = re.compile("gunicorn|uvicorn|uwsgi|werkzeug|hypercorn", re.IGNORECASE)
-_NAMES = re.compile("nginx|openresty|lighttpd|apache|httpd", re.IGNORECASE)
+# Apache Tomcat is called so by its own archive, and is no httpd.
+_NAMES = re.compile("nginx|openresty|lighttpd|apache(?![-_ ]?tom(?:cat|ee))|httpd", re.IGNORECASE)
 _WRITERS = {"nginx": "nginx", "openresty": "nginx", "apache": "apache", "httpd": "apache"}
 _JAVA = re.compile(r"tomcat|catalina|jetty|undertow|wildfly|jboss|localhost_access_log", re.IGNORECASE)
 # access_log, ssl_access_log, shop.example.com-access_log.1, other_vhosts_access.log: names that Apache's own configurations give.

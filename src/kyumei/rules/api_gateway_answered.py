@@ -11,16 +11,17 @@ Follows "Gateway response types for API Gateway" and "Variables for access loggi
 from __future__ import annotations
 
 import re
-import shlex
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kyumei.contracts import Failure, Opinion, Rule, View
 from kyumei.edge.blanks import filled
 from kyumei.edge.gateway.evidence import Weighed, failed_lines, function_lines, kind_of_run, weigh
-from kyumei.edge.gateway.responses import BY_KIND, RESPONSES, UNTOLD, Response, kind_of_text, kind_of_type
+from kyumei.edge.gateway.missing import unknown, unproven
+from kyumei.edge.gateway.responses import BY_KIND, RESPONSES, Response
 from kyumei.edge.gateway.setting import function_of, public_path
 from kyumei.edge.gateway.steps import Steps, function_name, steps_of
+from kyumei.edge.gateway.texts import UNTOLD, kind_of_text, kind_of_type
 from kyumei.edge.literals import among, same
 from kyumei.edge.probe import again
 from kyumei.model.finding import Certainty, Check, Evidence, Finding, Gap, Remedy, RuledOut
@@ -33,9 +34,9 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 ACCESS, EXECUTION = "api_gateway_access", "api_gateway_execution"
 HOPS = frozenset({"apigateway", "waf", "unknown"})
-TELLING = frozenset({"FUNCTION_ERROR", "MALFORMED", "INVALID_PERMISSIONS", "NOT_PERMITTED"})
+TELLING = frozenset({"FUNCTION_ERROR", "FUNCTION_THROTTLED", "MALFORMED", "INVALID_PERMISSIONS", "NOT_PERMITTED"})
 """Kinds that no response type names: what says them is more exact than the type."""
-BAD_GATEWAY, REFUSED = 502, 403
+BAD_GATEWAY, REFUSED, THROTTLED = 502, 403, 429
 _REGION = re.compile(r"\.execute-api\.([a-z0-9-]+)\.amazonaws\.com", re.ASCII)
 _IN_ARN = re.compile(r"^arn:[a-z-]+:[a-z0-9]+:([a-z0-9-]*):([0-9]{12}):", re.ASCII)
 
@@ -77,12 +78,12 @@ def examine(view: View) -> Opinion:
                 findings.append(finding)
             ruled = any("WAF's own record" in one.says for one in weighed.confirms)
             if finding is None or finding.certainty is not Certainty.PROVEN or (part.kind == "WAF_FILTERED" and not ruled):
-                gaps.append(_unproven(view, part))
+                gaps.append(unproven(view, part.row, part.kind))
         if relayed:
             why = "the integration's own status is the one that the client got: it answered, and API Gateway handed it on"
             ruled_out.append(RuledOut("EDGE-112", why, view.cite(relayed, 1)))
         if untold:
-            gaps.append(_untold(untold[0]))
+            gaps.append(unknown(untold[0]))
     return Opinion(tuple(findings), tuple(ruled_out), tuple(gaps))
 
 
@@ -152,6 +153,8 @@ def _kind(row: Row, steps: Steps | None, *, sure: bool) -> tuple[str | None, boo
             return "MALFORMED", True
         if status >= SERVER_ERROR and service == REFUSED and function is None:
             return "NOT_PERMITTED", True
+        if status >= SERVER_ERROR and service == THROTTLED and function is None:
+            return "FUNCTION_THROTTLED", True
     return None, False
 
 
@@ -202,8 +205,10 @@ def _alike(row: Row) -> str:
 
 
 def _request(row: Row) -> str:
-    path = str(row.get("path") or row.get("resource_path") or "?")
-    return f"{row.get('method') or '?'} {path[:120]}"
+    path = str(row.get("path") or row.get("resource_path") or "")
+    if not path and row.get("route_key"):  # A message of a WebSocket has neither method nor path.
+        return f"a message of route {str(row['route_key'])[:120]}"
+    return f"{row.get('method') or '?'} {path[:120] or '?'}"
 
 
 def _finding(view: View, part: Part, kind: Response, weighed: Weighed, sure: Certainty, function: str) -> Finding:  # noqa: PLR0913 - what it is made of
@@ -238,7 +243,7 @@ def _detail(part: Part) -> str:
         texts = [row.get("validation_error"), row.get("error_text")]
     elif part.kind.startswith("AUTHORIZER"):
         texts = [row.get("authorizer_error")]
-    elif part.kind in {"API_CONFIGURATION_ERROR", "FUNCTION_ERROR"}:
+    elif part.kind in {"API_CONFIGURATION_ERROR", "FUNCTION_ERROR", "FUNCTION_THROTTLED"}:
         texts = [row.get("integration_error"), *(one["error_text"] for one in (steps.said if steps else ()))]
     else:
         texts = []
@@ -329,37 +334,6 @@ def _rivals(view: View, part: Part, weighed: Weighed) -> list[RuledOut]:
     return found
 
 
-def _unproven(view: View, part: Part) -> Gap:
-    row = part.row
-    api, stage = row.get("api_id") or "<API_ID>", row.get("stage") or "<STAGE>"
-    if part.kind == "WAF_FILTERED":
-        how = "`aws wafv2 get-logging-configuration --resource-arn <WEB_ACL_ARN>` names the destination; copy its files into the folder"
-        return Gap("AWS WAF log of the stage's web ACL", "which rule blocked the request", how)
-    if row["table"] == EXECUTION:
-        how = f"`aws apigateway get-stage --rest-api-id {api} --stage-name {stage} --query accessLogSettings` names its log group"
-        return Gap("API Gateway access log with $context.error.responseType", f"whether it agrees on {part.kind}", how)
-    if row.get("route_key"):
-        how = "add $context.integrationErrorMessage, $context.authorizer.error and $context.error.responseType to the stage's log format"
-        return Gap("$context.integrationErrorMessage in API Gateway's access log", f"what is behind {part.kind}", how)
-    pattern = shlex.quote(f'"{row.get("request_id") or "<REQUEST_ID>"}"')
-    group = f"API-Gateway-Execution-Logs_{api}/{stage}"
-    how = f"`aws logs filter-log-events --log-group-name {group} --filter-pattern {pattern}` into the folder; if it is off, turn it on"
-    held = " of these very requests" if view.has(EXECUTION) else ""
-    return Gap(f"API Gateway execution log{held}", f"whether it agrees on {part.kind}", how)
-
-
-def _untold(row: Row) -> Gap:
-    """What would name the cause where no log does."""
-    missing = "$context.error.responseType in API Gateway's access log, or its execution log of the request"
-    if row.get("route_key"):
-        missing = "$context.error.responseType and $context.integrationErrorMessage in API Gateway's access log"
-    how = (
-        "add $context.error.responseType, $context.error.message, $context.integrationErrorMessage and $context.integration.status to the "
-        "stage's access log format; turn on execution logging at level ERROR (REST)"
-    )
-    return Gap(missing, f"why API Gateway answered {row.get('status')}, and whether it was its own answer", how)
-
-
 def _codes(responses: Sequence[Response]) -> tuple[str, ...]:
     return tuple(sorted({one.code for one in responses}))
 
@@ -368,7 +342,19 @@ RULE = Rule(
     name="api_gateway_answered",
     codes=_codes(RESPONSES),
     needs=(),
-    helps=(ACCESS, EXECUTION, "waf", "lambda_log", "app_log", "json_lines", "cloudtrail", "resource_snapshot"),
+    helps=(
+        ACCESS,
+        EXECUTION,
+        "waf",
+        "lambda_log",
+        "xray_segment",
+        "metric",
+        "alarm",
+        "app_log",
+        "json_lines",
+        "cloudtrail",
+        "resource_snapshot",
+    ),
     rivals=("application_answered", "waf_rule_blocked"),
     examine=examine,
 )

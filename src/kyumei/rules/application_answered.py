@@ -25,6 +25,7 @@ RELAYS = {
     "waf": "AWS WAF let it pass",
     "alb": "the load balancer relayed its target's status",
     "apigateway": "API Gateway handed on its integration's status",
+    "ingress": "the proxy (Envoy, Traefik or Caddy) relayed it",
     "nginx": "nginx relayed it",
 }
 HEADERS_TOO_LARGE = 431
@@ -44,11 +45,12 @@ FRONTS = {
     "cloudfront_access": "the origin behind CloudFront",
     "clb_access": "an instance behind the Classic Load Balancer",
     "api_gateway_access": "the integration behind API Gateway",
+    "proxy_access": "the service behind the proxy",
     "api_gateway_execution": "the integration behind API Gateway",
 }
 """Targets of what is no Application Load Balancer, by the table in which their status stands."""
 RELAYED_BY_EDGE = "EDGE-086"
-AS_THEY_CAME = ("cloudfront", "alb", "clb", "nginx", "apache")
+AS_THEY_CAME = ("cloudfront", "alb", "clb", "ingress", "nginx", "apache")
 """Hops, from the client inwards, whose records have host and path as the client sent them; API Gateway's may have a stage in front."""
 
 

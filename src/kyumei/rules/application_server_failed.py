@@ -20,9 +20,11 @@ from kyumei.edge.blanks import filled
 from kyumei.edge.function.raised import raised_by
 from kyumei.edge.server.errors import signature_of_line, text_of, upstream_of
 from kyumei.edge.server.process_causes import CAUSES, FOREIGN_KILL, Cause
-from kyumei.edge.server.process_events import PYTHON, Event, Kind, ended_nginx, is_web_server, own_kills, own_words, read
+from kyumei.edge.server.process_events import Event, ended_nginx, is_web_server, own_kills, own_words, read
 from kyumei.edge.server.process_lines import process_lines, speaks_of_kernel
-from kyumei.edge.victims import Ask, Fit, asked, fit, same_place, spread
+from kyumei.edge.server.process_signs import PYTHON, Kind
+from kyumei.edge.server.served import answered_meanwhile, nothing_served
+from kyumei.edge.victims import Ask, Fit, asked, fit, spread
 from kyumei.layouts.casts import quoted
 from kyumei.model.finding import Certainty, Check, Evidence, Finding, Gap, Remedy, RuledOut
 
@@ -42,6 +44,11 @@ CLOSED = re.compile(
     r"prematurely closed|Connection reset by peer|AH00898|AH01102|Connection refused|No such file|no live upstreams|AH00957|AH01114"
 )
 """What the web server writes when the process that it asked is gone."""
+NO_END = frozenset({"EDGE-116", "EDGE-131", "EDGE-133", "EDGE-142"})
+"""What the web server's error line says of a request that no end of a process did: it was forbidden to connect, the server answered with a
+header too large, the handshake failed, the name was not resolved."""
+AGAIN = " and started again, as for a deployment,"
+"""Said of a stop only where the start was seen."""
 OF_ONE = frozenset({Kind.OUT_OF_MEMORY, Kind.TIMED_OUT, Kind.CRASHED, Kind.KILLED})
 """What befalls one process at a time, and several for the same reason."""
 NAMED = 3
@@ -122,7 +129,7 @@ def _explained(view: View, told: _Asked) -> tuple[list[Finding], list[Event]]:
     """The findings; each request is given to the first cause that fits it."""
     findings: list[Finding] = []
     used: list[Event] = []
-    left = list(told.asks)
+    left = [one for one in told.asks if not _told_otherwise(told.failure, one)]
     for cause in CAUSES:
         events = [event for event in told.events if event.kind is cause.kind]
         if not events or not left:
@@ -134,6 +141,15 @@ def _explained(view: View, told: _Asked) -> tuple[list[Finding], list[Event]]:
         left = [one for one in left if one not in found.asks]
         findings.append(_finding(view, told, cause, Fit(found.asks, found.events, len(told.asks), found.better, found.here)))
     return findings, used
+
+
+def _told_otherwise(failure: Failure, one: Ask) -> bool:
+    """Whether all that the web server's error log says of such a request is something that no end of a process did."""
+    lines = (
+        line for line in failure.inner_errors if (line.get("method"), line.get("path")) == (one.row.get("method"), one.row.get("path"))
+    )
+    codes = {signature.code if (signature := signature_of_line(line, None)) else "" for line in lines}
+    return bool(codes) and codes <= NO_END
 
 
 def _finding(view: View, told: _Asked, cause: Cause, found: Fit) -> Finding:
@@ -178,7 +194,8 @@ def _titled(cause: Cause, events: Sequence[Event]) -> str:
     """What happened, and to which processes or service."""
     died = list(dict.fromkeys((event.where, event.pid) for event in events if event.pid and not event.unit and cause.kind in OF_ONE))
     if len(died) < 2:  # noqa: PLR2004 - more than one
-        return cause.title.replace("{what}", _what(events[0]))
+        title = cause.title if events[0].ended else cause.title.replace(AGAIN, "")
+        return title.replace("{what}", _what(events[0]))
     more = f" and {len(died) - NAMED} more" if len(died) > NAMED else ""
     several = f"{len(died)} processes ({', '.join(str(pid) for _, pid in died[:NAMED])}{more})"
     return cause.title.replace(" was ", " were ").replace(" its ", " their ").replace("{what}", several)
@@ -213,10 +230,10 @@ def _certainty(view: View, told: _Asked, cause: Cause, found: Fit) -> Certainty:
     if (
         not found.better
         or found.share < FEW
-        or (cause.kind is Kind.STOPPED and not found.events[0].ended and not _nothing_served(view, told, found))
+        or (cause.kind is Kind.STOPPED and not found.events[0].ended and not nothing_served(view, told.failure, found.events[0], told.end))
     ):
         return Certainty.POSSIBLE
-    if any(event.lasting for event in found.events) and _served(view, told, found) >= len(found.asks):
+    if any(event.lasting for event in found.events) and answered_meanwhile(view, told.failure, found.events, told.end) >= len(found.asks):
         return Certainty.POSSIBLE
     named = all(event.serves for event in found.events)
     if found.share < HALF or not found.here or not named or not _confirmed(told, cause, found):
@@ -237,55 +254,6 @@ def _confirmed(told: _Asked, cause: Cause, found: Fit) -> bool:
     if cause.kind is Kind.STOPPED:
         return found.events[0].ended and len(found.asks) == len(told.asks)
     return closed or cause.kind is Kind.CRASHED
-
-
-def _served(view: View, told: _Asked, found: Fit) -> int:
-    """Requests that the server behind answered well while it is said not to have served, as far as the log tells who answered."""
-    table, row = told.failure.table, told.failure.rows[0]
-    spans = [
-        (event, event.time + timedelta(seconds=1), min(event.until - timedelta(seconds=1), told.end))
-        for event in found.events
-        if event.lasting and event.until - event.time > timedelta(seconds=2)
-    ]
-    logged = sum(_lines_of_server(view, event, start, end) for event, start, end in spans)
-    answered = {
-        "alb_access": "target_status < 500 AND coalesce(target_ip = ?, true)",
-        "clb_access": "target_status < 500 AND coalesce(target_ip = ?, true)",
-        "nginx_access": "regexp_matches(upstream_status, '^[1-4][0-9]{2}$') AND coalesce(host = ?, true)",
-    }.get(table)
-    if answered is None:
-        return logged
-    relayed = sum(
-        view.rows(
-            f'SELECT count(*) AS n FROM "{table}" WHERE {answered} AND time >= ? AND time < ?',
-            row.get("host") if table == "nginx_access" else row.get("target_ip"),
-            start,
-            end,
-        )[0]["n"]
-        for _, start, end in spans
-    )
-    return max(int(relayed), logged)
-
-
-def _lines_of_server(view: View, event: Event, start: datetime, end: datetime) -> int:
-    """Access lines that a server on the event's host wrote in the span, as far as the files tell hosts apart."""
-    rows = view.rows(
-        "SELECT _artifact, min(_line) AS _line, count(*) AS n FROM app_log WHERE server <> '' AND status < 500 AND time >= ? AND time < ? "
-        "GROUP BY _artifact",
-        start,
-        end,
-    )
-    own = event.where.partition("|")[2]
-    return sum(int(row["n"]) for row in rows if same_place(own, view.cite([row], 1)[0].file) is not False)
-
-
-def _nothing_served(view: View, told: _Asked, found: Fit) -> bool:
-    """Whether no request at all was answered well between a stop without a seen start and the last of the failing requests."""
-    first = found.events[0]
-    rows = view.rows(
-        f'SELECT count(*) AS n FROM "{told.failure.table}" WHERE status < 500 AND time > ? AND time <= ?', first.time, told.end
-    )
-    return not rows[0]["n"]
 
 
 def _chain(view: View, told: _Asked, cause: Cause, found: Fit) -> list[Evidence]:

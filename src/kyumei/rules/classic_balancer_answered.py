@@ -170,15 +170,17 @@ def _silent(view: View, failure: Failure, rows: Sequence[Row]) -> _Judged:
             classic.CODE, f"it was answered after {waited:.1f} s, well below the idle timeout of {idle:g} s", view.cite(rows, 1)
         )
         return _Judged(classic.CLOSED, Certainty.POSSIBLE, ruled_out=(ruled,), gaps=(_instance_gap(row),))
+    inner = [one for hop, seen in failure.sightings.items() if hop not in {"clb", "waf", "cloudfront"} for one in seen]
     if waited is not None:
-        inner = [one for hop, seen in failure.sightings.items() if hop not in {"clb", "waf", "cloudfront"} for one in seen]
         says = f"The instance had the request for {waited:.1f} s without an answer; the idle timeout is {idle:g} s"
         evidence.append(Evidence(says, (*view.cite(inner, 2), *((where,) if where else ()))))
     elif where is not None:
         evidence.append(Evidence(f"The idle timeout is {idle:g} s", (where,)))
     answer = classic.IDLE._replace(cause=classic.IDLE.cause.replace("{idle}", f"{idle:g}"))
-    evidence += _counted(view, answer.metric, rows)
-    proven = waited is not None or bool(_counted(view, answer.metric, rows))
+    metric = _counted(view, answer.metric, rows)
+    evidence += metric
+    # The row alone is no proof of itself: a log of the instance, the setting or the metric must agree.
+    proven = bool(metric) or (waited is not None and bool(inner or where))
     return _Judged(
         answer, Certainty.PROVEN if proven else Certainty.LIKELY, tuple(evidence), gaps=() if waited is not None else (_instance_gap(row),)
     )

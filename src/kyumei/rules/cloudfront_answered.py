@@ -2,8 +2,10 @@
 
 What an operator must know: Hit and RefreshHit mean that the response was kept; the origin may be well by now. A function, a limit or a
 setting is named by the detailed result type. A row that says only Error does not tell: then the origin's log, WAF's log and the
-distribution's configuration are asked in turn. A row with Miss is the origin's answer, and no fault of CloudFront (EDGE-086). Follows
-"Standard logging reference" and "Troubleshooting error responses from your origin" in the Amazon CloudFront Developer Guide.
+distribution's configuration are asked in turn; of a function URL, which has no access log, the function's own log. A row with Miss is the
+origin's answer, and no fault of CloudFront (EDGE-086).
+
+Follows "Standard logging reference" and "Troubleshooting error responses from your origin" in the Amazon CloudFront Developer Guide.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from kyumei.contracts import Opinion, Rule, View
 from kyumei.edge.cloudfront import edge_judge as judge
 from kyumei.edge.cloudfront import untold
 from kyumei.edge.cloudfront.finding import finding, parts
+from kyumei.edge.cloudfront.function_url import RELAYED
 from kyumei.edge.cloudfront.results import Family
 from kyumei.model.finding import RuledOut
 
@@ -41,7 +44,8 @@ def examine(view: View) -> Opinion:
     for part, found in judged:
         if found.certainty is not None:
             findings.append(finding(view, RULE.name, part, found))
-            ruled_out.append(RuledOut("EDGE-086", "CloudFront did not hand on an answer of the origin", view.cite(part.rows, 1)))
+            if part.outcome.sign.code != RELAYED:
+                ruled_out.append(RuledOut(RELAYED, "CloudFront did not hand on an answer of the origin", view.cite(part.rows, 1)))
         ruled_out += found.ruled_out
         gaps += found.gaps
     return Opinion(tuple(findings), tuple(ruled_out), tuple(gaps))
@@ -49,9 +53,9 @@ def examine(view: View) -> Opinion:
 
 RULE = Rule(
     name="cloudfront_answered",
-    codes=("EDGE-085", "EDGE-091", "EDGE-092", "EDGE-093"),
+    codes=("EDGE-085", "EDGE-086", "EDGE-091", "EDGE-092", "EDGE-093"),
     needs=("cloudfront_access",),
-    helps=("alb_access", "clb_access", "nginx_access", "apache_access", "waf", "lambda_log", "resource_snapshot"),
+    helps=("alb_access", "clb_access", "nginx_access", "apache_access", "waf", "lambda_log", "metric", "alarm", "resource_snapshot"),
     rivals=("application_answered", "cloudfront_origin_failed", "waf_rule_blocked"),
     examine=examine,
 )

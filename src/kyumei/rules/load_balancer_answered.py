@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from kyumei.contracts import Failure, Opinion, Rule, View
 from kyumei.edge.balancer.answer import Stage, stage
-from kyumei.edge.balancer.fallthrough import fell_through
+from kyumei.edge.balancer.fallthrough import OtherHost, fell_through, other_host
 from kyumei.edge.balancer.setting import listener_rules
 from kyumei.edge.documents import as_list, as_map
 from kyumei.edge.probe import again
@@ -91,6 +91,9 @@ def _finding(view: View, failure: Failure, action: str, configured: tuple[dict[s
     ]
     if configured:
         chain.append(Evidence(f"The listener is configured so: {priority} answers with {kind}", (configured[1],), total=1))
+    host = other_host(view, row)
+    if host is not None:
+        chain.append(host.evidence)
     chain += [Evidence(f"{hop} never saw it: its log covers the moment and does not have the request") for hop in failure.silent]
     return Finding(
         code=ACTIONS[action],
@@ -105,17 +108,7 @@ def _finding(view: View, failure: Failure, action: str, configured: tuple[dict[s
             "action": action,
             "status": str(row["status"]),
         },
-        remedy=(
-            Remedy(
-                "If the request should reach a target: add or mend a listener rule of higher priority that forwards it, or "
-                "change this rule's conditions.",
-                (
-                    LISTENER,
-                    _new_rule(row),
-                ),
-                _proof(view, row),
-            ),
-        ),
+        remedy=(_remedy(view, row, host),),
         check=(
             Check(
                 "The same request logs `forward` as its last action and a target status.",
@@ -130,10 +123,25 @@ def _finding(view: View, failure: Failure, action: str, configured: tuple[dict[s
     )
 
 
-def _new_rule(row: Mapping[str, Any]) -> str:
-    """The command for a rule that forwards the path; what came from the log is quoted for the shell."""
+def _remedy(view: View, row: Mapping[str, Any], host: OtherHost | None) -> Remedy:
+    """A listener rule that takes the request: by its host, where nothing else differs from what is forwarded; else by its path."""
+    if host is not None:
+        says = (
+            f"If {row['host']} should be served like {host.host}: add it to the hosts of the rule that takes that one, or give it a rule "
+            "of its own; else redirect it there, or mend what links to it."
+        )
+        return Remedy(says, (LISTENER, _new_rule(f"Field=host-header,Values={row['host']}", host.group)))
+    says = (
+        "If the request should reach a target: add or mend a listener rule of higher priority that forwards it, or "
+        "change this rule's conditions."
+    )
     condition = f"Field=path-pattern,Values={row['path']}"
-    action = f"Type=forward,TargetGroupArn={row['target_group_arn'] or '<TARGET_GROUP_ARN>'}"
+    return Remedy(says, (LISTENER, _new_rule(condition, row["target_group_arn"])), _proof(view, row))
+
+
+def _new_rule(condition: str, group: str | None) -> str:
+    """The command for a rule that forwards what fits a condition; what came from the log is quoted for the shell."""
+    action = f"Type=forward,TargetGroupArn={group or '<TARGET_GROUP_ARN>'}"
     return (
         "aws elbv2 create-rule --listener-arn <LISTENER_ARN> --priority <FREE_PRIORITY> "
         f"--conditions {shlex.quote(condition)} --actions {shlex.quote(action)}"

@@ -55,7 +55,7 @@ def _judge(view: View, part: Part) -> Judged:
 
 def _crowd(view: View, part: Part, *, outage: bool) -> Evidence:
     """How many clients met it: all at once is the provider, one alone is the client."""
-    sql = f"SELECT count(DISTINCT client_ip) AS clients, count(*) AS n FROM alb_access WHERE {those(part)}"
+    sql = f"SELECT count(DISTINCT client_ip) AS clients, count(*) AS n FROM alb_access WHERE {those(view, part)}"
     found = view.rows(sql)[0]
     says = f"{found['clients']} client{'s' if found['clients'] != 1 else ''} met it in {found['n']} request{'s' if found['n'] != 1 else ''}"
     if outage and found["clients"] > 1:

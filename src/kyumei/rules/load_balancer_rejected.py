@@ -17,6 +17,7 @@ from kyumei.edge.balancer.fallthrough import fell_through
 from kyumei.edge.balancer.finding import Judged, finding, moved, those
 from kyumei.edge.balancer.setting import attribute, group_document, group_of, idle_timeout, listener_rules
 from kyumei.edge.balancer.target import is_idle
+from kyumei.edge.literals import same
 from kyumei.model.finding import Certainty, Evidence, Gap, RuledOut
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ def _bad_request(view: View, part: Part) -> Judged:
 
 
 def _crowd(view: View, part: Part) -> Evidence:
-    sql = f"SELECT count(DISTINCT client_ip) AS clients, count(*) AS n FROM alb_access WHERE {those(part)}"
+    sql = f"SELECT count(DISTINCT client_ip) AS clients, count(*) AS n FROM alb_access WHERE {those(view, part)}"
     found = view.rows(sql)[0]
     one = found["clients"] == 1
     says = (
@@ -179,12 +180,17 @@ def _protocol(view: View, part: Part) -> Judged:
     row, sign = part.row, signs.BY_STATUS[464]
     sent = str(row.get("http_version") or row.get("protocol_kind"))
     more = {"protocol": sent}
+    evidence: tuple[Evidence, ...] = ()
+    if others := _answered_others(view, part):
+        spoken, answered = others
+        sign, evidence, more = signs.OTHER_PROTOCOL, (answered,), more | {"spoken": spoken}
     group = group_document(view, group_of(view, row))
     if group is None:
         how = "aws elbv2 describe-target-groups > aws/elbv2/describe-target-groups.json"
         return Judged(
             sign,
             Certainty.LIKELY,
+            evidence,
             gaps=(Gap("protocol version of the target group (describe-target-groups)", "which protocol it takes", how),),
             more=more,
         )
@@ -192,7 +198,25 @@ def _protocol(view: View, part: Part) -> Judged:
     says = f"The target group takes {version}; the request came as {row.get('protocol_kind')}, {sent}, {row.get('method') or '?'}"
     old = not sent.startswith("HTTP/2") and row.get("protocol_kind") not in {"h2", "grpcs"}
     unfit = old if version == "HTTP2" else old or row.get("method") != "POST" if version == "GRPC" else row.get("protocol_kind") == "grpcs"
-    return Judged(sign, Certainty.PROVEN if unfit else Certainty.LIKELY, (Evidence(says, (group[1],)),), more=more)
+    return Judged(sign, Certainty.PROVEN if unfit else Certainty.LIKELY, (Evidence(says, (group[1],)), *evidence), more=more)
+
+
+def _answered_others(view: View, part: Part) -> tuple[str, Evidence] | None:
+    """What the requests speak that the target group answered, where it answered none that speaks as the failing ones do."""
+    row = part.row
+    where = f"{same('elb', row['elb'])} AND {same('target_group_arn', group_of(view, row))} AND target_status IS NOT NULL"
+    speaks = ("protocol_kind", "http_version", "method")
+    listed = ", ".join(speaks)
+    found = view.rows(f"SELECT {listed}, count(*) AS n FROM alb_access WHERE {where} GROUP BY {listed} ORDER BY n DESC, {listed} LIMIT 50")
+    if not found or any(all(one[name] == row.get(name) for name in speaks) for one in found):
+        return None
+    spoken = {"grpcs": "gRPC", "h2": "HTTP/2"}.get(str(found[0]["protocol_kind"]), str(found[0]["http_version"] or "another protocol"))
+    total = sum(one["n"] for one in found)
+    says = (
+        f"The same target group answered {total} other requests in this log, most of them {spoken} by {found[0]['method'] or '?'}, and "
+        "none that came like these"
+    )
+    return spoken, Evidence(says, sql=f"SELECT * FROM alb_access WHERE {where}", total=total)
 
 
 def _metric_gap(sign: Sign) -> Gap:

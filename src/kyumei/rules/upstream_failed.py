@@ -23,8 +23,9 @@ from kyumei.edge.server.error_lines import LEVELS, NEAR, lines_of
 from kyumei.edge.server.errors import module_of, of_family, signature_of_line, strain_of, text_of, upstream_of
 from kyumei.edge.server.fpm_pools import full_pool
 from kyumei.edge.server.nginx_errors import NO_START
-from kyumei.edge.server.process_events import Event, Kind, ended_nginx, read
+from kyumei.edge.server.process_events import Event, ended_nginx, read
 from kyumei.edge.server.process_lines import process_lines
+from kyumei.edge.server.process_signs import Kind
 from kyumei.edge.signature import Family, Signature
 from kyumei.edge.victims import asked, fit
 from kyumei.layouts.casts import quoted

@@ -53,7 +53,7 @@ def message(block: Block) -> str:
     """For the person who reported it."""
     puzzle = "a puzzle to solve" if block.row["action"] == "CAPTCHA" else "a check that a browser does by itself"
     return (
-        f"Instead of {block.row['path'] or 'the page'} our web application firewall sent {puzzle}, which your program cannot do or did "
+        f"Instead of {block.path or 'the page'} our web application firewall sent {puzzle}, which your program cannot do or did "
         "not finish; the site itself did "
         "not refuse you. In a browser, loading the page again helps. We are looking at how to take this check off calls that no person "
         "makes."

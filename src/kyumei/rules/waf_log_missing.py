@@ -11,6 +11,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from kyumei.contracts import Failure, Opinion, Rule, View
+from kyumei.edge.balancer.setting import balancer_arn
 from kyumei.edge.documents import as_list, as_map
 from kyumei.edge.literals import same
 from kyumei.edge.waf.block import clipped
@@ -18,6 +19,7 @@ from kyumei.edge.waf.commands import repeat_request
 from kyumei.edge.waf.evidence import those, told
 from kyumei.edge.waf.inspected import from_balancer
 from kyumei.edge.waf.judge import evaluate, lookups
+from kyumei.edge.waf.logged import dropped, guarding
 from kyumei.edge.waf.sampled import Sample, sample_of
 from kyumei.edge.waf.statement import describe_statement
 from kyumei.edge.waf.web_acl import WebAcl, action_of, place_of, resources
@@ -40,7 +42,11 @@ def examine(view: View) -> Opinion:
         for hop in failure.silent
         if hop in INNER
     ]
-    return Opinion(tuple(_finding(view, failure) for failure in lost), tuple(ruled_out), tuple(dict.fromkeys(_gap(view) for _ in lost)))
+    return Opinion(
+        tuple(_finding(view, failure) for failure in lost),
+        tuple(ruled_out),
+        tuple(dict.fromkeys(_gap(view, failure.rows[0]) for failure in lost)),
+    )
 
 
 def _finding(view: View, failure: Failure) -> Finding:
@@ -63,7 +69,7 @@ def _finding(view: View, failure: Failure) -> Finding:
         certainty=Certainty.LIKELY if sure else Certainty.POSSIBLE,
         chain=tuple(_chain(view, failure, sample)),
         subject=subject,
-        remedy=(Remedy("Get the record of the request first; it names the rule and so the change.", _how(view)),),
+        remedy=(Remedy("Get the record of the request first; it names the rule and so the change.", _how(view, row)),),
         check=(
             Check("A minute after a new try the WAF log has a row for it; kyumei then names the rule.", repeat_request(row, row["host"])),
             Check("Rows of WAF arrive within five minutes."),
@@ -86,7 +92,7 @@ def _chain(view: View, failure: Failure, sample: Sample | None) -> Iterable[Evid
         "it (EDGE-002)"
     )
     yield Evidence(
-        says, view.cite(failure.rows), f"SELECT * FROM alb_access WHERE {those(failure, 'alb_access')} ORDER BY time", failure.total
+        says, view.cite(failure.rows), f"SELECT * FROM alb_access WHERE {those(view, failure, 'alb_access')} ORDER BY time", failure.total
     )
     key = same("trace_id", row["trace_id"]) if row["trace_id"] else f"{same('path', row['path'])} AND {same('client_ip', row['client_ip'])}"
     missing = "holds no row of this request" if view.has("waf") else "is not in the case"
@@ -98,13 +104,16 @@ def _chain(view: View, failure: Failure, sample: Sample | None) -> Iterable[Evid
         inner = f", rule {sample.inner}" if sample.inner else ""
         metric = f", among the samples of metric '{sample.metric}'" if sample.metric else ""
         yield Evidence(f"WAF sampled the same request: action {sample.action}{inner}{metric}", (sample.citation,), total=1)
-    yield from _logging(view)
+    yield from _logging(view, row)
     yield from _candidates(view, row)
 
 
-def _logging(view: View) -> Iterable[Evidence]:
+def _logging(view: View, row: Mapping[str, Any]) -> Iterable[Evidence]:
     """What the logging configuration says about why the record is not there."""
+    arn = guarding(view, row["elb"])
     for found, citation in resources(view, "get-logging-configuration", "LoggingConfiguration"):
+        if arn and found.get("ResourceArn") not in {None, arn}:
+            continue  # It is another web ACL's, maybe of the same name in another Region.
         targets = ", ".join(map(str, as_list(found.get("LogDestinationConfigs")))) or "nowhere"
         dropping = as_map(found.get("LoggingFilter"))
         told_filter = (
@@ -112,6 +121,8 @@ def _logging(view: View) -> Iterable[Evidence]:
             if dropping
             else ""
         )
+        if action := dropped(found, row["status"]):
+            told_filter += f": it drops the records of requests that ended in {action}, and so this one's"
         yield Evidence(f"The web ACL logs to {targets}{told_filter}", (citation,))
 
 
@@ -155,33 +166,52 @@ def _onset(view: View, row: Mapping[str, Any]) -> datetime | None:
     return first.replace(tzinfo=UTC) if first else None
 
 
-def _how(view: View) -> tuple[str, ...]:
-    acls = _web_acls(view)
-    arn = str(acls[0].document.get("ARN")) if len(acls) == 1 else "<WEB_ACL_ARN>"
+def _how(view: View, row: Mapping[str, Any]) -> tuple[str, ...]:
+    arn = guarding(view, row["elb"]) or "<WEB_ACL_ARN>"
     place = place_of(arn)
     where = f"--scope {place.scope} --region {place.region}" if place else "--scope <REGIONAL or CLOUDFRONT> --region <REGION>"
     region = f"--region {place.region}" if place else "--region <REGION>"
-    find = () if place else ("aws wafv2 get-web-acl-for-resource --resource-arn <LOAD_BALANCER_ARN>",)
+    find = () if place else (f"aws wafv2 get-web-acl-for-resource --resource-arn {balancer_arn(view, row)}",)
     samples = (
         f"get-sampled-requests {where} --web-acl-arn {arn} --rule-metric-name <METRIC> "
         "--time-window StartTime=<START>,EndTime=<END> --max-items 500"
     )
-    target = "LogDestinationConfigs=<ARN of aws-waf-logs-...>"
     return (
         *find,
         f"aws wafv2 get-logging-configuration {region} --resource-arn {arn}",
         f"aws wafv2 {samples} > aws/wafv2/get-sampled-requests.<METRIC>.json",
-        f"aws wafv2 put-logging-configuration {region} --logging-configuration ResourceArn={arn},{target}",
+        *_logging_all(arn, region, filtered=bool(_dropping(view, row))),
     )
 
 
-def _gap(view: View) -> Gap:
+def _logging_all(arn: str, region: str, *, filtered: bool) -> tuple[str, ...]:
+    """Commands that let the log hold such requests. A configuration is replaced whole: its redacted fields must be sent back."""
+    if filtered:
+        return (
+            f"aws wafv2 get-logging-configuration {region} --resource-arn {arn} | jq 'del(.LoggingConfiguration.LoggingFilter)' > all.json",
+            f"aws wafv2 put-logging-configuration {region} --cli-input-json file://all.json",
+        )
+    target = "LogDestinationConfigs=<ARN of aws-waf-logs-...>"
+    return (f"aws wafv2 put-logging-configuration {region} --logging-configuration ResourceArn={arn},{target}",)
+
+
+def _dropping(view: View, row: Mapping[str, Any]) -> str:
+    """The action whose records the logging filter of the balancer's web ACL drops; empty where none is known to."""
+    arn = guarding(view, row["elb"])
+    logging = resources(view, "get-logging-configuration", "LoggingConfiguration")
+    return next((action for found, _ in logging if found.get("ResourceArn") == arn and (action := dropped(found, row["status"]))), "")
+
+
+def _gap(view: View, row: Mapping[str, Any]) -> Gap:
+    action = _dropping(view, row)
     state = (
-        "it is here, but has no row of the request: see its logging filter, its Region, and whether all its files were copied"
+        f"its logging filter drops what ends in {action}: change the filter, and make the request again"
+        if action
+        else "it is here, but has no row of the request: see its logging filter, its Region, and whether all its files were copied"
         if view.has("waf")
         else "it is not in the case"
     )
-    how = "; ".join(f"`{command}`" for command in _how(view))
+    how = "; ".join(f"`{command}`" for command in _how(view, row))
     return Gap("AWS WAF log", f"which rule of the web ACL stopped the request ({state})", f"{how}. Samples go back three hours")
 
 

@@ -52,7 +52,7 @@ def title(block: Block) -> str:
 def message(block: Block) -> str:
     """For the person who reported it."""
     return (
-        f"Your request to {block.row['path'] or 'the site'} was stopped by a ready-made rule of our web application firewall, which took "
+        f"Your request to {block.path or 'the site'} was stopped by a ready-made rule of our web application firewall, which took "
         "something in it for an "
         "attack; the site itself did not refuse you. We know which rule it was and are looking at an exception for this page."
     )

@@ -35,7 +35,7 @@ def title(block: Block) -> str:
 def message(block: Block) -> str:
     """For the person who reported it."""
     return (
-        f"What you sent to {block.row['path'] or 'the site'} was larger than our web application firewall can look through, and it "
+        f"What you sent to {block.path or 'the site'} was larger than our web application firewall can look through, and it "
         "stopped the request for that "
         "reason alone; the site itself did not refuse you. We are looking at an exception for this page. Until then something smaller "
         "will pass."

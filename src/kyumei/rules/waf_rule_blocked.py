@@ -33,7 +33,7 @@ def title(block: Block) -> str:
 def message(block: Block) -> str:
     """For the person who reported it."""
     return (
-        f"Your request to {block.row['path'] or 'the site'} was stopped by a rule of our web application firewall before it reached the "
+        f"Your request to {block.path or 'the site'} was stopped by a rule of our web application firewall before it reached the "
         "site; the site itself did "
         "not refuse you. We know which rule it was, and are deciding how to let you in without opening more than needed."
     )

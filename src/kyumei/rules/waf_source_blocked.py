@@ -54,7 +54,7 @@ def message(block: Block) -> str:
     """For the person who reported it."""
     why = "nothing in our rules lets it in" if block.row["rule_id"] == DEFAULT_ACTION else "of where it came from"
     return (
-        f"Your request to {block.row['path'] or 'the site'} was stopped by our web application firewall because {why} "
+        f"Your request to {block.path or 'the site'} was stopped by our web application firewall because {why} "
         f"(we saw the address {block.row['client_ip']}); the site itself did not refuse you. Tell us whether you use a fixed address, "
         "and we will see to it."
     )

@@ -17,7 +17,7 @@ from stringzilla import count
 from kyumei import discover
 from kyumei.contracts import Select
 from kyumei.layouts.casts import quoted
-from kyumei.store.bulk_rows import NOT_PLAIN
+from kyumei.store.bulk_rows import LONGEST_SAMPLED, NOT_PLAIN
 from kyumei.store.lines import MAX_LINE, batches, decode
 from kyumei.store.narrow import narrow_table
 from kyumei.store.part import heads, layouts
@@ -143,9 +143,10 @@ def sample_of(part: Part) -> list[str]:
     artifact = part.artifact
     head = next((batch.lines for _, _, stream in members(artifact) for batch in batches(stream.chunks(STEP))), [])
     if artifact.compression or artifact.size < PLACES * PIECE:
-        return head[:SAMPLED]
+        return [line for line in head[:SAMPLED] if len(line) <= LONGEST_SAMPLED]
     later = pieces(artifact, [artifact.size * place // PLACES for place in range(1, PLACES)], PIECE)
-    return [line for lines in (head, *(decode(piece).split("\n")[1:-1] for piece in later)) for line in lines[: SAMPLED // PLACES]]
+    found = [line for lines in (head, *(decode(piece).split("\n")[1:-1] for piece in later)) for line in lines[: SAMPLED // PLACES]]
+    return [line for line in found if len(line) <= LONGEST_SAMPLED]
 
 
 def _rows(con: duckdb.DuckDBPyConnection, part: Part, reader: str) -> tuple[str, str]:

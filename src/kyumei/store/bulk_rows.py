@@ -18,8 +18,11 @@ if TYPE_CHECKING:
 
 SAMPLED = 400
 """Records that tell the bulk reader which shapes there are."""
+LONGEST_SAMPLED = 16 * 1024
+"""Characters of such a record: a reader made for the shape of a hostile one of 160 kB is planned for a quarter of a minute."""
 BULK_ROWS = 800
 """Records from which the bulk reader pays: planning its query takes as long as reading some hundreds of records one by one."""
+_SHORT = f"strlen(text) <= {LONGEST_SAMPLED}"
 ENVELOPE_TIME = "make_timestamp(s.envelope_ms * 1000)"
 """When CloudWatch Logs had the event: the time of a record that states none."""
 NOT_PLAIN = -1
@@ -43,7 +46,7 @@ def select_of(con: duckdb.DuckDBPyConnection, layout: Layout, where: str = "true
     """The bulk reader's SELECT over some of ``_staged``, for the shapes that records from all over it have."""
     step = max(count_of(con, f"_staged WHERE {where}") // SAMPLED, 1)
     # One in so many in order would meet the same line again and again where lines of several shapes follow each other in turn.
-    sample = con.execute(f"SELECT text FROM _staged WHERE {where} AND hash(rowid) % {step} = 0 LIMIT {SAMPLED}").fetchall()
+    sample = con.execute(f"SELECT text FROM _staged WHERE {where} AND {_SHORT} AND hash(rowid) % {step} = 0 LIMIT {SAMPLED}").fetchall()
     return layout.bulk(numbered(where), [text for (text,) in sample])
 
 

@@ -35,8 +35,8 @@ _LINE = re.compile(
 )
 
 
-class _Told(NamedTuple):
-    """What the prefix of a line tells: the stream, time and process, and whether a message follows or a companion."""
+class Told(NamedTuple):
+    """What the prefix of a line tells: who wrote it (group, stream, time and process), and whether a message follows or a companion."""
 
     writer: tuple[str, str, str, str]
     is_message: bool
@@ -49,9 +49,9 @@ def may_have_companions(text: str) -> bool:
 
 def with_companions(found: Iterable[Record | Broken]) -> Iterator[Record | Broken]:
     """The records of a document, companions put behind their message."""
-    held: deque[tuple[Record | Broken, _Told | None]] = deque()
+    held: deque[tuple[Record | Broken, Told | None]] = deque()
     for record in found:
-        told = _told(record) if isinstance(record, Record) else None
+        told = writer_of(record.text, record.group, record.stream) if isinstance(record, Record) else None
         if told and not told.is_message and _joined(held, record, told):
             continue
         held.append((record, told))
@@ -60,12 +60,13 @@ def with_companions(found: Iterable[Record | Broken]) -> Iterator[Record | Broke
     yield from (record for record, _ in held)
 
 
-def _told(record: Record) -> _Told | None:
-    line = _LINE.match(record.text)
-    return _Told((record.group, record.stream, line["time"], line["process"]), line["message"] is not None) if line else None
+def writer_of(text: str, group: str = "", stream: str = "") -> Told | None:
+    """What the prefix of a line tells; null for a line without time, process and severity."""
+    line = _LINE.match(text)
+    return Told((group, stream, line["time"], line["process"]), line["message"] is not None) if line else None
 
 
-def _joined(held: deque[tuple[Record | Broken, _Told | None]], companion: Record | Broken, told: _Told) -> bool:
+def _joined(held: deque[tuple[Record | Broken, Told | None]], companion: Record | Broken, told: Told) -> bool:
     """Put a companion behind the last message of its writer; false where there is none."""
     for number in range(len(held) - 1, -1, -1):
         message, own = held[number]

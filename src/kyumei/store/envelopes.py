@@ -98,6 +98,24 @@ def _services(text: str, offsets: Sequence[int], _answer: Mapping[str, Any]) -> 
                     yield _put_together(one, about), begin, end
 
 
+def _otlp_records(text: str, offsets: Sequence[int], _answer: Mapping[str, Any]) -> Iterator[Piece]:
+    """The log records of what a collector of OpenTelemetry exports at once, each in an export of its own with its resource and scope."""
+    for at in offsets:
+        whole, *place = _whole(text, at)
+        resource, several = _opened(text, at), False
+        scopes, start = resource.get("scopeLogs", (None, at))
+        for _, (begin, _) in zip(scopes, items(text, start), strict=True) if isinstance(scopes, list) else ():
+            scope = _opened(text, begin)
+            logged, first = scope.get("logRecords", (None, begin))
+            for one, (head, end) in zip(logged, items(text, first), strict=True) if isinstance(logged, list) else ():
+                several = True
+                inner = {key: value for key, (value, _) in scope.items()} | {"logRecords": [one]}
+                about = {key: value for key, (value, _) in resource.items()} | {"scopeLogs": [inner]}
+                yield to_json({"resourceLogs": [about]}) or "", head, end
+        if not several:
+            yield f'{{"resourceLogs":[{whole}]}}', place[0], place[1]
+
+
 def _metric_points(text: str, offsets: Sequence[int], _answer: Mapping[str, Any]) -> Iterator[Piece]:
     """The points of the results of GetMetricData, whose times and values are two lists side by side."""
     for at in offsets:
@@ -234,6 +252,7 @@ ENVELOPES: tuple[Envelope, ...] = (
     Envelope(("Activities", "ScalingActivities"), _words(_PAGES), sign=_words("ActivityId")),
     Envelope(("Messages",), frozenset(), sign=_words("Body MessageId"), unroll=_queued),
     Envelope(("Findings",), _words(_PAGES)),
+    Envelope(("resourceLogs",), frozenset(), unroll=_otlp_records),
     # Traces
     Envelope(("Traces",), _words(f"UnprocessedTraceIds {_PAGES}"), unroll=_segments),
     Envelope(("TraceSummaries",), _words(f"ApproximateTime TracesProcessedCount {_PAGES}")),

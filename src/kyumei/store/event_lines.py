@@ -20,6 +20,7 @@ from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kyumei.layouts.casts import parse_iso, to_json
+from kyumei.store.metric_csv import metric_columns, points_of
 from kyumei.store.query_csv import query_columns, record_of
 
 if TYPE_CHECKING:
@@ -27,15 +28,23 @@ if TYPE_CHECKING:
 
 _EXPORT = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z) (.*)", re.ASCII | re.DOTALL)
 _TAIL = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{6})?\+00:00) (\S+) (.*)", re.ASCII | re.DOTALL)
+_GROUPED = re.compile(
+    r"(/[A-Za-z0-9_.#/-]{1,511}|aws-waf-logs-[A-Za-z0-9_.#/-]{1,500}|API-Gateway-Execution-Logs_[a-z0-9]{1,40}/[A-Za-z0-9_-]{1,128}) "
+    r"(?![0-9]{4}-[0-9]{2}-[0-9]{2}(?:T\S*)? |[0-9]{1,3}(?:\.[0-9]{1,3}){3} \S+ \S+ \[)([A-Za-z0-9_.$-]*[0-9/]\S*) (.*)",
+    re.ASCII | re.DOTALL,
+)
+"""A tail over several log groups: the group, as AWS names them or with a slash before it, the stream (no date, no client), the message."""
 _SHORT_TAIL = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}) (.*)", re.ASCII | re.DOTALL)
 _CONTAINER = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}:[0-9]{2}))"
     r" (stdout|stderr) ([FP])(?:\Z| (.*))",
     re.ASCII | re.DOTALL,
 )
+_INK = r"(?:\x1b\[[0-9;]{0,12}m){0,3}"
+"""Sequences that colour a terminal: compose and stern colour the name where they think that they write to one."""
 _NAMED = re.compile(
-    r"(?:\[pod/[a-z0-9.-]{1,253}/[a-z0-9.-]{1,63}\] |[a-z0-9][A-Za-z0-9_.-]{0,127} +\| "
-    r"|[a-z0-9][a-z0-9.-]{0,251}-[a-z0-9]{1,10} [a-z0-9][a-z0-9-]{0,62} )(.*)",
+    rf"(?:\[pod/[a-z0-9.-]{{1,253}}/[a-z0-9.-]{{1,63}}\] |{_INK}[a-z0-9][A-Za-z0-9_.-]{{0,127}} +\|{_INK} {_INK}"
+    rf"|{_INK}[a-z0-9][a-z0-9.-]{{0,251}}-[a-z0-9]{{1,10}}{_INK} {_INK}[a-z0-9][a-z0-9-]{{0,62}}{_INK} )(.*)",
     re.ASCII | re.DOTALL,
 )
 """A line of kubectl with the pod, of docker compose with the service, of stern with pod and container."""
@@ -65,6 +74,10 @@ class Record(NamedTuple):
     group: str = ""
     origin: str = ""
     span: int = 1
+
+
+CONTROL = "a control message of CloudWatch Logs, not a log event"
+"""Why what CloudWatch Logs says to whoever subscribes is no record; it is no failure either."""
 
 
 class Broken(NamedTuple):
@@ -110,7 +123,8 @@ def strip_export_time(line: str) -> tuple[int, str] | None:
     if found := _CONTAINER.fullmatch(line):
         return _timed(found[1], found[4])
     if found := _TAIL.fullmatch(line):
-        return _timed(found[1], found[3])
+        grouped = _GROUPED.fullmatch(line, found.start(2))
+        return _timed(found[1], (grouped or found)[3])
     if found := _FLUENTD.fullmatch(line):
         return _timed(f"{found[1]}T{found[2]}{found[3]}", found[4])
     found = _EXPORT.fullmatch(line) or _KUBECTL.fullmatch(line) or _SHORT_TAIL.fullmatch(line)
@@ -143,12 +157,15 @@ STRIPPED = {"export": strip_export_time, "prefixed": strip_name}
 """By the shape of a file, what takes off what stands before its lines."""
 
 
-def stream_of(line: str) -> str | None:
-    """The log stream that a line of ``aws logs tail`` or of the CLI's text form names; null for any other line."""
+def stream_of(line: str) -> tuple[str | None, str | None]:
+    """The log group and stream that a line of ``aws logs tail`` or of the CLI's text form names; null where it names none."""
     if named := _OF_STREAM.match(line):
-        return named[1]
+        return None, named[1]
     found = None if _CONTAINER.fullmatch(line) else _TAIL.fullmatch(line)
-    return found[2] if found else None
+    if not found:
+        return None, None
+    grouped = _GROUPED.fullmatch(line, found.start(2))
+    return (grouped[1], grouped[2]) if grouped else (None, found[2])
 
 
 def piece_of(line: str) -> tuple[str, bool] | None:
@@ -203,7 +220,8 @@ _CELL = re.compile(r'"((?:[^"]++|"")*+)"(?=,|\r?\n|\Z)|([^",\r\n][^,\r\n]*|)(?=,
 
 def is_event_text(text: str) -> bool:
     """Whether the text begins as a CSV of the console, of Logs Insights or of Athena does, or as what ``journalctl -o export`` prints."""
-    return is_console_csv(text) or bool(_columns(text)) or query_columns(text) is not None or _JOURNAL.match(text) is not None
+    is_csv = is_console_csv(text) or bool(_columns(text)) or query_columns(text) is not None or metric_columns(text) is not None
+    return is_csv or _JOURNAL.match(text) is not None
 
 
 def text_events(text: str) -> Iterator[Record | Broken]:
@@ -212,7 +230,9 @@ def text_events(text: str) -> Iterator[Record | Broken]:
         return csv_events(text)
     if found := query_columns(text):
         return _query_rows(text, *found)
-    return _journal_entries(text) if _JOURNAL.match(text) else _insights_rows(text)
+    if _JOURNAL.match(text):
+        return _journal_entries(text)
+    return _insights_rows(text) if _columns(text) else _metric_rows(text)
 
 
 def _columns(text: str) -> list[str]:
@@ -246,6 +266,18 @@ def _query_rows(text: str, names: list[str], at: int) -> Iterator[Record | Broke
             yield Record(place.at(start), record_of(names, cells), origin="csv", span=span)
         elif piece.strip():
             yield Broken(place.at(start), piece, _TOO_FEW, span)
+
+
+def _metric_rows(text: str) -> Iterator[Record | Broken]:
+    """The points of a CSV of metrics."""
+    columns, place = metric_columns(text), Place(text)
+    for start, end, cells in _rows(text, columns.at) if columns else ():
+        piece, _, span = broken_text(text, start, end, "")
+        points = points_of(columns, cells) if columns else None
+        line = place.at(start)
+        yield from (Record(line, point, origin="csv", span=span) for point in points or ())
+        if points is None and piece.strip():
+            yield Broken(line, piece, "not a time and numbers", span)
 
 
 _TOO_FEW = "not a value for each column"

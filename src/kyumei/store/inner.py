@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from kyumei import discover
 from kyumei.contracts import Refused
 from kyumei.layouts.clocks import LOCAL_TIME, YEARLESS_TIME
-from kyumei.store.bulk_rows import claim_staged, keep_inner, pays, select_of
+from kyumei.store.bulk_rows import claim_staged, count_of, keep_inner, pays, select_of
 from kyumei.store.event_lines import in_year_of
+from kyumei.store.inner_companions import OWN, Message, put_together
 from kyumei.store.narrow import rows_of_all
 from kyumei.store.rows import insert_rows
 from kyumei.store.stage import insert_tuples
@@ -30,7 +31,7 @@ OUTER_FORMATS = {
 Docker and the journal pass on lines of any program.
 """
 INNER_FORMATS = (
-    *("nginx_access", "nginx_error", "apache_access", "apache_error"),
+    *("nginx_access", "proxy_access", "nginx_error", "apache_access", "apache_error"),
     *("postgres_log", "mysql_error", "mysql_slow", "mysql_general", "app_log", "json_lines"),
 )
 POSTGRES_PART = "CASE WHEN program = 'postgres' THEN regexp_replace(message, '^\\[[0-9]+(?:-[0-9]+)?\\] ', '') ELSE message END"
@@ -38,6 +39,8 @@ POSTGRES_PART = "CASE WHEN program = 'postgres' THEN regexp_replace(message, '^\
 
 PROCESS_OF_TAG = frozenset({"postgres_log"})
 """Formats whose own process writes to syslog: the number behind its tag is that of a record that states none."""
+_MAY_BE_RECORD = "(starts_with(text, '{') OR regexp_matches(left(text, 60), '[0-9]{2}[:/-][0-9]{2}|^.?[A-Z]{4,8}[^a-z]'))"
+"""SQL: what messages of a long log are read one by one that no bulk reader took: with a time, a level or an object in front."""
 _IN_ITS_YEAR = 'b."time" + to_years(year(s.sent) - year(b."time"))'
 _AWAY = f"if({_IN_ITS_YEAR} > s.sent + INTERVAL 183 DAY, -1, if({_IN_ITS_YEAR} < s.sent - INTERVAL 183 DAY, 1, 0))"
 _NEAREST = (
@@ -64,9 +67,14 @@ def parse_inner(con: duckdb.DuckDBPyConnection, outer: str) -> None:
         f'"time" AS sent, _naive AS clock, {process} AS process '
         f"FROM {rows_of_all(con, outer)} WHERE length(message) > {SHORTEST_INNER} AND {OUTER_FORMATS[outer]} AND _via IS NULL"
     )
-    if not pays(con, len(INNER_FORMATS)):
-        _read_inner(con, outer)
-        return
+    found = _read_in_bulk(con, outer) if pays(con, len(INNER_FORMATS)) else _read_inner(con, outer)
+    if OWN in found:
+        put_together(con, outer, process, _finished)
+
+
+def _read_in_bulk(con: duckdb.DuckDBPyConnection, outer: str) -> set[str]:
+    """Read the messages of a long host log; answers the formats that claimed any."""
+    found: set[str] = set()
     for name in _inner_formats(outer):
         leaf = discover.formats()[name]
         claim_staged(con, select_of(con, leaf.layout))
@@ -75,7 +83,11 @@ def parse_inner(con: duckdb.DuckDBPyConnection, outer: str) -> None:
             con.execute(f"UPDATE _bulk b SET {change} AND s.rowid = b._line")
         if name in PROCESS_OF_TAG:
             con.execute("UPDATE _bulk b SET pid = s.process FROM _staged s WHERE b.pid IS NULL AND s.rowid = b._line")
-        keep_inner(con, leaf, outer)
+        if count_of(con, "_bulk"):
+            found.add(name)
+            keep_inner(con, leaf, outer)
+            con.execute("DELETE FROM _staged USING _bulk b WHERE _staged.rowid = b._line")
+    return found | _read_inner(con, outer, _MAY_BE_RECORD)
 
 
 def _refuse_unclaimed(con: duckdb.DuckDBPyConnection, leaf: Format) -> None:
@@ -92,10 +104,11 @@ def _inner_formats(outer: str) -> tuple[str, ...]:
     return tuple(name for name in INNER_FORMATS if name != outer)
 
 
-def _read_inner(con: duckdb.DuckDBPyConnection, outer: str) -> None:
-    """Read the messages of a short host log one by one."""
+def _read_inner(con: duckdb.DuckDBPyConnection, outer: str, where: str = "true") -> set[str]:
+    """Read the messages of a short host log, or what is left of a long one, one by one; answers the formats that claimed any."""
     rows: dict[str, list[dict[str, Any]]] = {}
-    for artifact, line, text, span, program, sent, clock, process in con.execute("SELECT * FROM _staged ORDER BY 1, 2").fetchall():
+    staged = con.execute(f"SELECT * FROM _staged WHERE {where} ORDER BY 1, 2").fetchall()
+    for artifact, line, text, span, program, sent, clock, process in staged:
         for name in _inner_formats(outer):
             leaf = discover.formats()[name]
             if leaf.sniff(text, program) and not isinstance(found := leaf.layout.read(text), Refused):
@@ -106,6 +119,13 @@ def _read_inner(con: duckdb.DuckDBPyConnection, outer: str) -> None:
                 break
     for name, found_rows in rows.items():
         insert_rows(con, discover.formats()[name].table, found_rows)
+    return set(rows)
+
+
+def _finished(row: dict[str, Any], message: Message) -> dict[str, Any]:
+    """The row of a message with the time and the process of the record that it lies in, where it states none."""
+    row = {**row, **_of_outer(row, message.sent, message.clock)}
+    return row if row.get("pid") is not None else {**row, "pid": message.process}
 
 
 def _of_outer(row: dict[str, Any], sent: datetime | None, clock: int) -> dict[str, Any]:

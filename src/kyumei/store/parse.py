@@ -16,6 +16,7 @@ from kyumei.model.table import LINEAGE
 from kyumei.store.banners import take_banners
 from kyumei.store.bulk_rows import count_of, pays, read_staged, select_of
 from kyumei.store.compact import joined, parse_compact
+from kyumei.store.documents import open_document
 from kyumei.store.exact import Outcome
 from kyumei.store.filled import filled
 from kyumei.store.inner import OUTER_FORMATS, parse_inner
@@ -26,7 +27,6 @@ from kyumei.store.same_request import close_requests
 from kyumei.store.side_by_side import meanwhile
 from kyumei.store.single_lines import take_single_lines
 from kyumei.store.stage import BLANK, ids, insert_tuples, refuse_long, stage, take_headers, take_nothing_but_headers
-from kyumei.store.take import open_document
 from kyumei.store.unwrap import Broken, records
 
 if TYPE_CHECKING:

@@ -12,21 +12,13 @@ from kyumei.layouts.clocks import YEARLESS_TIME
 from kyumei.model.window import Window
 from kyumei.store.asked import Asked
 from kyumei.store.bulk_files import PACKED, is_for_bulk, read_bulk
+from kyumei.store.documents import ONE_DOCUMENT, take_document
 from kyumei.store.flow_orders import format_of_order, order_of, orders_told
 from kyumei.store.identify import SAMPLE_LINES, Identity, identify
 from kyumei.store.lines import decode
 from kyumei.store.memory import memory
 from kyumei.store.part import Part, heads, layouts
-from kyumei.store.take import (
-    ONE_DOCUMENT,
-    STEP,
-    exactly,
-    has_guests,
-    insert_all,
-    is_cut_by_docker,
-    take_document,
-    take_records,
-)
+from kyumei.store.take import STEP, exactly, has_guests, insert_all, is_cut_by_docker, take_records
 from kyumei.store.unpack import members, pieces
 from kyumei.store.unwrap import strip_export_time
 

@@ -2,10 +2,11 @@
 
 Athena saves a header with the columns' names and every value in quotes; a column that was not asked for is told by no row, and rows
 without those that tell who answered are not read. A row of the load balancer's log is put together to its line, one of CloudFront's to the
-object that CloudFront writes as JSON, one of CloudTrail's, by Athena or by Lake, to an object of its columns.
+object that CloudFront writes as JSON, one of CloudTrail's, by Athena or by Lake, and one of a flow log, by Athena or Logs Insights, to an
+object of its columns. Rows of a flow log that do not say when each flow was, for they count or add them up, are not read.
 
-Follows "Create the table for ALB access logs", "Create a table for CloudFront standard logs", "Query AWS CloudTrail logs" and "Work with
-query results" in the Amazon Athena User Guide.
+Follows "Create the table for ALB access logs", "Create a table for CloudFront standard logs", "Query AWS CloudTrail logs", "Create and
+query a table for Amazon VPC flow logs" and "Work with query results" in the Amazon Athena User Guide.
 """
 
 from __future__ import annotations
@@ -14,11 +15,14 @@ import re
 from typing import TYPE_CHECKING
 
 from kyumei.layouts.casts import to_json
+from kyumei.layouts.flow_fields import PARTITION, are_csv_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_HEADER = re.compile(r'\ufeff?("?[A-Za-z_][A-Za-z0-9_()-]{0,60}"?(?:,"?[A-Za-z_][A-Za-z0-9_()-]{0,60}"?){2,80})\r?\n', re.ASCII)
+_HEADER = re.compile(
+    r'\ufeff?("?[A-Za-z_@][A-Za-z0-9_()-]{0,60}"?(?:, ?"?[A-Za-z_@][A-Za-z0-9_()-]{0,60}"?){2,80})[ \t]*(?:\r?\n|\Z)', re.ASCII
+)
 _ALB = "elb_status_code"
 _ALB_FIELDS: tuple[tuple[str, ...], ...] = (
     *(("type",), ("time",), ("elb",), ("client_ip", ":", "client_port"), ("target_ip", ":", "target_port")),
@@ -76,13 +80,13 @@ _TRAIL_OWN = frozenset({"eventid", "useridentity", "awsregion"})
 
 
 def query_columns(text: str) -> tuple[list[str], int] | None:
-    """The columns of rows of the load balancer's log, of CloudFront's or of CloudTrail, and where they begin; null for any other text."""
+    """The columns of rows of one of these logs, and where they begin; null for any other text."""
     found = _HEADER.match(text)
     if not found:
         return None
-    names = [name.strip('"') for name in found[1].split(",")]
+    names = [name.strip('" ') for name in found[1].split(",")]
     own = set(names)
-    known = own >= _ALB_NEEDED or any(own >= needed for needed in _CLOUDFRONT_NEEDED) or _is_trail(names)
+    known = own >= _ALB_NEEDED or any(own >= needed for needed in _CLOUDFRONT_NEEDED) or _is_trail(names) or are_csv_names(names)
     return (names, found.end()) if known and len(own) == len(names) else None
 
 
@@ -91,6 +95,8 @@ def record_of(names: Sequence[str], cells: Sequence[str]) -> str:
     row = {name: cell for name, cell in zip(names, cells, strict=True) if cell}
     if _is_trail(names):
         return to_json(row) or ""
+    if are_csv_names(names):
+        return to_json({"partition" if name == PARTITION else name: cell.strip(" ") for name, cell in row.items()}) or ""
     return _line(row) if _ALB in names else _object(row)
 
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from kyumei import discover
 from kyumei.layouts.casts import quoted
+from kyumei.layouts.companions import COLUMN_OF
+from kyumei.layouts.postgres_prefix import DATE, PRIMARY
 from kyumei.store.lines import BLANKS
 from kyumei.store.part import heads, lead
 from kyumei.store.sieve import MAX_RECORD_LINES
@@ -22,6 +24,11 @@ BLANK = "NOT regexp_matches(text, '[^" + "".join(f"\\x{ord(one):02x}" for one in
 """A line of nothing but these is blank: it is no record, and inside a record it is an empty line."""
 
 
+_PREFIX = rf"^[^\t\n{{]{{0,60}}?{DATE}[^\n'\"]{{0,300}}?"
+COMPANION, MESSAGE = (rf"{_PREFIX}\b(?:{words}):  " for words in ("|".join(COLUMN_OF), PRIMARY))
+"""How lines of PostgreSQL begin: what follows a message is an event of its own in CloudWatch Logs, though none in a file."""
+_WRITER = f"nullif(regexp_extract(text, {quoted(_PREFIX + '(?:[[][0-9]+[]]|pid=[0-9]+,)')}), '')"
+"""SQL: what stands before a message up to its process, which is the same before all that belongs to it."""
 GOES_ON = (
     r"^(?:[ \t]|Traceback \(most recent call last\):|Caused by: |During handling of the above exception|"
     r"The above exception was the direct cause|[A-Za-z_][A-Za-z0-9_.$]*(?:Error|Exception|Interrupt|Timeout|Warning)(?::|$))"
@@ -136,7 +143,12 @@ def _begins(part: Part) -> str:
     if part.identity.shape == "document" or not (head := heads(part)):
         return "true"
     if part.identity.shape == "export":
-        goes_on = f" AND NOT regexp_matches(text, {quoted(GOES_ON)})" if len({one[2] for one in part.streams}) <= 1 else ""
+        alone = len({one[1:3] for one in part.streams}) <= 1
+        goes_on = f" AND NOT regexp_matches(text, {quoted(GOES_ON)})" if alone else ""
+        if "postgres_log" in (part.format, *part.others):
+            own = "" if alone else f" AND {_WRITER} = lag({_WRITER}) OVER (PARTITION BY _artifact ORDER BY _line)"
+            follows = f"regexp_matches(text, {quoted(COMPANION)}) AND NOT regexp_matches(text, {quoted(MESSAGE)})"
+            goes_on += f" AND NOT coalesce({follows}{own}, false)"
         return f"envelope_ms IS NOT NULL{goes_on}"
     opens = f"regexp_matches(text, {quoted('^(?:' + head + ')')})"
     if above := lead(part):

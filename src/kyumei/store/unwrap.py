@@ -26,6 +26,7 @@ from kyumei.layouts.json_places import value_at
 from kyumei.store.companion_events import may_have_companions, with_companions
 from kyumei.store.envelopes import LISTS, Envelope, envelope_of, is_daemon_header, is_notification
 from kyumei.store.event_lines import (
+    CONTROL,
     Broken,
     Place,
     Record,
@@ -282,7 +283,7 @@ def _enveloped(place: Place, opened: _Object, envelope: Envelope, about: Record,
         if control:
             said = value_at(text, at)[0]
             words = _word(said.get("message")) if isinstance(said, dict) else ""
-            yield Broken(own.line, words or text[at:end], "a control message of CloudWatch Logs, not a log event")
+            yield Broken(own.line, words or text[at:end], CONTROL, own.span)
         else:
             yield from _item(text[at:end], own, depth)
 

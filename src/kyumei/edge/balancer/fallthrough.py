@@ -62,6 +62,38 @@ def fell_through(view: View, row: Mapping[str, Any]) -> FellThrough | None:
     return FellThrough(priority, str(before[0]["target_group_arn"] or ""), Evidence(says, view.cite(before), sql, len(before)), confirmed)
 
 
+class OtherHost(NamedTuple):
+    """A host whose requests a rule forwards: its priority and target group, and the records that show it."""
+
+    host: str
+    group: str
+    evidence: Evidence
+
+
+def other_host(view: View, row: Mapping[str, Any]) -> OtherHost | None:
+    """Which other host's requests of the same path are forwarded, where no request for the row's own host ever is; null otherwise.
+
+    Then it is the host that no rule takes, and neither the path nor the target.
+    """
+    host = row.get("host")
+    if row.get("rule_priority") != 0 or last_action(row) != "fixed-response" or host is None or row.get("path") is None:
+        return None
+    forwarded = f"{same('elb', row['elb'])} AND target_status IS NOT NULL AND target_group_arn IS NOT NULL AND rule_priority > 0"
+    sql = f"SELECT * FROM alb_access WHERE {forwarded} AND {same('path', row['path'])} AND host IS NOT NULL ORDER BY time DESC"
+    rows = view.rows(f"{sql} LIMIT 200")
+    hosts = {str(one["host"]).lower() for one in rows}
+    if len(rows) < FEWEST or len(hosts) != 1 or str(host).lower() in hosts:
+        return None
+    if view.rows(f"SELECT 1 AS one FROM alb_access WHERE {forwarded} AND {same('host', host)} LIMIT 1"):
+        return None
+    first = rows[0]
+    says = (
+        f"The same path is forwarded by rule {first['rule_priority']} when it is asked for at {first['host']}; of what is asked for at "
+        f"{host} this log has nothing forwarded by a rule: no rule takes that host"
+    )
+    return OtherHost(str(first["host"]), str(first["target_group_arn"]), Evidence(says, view.cite(rows), sql, len(rows)))
+
+
 def _changed(view: View, row: Mapping[str, Any], priority: int, last: datetime, first: datetime) -> list[Evidence]:
     """Calls between the last request forwarded and the first that was not, that changed rules of this balancer, and not another rule."""
     home = balancer_arn(view, row)

@@ -62,7 +62,7 @@ def record(view: View, part: Part) -> Evidence:
         says += f", {wall:.3f} s from arrival to answer"
     if part.total > 1:
         says += f"; {part.total - 1} more failing request{'s' if part.total > 2 else ''} like it"  # noqa: PLR2004 - one is the row itself
-    return Evidence(says, view.cite(part.rows), f"SELECT * FROM alb_access WHERE {those(part)} ORDER BY time", part.total)
+    return Evidence(says, view.cite(part.rows), f"SELECT * FROM alb_access WHERE {those(view, part)} ORDER BY time", part.total)
 
 
 def _of_target(row: Mapping[str, object]) -> str:
@@ -70,16 +70,25 @@ def _of_target(row: Mapping[str, object]) -> str:
     return "no target status" if told is None else f"though the target's was {told}"
 
 
-def those(part: Part) -> str:
-    """A condition on ``alb_access`` for the requests of a part: by their ids where all are here, else by what they share."""
+def those(view: View, part: Part) -> str:
+    """A condition on ``alb_access`` for the requests of a part: by their ids where all are here, else by what they share in the window."""
     ids = [row.get("trace_id") for row in part.rows]
     times = [row["time"] for row in part.rows]
-    span = f"time BETWEEN {literal(min(times))} AND {literal(max(times))}"
     if len(ids) == part.total and all(ids):
-        return f"{among('trace_id', ids)} AND {span}"
+        return f"{among('trace_id', ids)} AND time BETWEEN {literal(min(times))} AND {literal(max(times))}"
     row = part.row
-    shared = (same(name, row.get(name)) for name in ("elb", "status", "error_reason", "rule_priority"))
-    return f"{' AND '.join(shared)} AND target_status IS DISTINCT FROM status AND {span}"
+    shared = [same(name, row.get(name)) for name in ("elb", "status", "error_reason", "rule_priority")]
+    if view.symptom.path or view.symptom.path_word:
+        shared.append(among("path", [one.get("path") for one in part.rows]))
+    if view.symptom.client and len({one.get("client_ip") for one in part.rows}) == 1:
+        shared.append(same("client_ip", row.get("client_ip")))
+    return f"{' AND '.join(shared)} AND target_status IS DISTINCT FROM status AND {_span(view, times)}"
+
+
+def _span(view: View, times: Sequence[datetime]) -> str:
+    """The window, for the rows that are here are only the nearest of it; wider where one of them came in it and was answered later."""
+    start, end = (moment.replace(tzinfo=None) for moment in (view.window.start, view.window.end))
+    return f"time BETWEEN {literal(min(start, *times))} AND {literal(max(end, *times))}"
 
 
 def silence(part: Part) -> list[Evidence]:

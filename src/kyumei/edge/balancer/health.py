@@ -10,7 +10,7 @@ from collections import Counter
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from kyumei.edge.balancer.setting import group_of, is_about, target_groups
+from kyumei.edge.balancer.setting import group_of, is_about, is_elsewhere, target_groups
 from kyumei.edge.documents import answers, as_list, as_map, qualifier
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def _states(view: View, arn: str | None) -> Iterator[TargetState]:
         )
         by_file.setdefault((where.file, told or qualifier(where)), []).append(state)
     for (_, told), states in by_file.items():
-        if _belongs(view, arn, told, states):
+        if _belongs(view, arn, told, states) and not is_elsewhere(states[0].citation, told, arn):
             yield from states
 
 
@@ -136,7 +136,8 @@ def _empty(view: View, arn: str | None) -> Iterator[Citation]:
     """Answers about the group that list no target: such an answer has no resource, only a file that could be read."""
     for document, where in _described(view):
         told = str(document.get("TargetGroupArn") or qualifier(where))
-        if "TargetHealthDescriptions" in document and not document["TargetHealthDescriptions"] and _belongs(view, arn, told, ()):
+        empty = "TargetHealthDescriptions" in document and not document["TargetHealthDescriptions"]
+        if empty and _belongs(view, arn, told, ()) and not is_elsewhere(where, told, arn):
             yield where
     if not view.has("artifacts"):
         return
@@ -148,5 +149,5 @@ def _empty(view: View, arn: str | None) -> Iterator[Citation]:
     )
     for row in files:
         for where in view.cite([row], 1):
-            if _belongs(view, arn, qualifier(where), ()):
+            if _belongs(view, arn, qualifier(where), ()) and not is_elsewhere(where, qualifier(where), arn):
                 yield where

@@ -178,4 +178,15 @@ BY_STATUS = {
         metrics=("HTTPCode_ELB_5XX_Count",),
     ),
 }
+OTHER_PROTOCOL = BY_STATUS[464]._replace(
+    layer="client",
+    fixes=(
+        Fix("Let this client speak {spoken}, as those do that the same target group answers."),
+        Fix(
+            "Or give what comes by {protocol} a listener rule of its own and a target group that takes it.",
+            ("aws elbv2 create-target-group --name <NAME> --protocol HTTP --protocol-version HTTP1 --port <PORT> --vpc-id <VPC>",),
+        ),
+    ),
+)
+"""A group that answers others: its protocol version is the one that is meant, and the client's is not."""
 SIGNS = tuple({sign.code: sign for sign in (*BY_STATUS.values(), BEFORE_RULES, DESYNC, TRANSFORM, EVALUATION, COOKIE)}.values())

@@ -21,6 +21,7 @@ IDLE_SECONDS = 60.0
 IDLE = "idle_timeout.timeout_seconds"
 _PARTS = re.compile(r"[/:,@ ]+")
 _ARN = re.compile(r"arn:(aws[a-z-]*):[a-z]+:([a-z0-9-]+):([0-9]{12}):")
+_STORED = re.compile(r"(?:\A|/)aws/(?:([0-9]{12})/)?(?:([a-z]{2}(?:-[a-z]+)+-[0-9]+)/)?[a-z0-9-]+/[^/]+\Z")
 
 
 def is_about(told: str, resource: str) -> bool:
@@ -34,6 +35,23 @@ def is_about(told: str, resource: str) -> bool:
 def _ids(words: set[str]) -> set[str]:
     """The words that are ids of balancers or target groups: sixteen hexadecimal digits."""
     return {word for word in words if re.fullmatch(r"[0-9a-f]{16}", word)}
+
+
+def is_elsewhere(where: Citation, told: str, arn: str | None) -> bool:
+    """Whether an answer that names no id was stored for another account or Region than a resource's: names are used again there.
+
+    Where the answer's path or the resource's ARN does not tell one of the two, it counts for the same.
+    """
+    stored, own = _STORED.search(where.file), _ARN.match(arn or "")
+    if stored is None or own is None or _ids(set(_PARTS.split(told))):
+        return False
+    return stored[1] not in {None, own[3]} or stored[2] not in {None, own[2]}
+
+
+def _home(view: View, elb: str) -> str:
+    """An ARN of the account and Region in which a balancer stands, as its rows name its target groups or certificates; else empty."""
+    sql = "SELECT coalesce(target_group_arn, cert_arn) AS arn FROM alb_access WHERE elb = ? AND arn LIKE 'arn:%' ORDER BY 1 LIMIT 1"
+    return next((str(row["arn"]) for row in view.rows(sql, elb)), "")
 
 
 def balancers(view: View) -> list[str]:
@@ -71,7 +89,7 @@ def attribute(view: View, elb: str, key: str) -> tuple[str, Citation] | None:
     """The value of an attribute of the balancer as stored; null where it is not in the case, or may be another balancer's."""
     for document, where in answers(view, "elbv2", "describe-load-balancer-attributes"):
         told = f"{qualifier(where)} {document.get('LoadBalancerArn') or ''}".strip()
-        if not (is_about(told, elb) if told else balancers(view) == [elb]):
+        if not (is_about(told, elb) if told else balancers(view) == [elb]) or is_elsewhere(where, told, _home(view, elb)):
             continue
         for one in as_list(document.get("Attributes")) if "Attributes" in document else [document]:
             if as_map(one).get("Key") == key:

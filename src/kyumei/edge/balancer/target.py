@@ -186,6 +186,24 @@ NO_GROUP = Sign(
     "The target group has a healthy target, and the same request gets the target's own status.",
     ("HTTPCode_ELB_503_Count",),
 )
+EMPTY_ZONE = NO_GROUP._replace(
+    cause="its node in {zone} has no target that it may use: cross-zone load balancing is off, and the group has no target in that zone",
+    fixes=(
+        Fix(
+            "Register a target in {zone}, or let the Auto Scaling group or the ECS service run there, too.",
+            ("aws elbv2 register-targets --target-group-arn {group_arn} --targets Id=<ID>,Port=<PORT>", _HEALTH),
+        ),
+        Fix(
+            "Or let every node ask the targets of all zones.",
+            (
+                (
+                    "aws elbv2 modify-target-group-attributes --target-group-arn {group_arn} "
+                    "--attributes Key=load_balancing.cross_zone.enabled,Value=true"
+                ),
+            ),
+        ),
+    ),
+)
 UNCONNECTED = Sign(
     "EDGE-040",
     "network",

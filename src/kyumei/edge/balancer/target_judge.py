@@ -16,6 +16,7 @@ from kyumei.edge.balancer.target import Kind
 from kyumei.edge.balancer.target_ends import none_left
 from kyumei.edge.balancer.target_gaps import health_gap, metric_gap, saw_it, silent, target_log, unknown
 from kyumei.edge.balancer.target_traces import finished_early, finished_later
+from kyumei.edge.balancer.zones import cross_zone, empty_zone, zones_gap
 from kyumei.edge.metrics import paused, reading
 from kyumei.model.finding import Certainty, Evidence, Gap, RuledOut
 
@@ -92,7 +93,9 @@ def _no_group(view: View, part: Part) -> Judged:
     health, hosts = group_health(view, row), _no_hosts(view, part)
     if healthy := [one for one in health.states if one.state == "healthy"]:
         if hosts is None and not none_left(view, part).rows:  # Else these may be the successors of those that had ended.
-            return Judged(None, ruled_out=(RuledOut(code, "the group has healthy targets", (healthy[0].citation,)),), gaps=(unknown(part),))
+            return _of_one_zone(view, part) or Judged(
+                None, ruled_out=(RuledOut(code, "the group has healthy targets", (healthy[0].citation,)),), gaps=(_why(view, part),)
+            )
     elif health.empty:
         return Judged(signs.NO_GROUP, Certainty.PROVEN, (Evidence("describe-target-health lists no target of the group", health.empty),))
     elif health.states and all(one.state in NOT_ROUTED for one in health.states):
@@ -111,6 +114,22 @@ def _no_group(view: View, part: Part) -> Judged:
         return Judged(signs.NO_GROUP, Certainty.POSSIBLE, (counted,), gaps=(gap,))
     likely = group_of(view, row) is not None and not _serves(view, part) and not health.states
     return Judged(signs.NO_GROUP, Certainty.LIKELY if likely else Certainty.POSSIBLE, gaps=(gap,))
+
+
+def _of_one_zone(view: View, part: Part) -> Judged | None:
+    """That only the node of a zone without targets failed, while the others served; when the targets were listed nothing tells."""
+    found = empty_zone(view, part.row)
+    if found is None or not _serves(view, part):
+        return None
+    if not found.zones:
+        return Judged(signs.NO_GROUP, Certainty.POSSIBLE, found.evidence, gaps=(zones_gap(view, part.row),))
+    served = Evidence("The group served other requests between those that failed, as the nodes of its other zones would")
+    return Judged(signs.EMPTY_ZONE, Certainty.LIKELY, (*found.evidence, served), more={"zone": ", ".join(found.zones)})
+
+
+def _why(view: View, part: Part) -> Gap:
+    """What would tell why a group with healthy targets had none to use: mostly a zone of its own without one."""
+    return zones_gap(view, part.row) if cross_zone(view, part.row) is None and _serves(view, part) else unknown(part)
 
 
 def _serves(view: View, part: Part) -> bool:

@@ -105,7 +105,11 @@ def function(view: View, part: Part) -> Judged:
     more = {"function": names[0]} if names else {}
     if names and place.distribution is not None:
         evidence.append(Evidence(f"The path's cache behavior runs {' and '.join(names)}", (place.distribution.citation,)))
-    times, about = [row["time"] for row in part.rows], [place.identity] if place.identity else []
+    # What goes wrong in CloudFront's own functions is counted by function, in Lambda's by distribution.
+    times, about = (
+        [row["time"] for row in part.rows],
+        [*([place.identity] if place.identity else []), *(f"function:{one}" for one in names)],
+    )
     told = [found for metric in part.outcome.sign.metrics if (found := reading(view, metric, times, about))]  # type: ignore[arg-type] # rows of this table have a time
     moved = next((one for one in told if one.peak > 0), None)
     if moved is not None:

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from kyumei.edge.balancer.target_traces import finished_later
 from kyumei.edge.cloudfront.finding import Judged, config_gap, origin_gap, silence, span
+from kyumei.edge.cloudfront.function_url import is_function_url, outlasted
 from kyumei.edge.cloudfront.setting import nameless_certificate, place_of, waits
+from kyumei.edge.function import log
 from kyumei.model.finding import Certainty, Evidence, RuledOut
 
 if TYPE_CHECKING:
@@ -97,6 +99,13 @@ def unanswered(view: View, part: Part) -> Judged:
     if found := _finished(view, part):
         evidence += found
         return Judged(Certainty.PROVEN, tuple(evidence), more={"how": f"{after}: it was too slow"}, layer="target")
+    # Where the origin is not known, runs of a function that keep step with these requests may be of another site.
+    if runs := outlasted(view, part.rows) if is_function_url(place.host) or not place.host else []:
+        seconds_of = ", ".join(f"{log.seconds(line):.1f} s" for line in runs[:3])
+        says = f"The function's log has runs that began as CloudFront asked, and ended after it had given up: {seconds_of}"
+        evidence.append(Evidence(says, view.cite(runs), total=len(runs)))
+        if is_function_url(place.host):
+            return Judged(Certainty.PROVEN, tuple(evidence), more={"how": f"{after}: the function was too slow"}, layer="target")
     if quiet := silence(view, part):
         return Judged(Certainty.PROVEN, (*evidence, *quiet), more={"how": f"{after}: no connection came about"})
     gaps = [origin_gap(part, "whether the request never arrived at the origin, or the origin was slow")]

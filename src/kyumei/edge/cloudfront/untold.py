@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from kyumei.edge.cloudfront.edge_judge import answered_well, fetched
 from kyumei.edge.cloudfront.finding import FRONTS, LOGS, TABLE, Judged, Part, config_gap, origin_gap, silent_fronts, span
+from kyumei.edge.cloudfront.function_url import failed
 from kyumei.edge.cloudfront.results import GENERATED, OUTCOMES, UNSIGNED, Family, outcome_of
 from kyumei.edge.cloudfront.setting import CACHED_SECONDS, error_seconds, place_of, wants_signature
 from kyumei.edge.cloudfront.signed import is_signed, refused_for
@@ -66,6 +67,8 @@ def judge(view: View, part: Part) -> tuple[Part, Judged]:
         if expired := _expired(view, part, place, quiet):
             return Part(part.failure, UNSIGNED, part.rows, part.total), expired
         return Part(part.failure, _SIGNED, part.rows, part.total), _forbidden(view, part, place, quiet)
+    if run := failed(view, part, place.host):
+        return run
     gap = origin_gap(part, "whether the origin answered so, or CloudFront did", place)
     return part, Judged(None, gaps=() if quiet else (gap,))
 

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kyumei.edge.documents import answers
 from kyumei.edge.function import log as function_log
+from kyumei.edge.function import segments
 from kyumei.edge.function.changes import changed_integration
-from kyumei.edge.gateway.responses import BY_KIND, agrees
+from kyumei.edge.gateway.responses import BY_KIND
 from kyumei.edge.gateway.setting import (
     authorizer_functions,
     integrations,
@@ -23,6 +24,8 @@ from kyumei.edge.gateway.setting import (
     stage_setting,
 )
 from kyumei.edge.gateway.steps import function_name
+from kyumei.edge.gateway.texts import agrees
+from kyumei.edge.gateway.throttled import throttled
 from kyumei.model.finding import Evidence
 from kyumei.model.level import GRAVE
 from kyumei.model.status import SERVER_ERROR
@@ -49,7 +52,7 @@ NEARLY = 0.97
 """Of the time that API Gateway waited; its clock and the function's start a little apart."""
 CLOSE_SECONDS = 1.0
 GAVE_UP = 504
-UNINVOKED = frozenset({"INVALID_PERMISSIONS", "NOT_PERMITTED", "API_CONFIGURATION_ERROR", "INTEGRATION_FAILURE"})
+UNINVOKED = frozenset({"FUNCTION_THROTTLED", "INVALID_PERMISSIONS", "NOT_PERMITTED", "API_CONFIGURATION_ERROR", "INTEGRATION_FAILURE"})
 """Kinds for which the function cannot have run: a line of that run speaks against them, unless the answer of it could not be mapped."""
 
 
@@ -88,9 +91,14 @@ def weigh(view: View, kind: str, row: Row, steps: Steps | None, function: str) -
     if runs:
         holds, evidence = _run(view, kind, row, runs)
         (confirms if holds else contradicts if holds is False else beside).append(evidence)
+    elif traced := _traced(view, kind, row, function):
+        (confirms if traced[0] else beside).append(traced[1])
     elif kind == "INTEGRATION_TIMEOUT" and (outlasted := _long_run(view, row, function)):
         (confirms if outlasted[0] else beside).append(outlasted[1])
-    failed = next((str(line["message"]).splitlines()[0][:SAID] for line in runs if function_log.ended_badly(line)), "")
+    bad = [line for line in runs if function_log.ended_badly(line)]
+    # The report of a failed run says that it failed, and a line above it why.
+    said = [*(line for line in bad if not function_log.is_report(line)), *failed_lines(runs)] if bad else []
+    failed = next((str(line["message"]).splitlines()[0][:SAID] for line in said), "")
     return Weighed(tuple(confirms), tuple(contradicts), tuple(beside), bool(runs), failed)
 
 
@@ -240,6 +248,7 @@ _SETTINGS: dict[str, Callable[[View, Row], Told]] = {
     "UNAUTHORIZED": _identity,
     "AUTHORIZER_FAILURE": _authorizer,
     "THROTTLED": _rate,
+    "FUNCTION_THROTTLED": throttled,
     "INTEGRATION_TIMEOUT": _limit,
 }
 """What of the configuration speaks of a kind."""
@@ -261,9 +270,33 @@ def kind_of_run(view: View, row: Row) -> str | None:
         return None
     lines = function_lines(view, row)
     ran, seconds = duration(lines), waited(row)
+    kind = "INTEGRATION_TIMEOUT" if row["status"] == GAVE_UP else "FUNCTION_ERROR"
+    # The integration was called, so that the authorizer, whose run the trace has too, did well.
+    if not lines and (row.get("integration_status") is not None or row.get("target_seconds") is not None):
+        traced = _traced(view, kind, row, "")
+        return kind if traced and traced[0] else None
     if row["status"] == GAVE_UP:
-        return "INTEGRATION_TIMEOUT" if ran and seconds and seconds > 1 and ran[0] >= seconds * NEARLY else None
-    return "FUNCTION_ERROR" if any(function_log.ended_badly(one) for one in lines) else None
+        return kind if ran and seconds and seconds > 1 and ran[0] >= seconds * NEARLY else None
+    return kind if any(function_log.ended_badly(one) for one in lines) else None
+
+
+def _traced(view: View, kind: str, row: Row, function: str) -> tuple[bool, Evidence] | None:
+    """What the function's segments in the trace of the request say of a kind, and whether it is settled that they are the function's.
+
+    A run that failed and one that outlasted API Gateway's patience confirm; one that did well says nothing of the answer.
+    """
+    seconds = waited(row)
+    if kind not in {"INTEGRATION_TIMEOUT", "FUNCTION_ERROR"} or (kind == "INTEGRATION_TIMEOUT" and (not seconds or seconds <= 1)):
+        return None
+    own, settled = segments.of_trace(view, row.get("trace_id"), function_name(function))
+    if kind == "FUNCTION_ERROR" and (bad := segments.failed(own)):
+        words = f"The trace of the request says that the run of {bad[0]['name']} failed{f' ({bad[1]})' if bad[1] else ''}"
+        return settled, Evidence(words, view.cite([bad[0]]), total=1)
+    ran = segments.longest(own) if kind == "INTEGRATION_TIMEOUT" else None
+    if ran is None or not seconds or ran["duration_seconds"] < seconds * NEARLY:
+        return None
+    says = f"The trace of the request has {ran['name']} running for {ran['duration_seconds']:.3f} s, and API Gateway waited {seconds:.3f} s"
+    return settled, Evidence(says, view.cite([ran]), total=1)
 
 
 def failed_lines(lines: list[Row]) -> list[Row]:

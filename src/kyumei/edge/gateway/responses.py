@@ -1,7 +1,7 @@
 """The answers that API Gateway makes itself, as data: each kind with its cause, where that lies, and what mends it (EDGE-101 to EDGE-113).
 
-A kind is a gateway response type as the access log names it (``$context.error.responseType``), or one of four that have no type of their
-own and show in what API Gateway says: MALFORMED, FUNCTION_ERROR, NOT_PERMITTED and INVALID_PERMISSIONS.
+A kind is a gateway response type as the access log names it (``$context.error.responseType``), or one of five that have no type of their
+own and show in what API Gateway says: MALFORMED, FUNCTION_ERROR, FUNCTION_THROTTLED, NOT_PERMITTED and INVALID_PERMISSIONS.
 
 Follows "Gateway response types for API Gateway", "Troubleshooting issues with HTTP API Lambda integrations" and "Quotas for configuring and
 running a REST API" in the API Gateway Developer Guide.
@@ -9,13 +9,9 @@ running a REST API" in the API Gateway Developer Guide.
 
 from __future__ import annotations
 
-import re
 from typing import NamedTuple
 
 from kyumei.edge.sign import Fix
-
-UNTOLD = frozenset({"", "-", "DEFAULT_4XX", "DEFAULT_5XX", "INTERNAL_SERVER_ERROR"})
-"""What stands for the response type where it names no cause."""
 
 
 class Response(NamedTuple):
@@ -321,66 +317,20 @@ RESPONSES: tuple[Response, ...] = (
         ),
         early=False,
     ),
+    Response(
+        "FUNCTION_THROTTLED",
+        "EDGE-113",
+        500,
+        "lambda",
+        "Lambda refused to run {the_function}, because as many runs as it or its account may have were under way (throttling)",
+        _fix(
+            "See what the concurrency of the function is limited to: give it more reserved concurrency (0 switches it off), let the runs "
+            "end sooner, or have the account's limit raised; let clients retry with growing pauses.",
+            "aws lambda get-function-concurrency --function-name {function}",
+            "aws lambda get-account-settings --query AccountLimit",
+            "aws lambda put-function-concurrency --function-name {function} --reserved-concurrent-executions <NUMBER>",
+        ),
+        early=False,
+    ),
 )
 BY_KIND = {one.kind: one for one in RESPONSES}
-
-TEXTS: tuple[tuple[str, str], ...] = (
-    (r"Lambda execution failed with status 2[0-9]{2} due to customer function error", "FUNCTION_ERROR"),
-    (r"Malformed Lambda proxy response|doesn['\u2019]t match the format that API Gateway expects", "MALFORMED"),
-    (r"permissions? to call the authorizer", "AUTHORIZER_CONFIGURATION_ERROR"),
-    (r"permissions? to call the integration", "NOT_PERMITTED"),
-    (r"configuration error: [^\n]{0,200}[Aa]uthorizer", "AUTHORIZER_CONFIGURATION_ERROR"),
-    (r"Invalid permissions on Lambda function", "INVALID_PERMISSIONS"),
-    (r"due to a timeout error|Endpoint request timed out|[Ii]ntegration (?:request )?timed out", "INTEGRATION_TIMEOUT"),
-    (r"Network error communicating with endpoint|failed due to a network error", "INTEGRATION_FAILURE"),
-    (r"Execution failed due to configuration error|Invalid mapping expression", "API_CONFIGURATION_ERROR"),
-    (r"due to (?:an )?authorizer error|Authorizer error", "AUTHORIZER_FAILURE"),
-    (
-        r"\bexplicit deny\b|client is not authorized to perform|not authorized to (?:access this resource|perform: execute-api)",
-        "ACCESS_DENIED",
-    ),
-    (r"requires API Key (?:and|but)|Invalid API Key", "INVALID_API_KEY"),
-    (r"request signature we calculated does not match", "INVALID_SIGNATURE"),
-    (r"security token included in the request is expired", "EXPIRED_TOKEN"),
-    (r"Unauthorized request|^Unauthorized$|^The incoming token has expired$", "UNAUTHORIZED"),
-    (r"[Qq]uota limit exceeded|^Limit Exceeded$|[Ee]xceeded quota limit", "QUOTA_EXCEEDED"),
-    (r"throttle limit exceeded|^Too Many Requests$|[Ee]xceeded throttle limit|^Rate [Ee]xceeded", "THROTTLED"),
-    (r"does not match model schema|^Invalid request body", "BAD_REQUEST_BODY"),
-    (r"Missing required request parameters", "BAD_REQUEST_PARAMETERS"),
-    (r"^Missing Authentication Token$", "MISSING_AUTHENTICATION_TOKEN"),
-    (r"^Unsupported Media Type$", "UNSUPPORTED_MEDIA_TYPE"),
-    (r"^Request (?:Entity )?Too (?:Long|Large)$", "REQUEST_TOO_LARGE"),
-)
-"""What API Gateway says in its logs and in the body of an answer, and the kind that it means; the more telling first.
-
-``Forbidden`` and ``Internal server error`` it says of several kinds, so that they tell nothing.
-"""
-_COMPILED = tuple((re.compile(pattern), kind) for pattern, kind in TEXTS)
-LOOSE = {"INTEGRATION_FAILURE": re.compile(r"Execution failed due to an internal error")}
-"""What agrees with a kind that something else names, but does not name it."""
-LONGEST = 2000
-"""Characters of a text that are looked at."""
-
-
-def kind_of_text(text: str | None) -> str | None:
-    """The kind that a text of API Gateway's means; null where it tells none.
-
-    >>> kind_of_text("Execution failed due to a timeout error")
-    'INTEGRATION_TIMEOUT'
-    """
-    if not text:
-        return None
-    return next((kind for pattern, kind in _COMPILED if pattern.search(text[:LONGEST])), None)
-
-
-def kind_of_type(response_type: str | None) -> str | None:
-    """The kind that a response type names; null for one that names no cause or is not known."""
-    return response_type if response_type in BY_KIND and response_type not in UNTOLD else None
-
-
-def agrees(text: str | None, kind: str) -> bool:
-    """Whether a text of API Gateway's speaks of a kind, or of another one with the same cause."""
-    found = kind_of_text(text)
-    if found is not None:
-        return BY_KIND[found].code == BY_KIND[kind].code
-    return bool(text and kind in LOOSE and LOOSE[kind].search(text[:LONGEST]))

@@ -10,7 +10,7 @@ import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from kyumei.edge.gateway.responses import kind_of_text, kind_of_type
+from kyumei.edge.gateway.texts import kind_of_text, kind_of_type
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -78,7 +78,16 @@ class Steps(NamedTuple):
         return tuple(row for row in self.rows if row["status"] is not None)
 
 
-_OPENINGS = ("Execution failed", "Lambda execution", "Unauthorized", "API Key ", "Authorizer", "Key throttle", "Request body")
+_OPENINGS = (
+    "Execution failed",
+    "Lambda execution",
+    "Lambda invocation failed",
+    "Unauthorized",
+    "API Key ",
+    "Authorizer",
+    "Key throttle",
+    "Request body",
+)
 _BODY = re.compile(r'Gateway response body: \{"[Mm]essage": ?"([^"\n]{1,300})"')
 
 

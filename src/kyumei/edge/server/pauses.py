@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kyumei.edge.literals import literal
-from kyumei.edge.server.process_events import beside
+from kyumei.edge.server.process_signs import beside
 from kyumei.edge.victims import address_of, same_place
 from kyumei.edge.waits import Wait
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from kyumei.edge.server.process_events import Kind
+from kyumei.edge.server.process_signs import Kind
 
 
 class Cause(NamedTuple):

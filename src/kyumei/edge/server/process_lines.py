@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from kyumei.edge.literals import literal
-from kyumei.edge.server.process_events import PREFILTER
+from kyumei.edge.server.process_signs import PREFILTER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ _OF = {
 
 
 def process_lines(view: View, start: datetime, end: datetime) -> list[dict[str, Any]]:
-    """Lines of [start, end] that a sign of ``process_events`` may fit, with ``where`` as ``host|file``.
+    """Lines of [start, end] that a sign of ``process_signs`` may fit, with ``where`` as ``host|file``.
 
     A line of gunicorn inside syslog stands in both tables: it is taken as the application's, with syslog's host.
     """

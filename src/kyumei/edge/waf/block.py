@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kyumei.edge.documents import as_map
-from kyumei.edge.waf.inspected import from_waf
+from kyumei.edge.waf.inspected import REDACTED, from_waf
 from kyumei.edge.waf.judge import Outcome, evaluate, lookups
 from kyumei.edge.waf.sampled import Sample, sample_of
 from kyumei.edge.waf.web_acl import DEFAULT_ACTION, Kind, Place, WebAcl, action_of, kind, place_of, rule_inside, rule_named, web_acl
@@ -72,7 +72,13 @@ class Block(NamedTuple):
     @property
     def request(self) -> str:
         """Method and path, cut to what fits in a sentence."""
-        return f"{self.row['method'] or '?'} {clipped(self.row['path'] or '?')}"
+        return f"{self.row['method'] or '?'} {clipped(self.path or '?')}"
+
+    @property
+    def path(self) -> str | None:
+        """The path; where WAF's log redacts it, as another log writes that of the same request; null where none does."""
+        seen = (row.get("path") for rows in self.failure.sightings.values() for row in rows)
+        return next((str(path) for path in (self.row["path"], *seen) if path not in {None, REDACTED}), None)
 
 
 def clipped(text: str, length: int = 120) -> str:
@@ -123,12 +129,18 @@ def balancer_agrees(failure: Failure) -> bool:
     return any(row.get("target_ip") is None and list(row.get("actions") or ())[-1:] == ["waf"] for row in rows)
 
 
+def silent(block: Block) -> tuple[str, ...]:
+    """Hops further in whose silence shows that WAF ended the request: not a balancer, which logs what WAF ends in it, too."""
+    beside = {"alb"} if block.row["source_name"] == "ALB" else set()
+    return tuple(hop for hop in block.failure.silent if hop not in beside)
+
+
 def confirmations(block: Block) -> tuple[str, ...]:
     """The second sources that confirm WAF's record."""
     found = []
     if balancer_agrees(block.failure):
         found.append("the load balancer's own record")
-    found += [f"the log of {hop}, which covers the moment and lacks the request" for hop in block.failure.silent]
+    found += [f"the log of {hop}, which covers the moment and lacks the request" for hop in silent(block)]
     if agrees(block):
         found.append("the configuration of the web ACL")
     if block.sample is not None and block.sample.action == block.row["action"]:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from kyumei.edge.literals import among, literal, same
 from kyumei.edge.waf.attack_signs import looks_intended
-from kyumei.edge.waf.block import Block, agrees, balancer_agrees, clipped, viewer_of
+from kyumei.edge.waf.block import Block, agrees, balancer_agrees, clipped, silent, viewer_of
 from kyumei.edge.waf.history import conduct, counted, path_share
+from kyumei.edge.waf.inspected import REDACTED, behind_proxy, from_waf
 from kyumei.edge.waf.sql import stopped_by
 from kyumei.edge.waf.statement import describe_statement, leaves
 from kyumei.edge.waf.web_acl import DEFAULT_ACTION, resources
@@ -56,21 +57,27 @@ def chain(view: View, block: Block) -> tuple[Evidence, ...]:
         _named(view, block),
         _viewer(view, block),
         _balancer(view, block),
-        *_silence(view, block.failure),
+        *_silence(view, block),
         *_configured(view, block),
     ]
     return tuple(one for one in [*parts, _sampled(block), _only_counted(view, block), *_to_judge(view, block)] if one is not None)
 
 
-def those(failure: Failure, table: str) -> str:
-    """A condition for the failing requests: by their ids where all have one and all are here, else by rule and time."""
+def those(view: View, failure: Failure, table: str) -> str:
+    """A condition for the failing requests: by their ids where all have one and all are here, else by rule, path and window."""
     ids = [row.get("request_id") for row in failure.rows]
     if table == "waf" and len(ids) == failure.total and all(ids):
         return among("request_id", ids)
+    # The rows that are here may be only the nearest of the window.
     times = [row["time"] for row in failure.rows]
-    span = f"time BETWEEN {literal(min(times))} AND {literal(max(times))}"
+    start, end = (moment.replace(tzinfo=None) for moment in (view.window.start, view.window.end))
+    span = f"time BETWEEN {literal(min(start, *times))} AND {literal(max(end, *times))}"
     rule = stopped_by(failure.rows[0]) if table == "waf" else "list_contains(actions, 'waf')"
-    return f"{rule} AND {among('path', [row['path'] for row in failure.rows])} AND {span}"
+    asked = view.symptom.path or view.symptom.path_word
+    paths = f" AND {among('path', [row['path'] for row in failure.rows])}" if asked or len(failure.rows) == failure.total else ""
+    clients = {row["client_ip"] for row in failure.rows} if view.symptom.client else set()
+    whose = f" AND {same('client_ip', clients.pop())}" if len(clients) == 1 else ""
+    return f"{rule}{paths}{whose} AND {span}"
 
 
 def told(row: Mapping[str, Any]) -> str:
@@ -88,7 +95,7 @@ def _record(view: View, block: Block) -> Evidence:
     failure = block.failure
     many = f"; {counted(failure.total - 1, 'more failing request')} like it" if failure.total > 1 else ""
     says = f"AWS WAF's own log has the failing request: {told(block.row)}: action {block.row['action']}{many}"
-    return Evidence(says, view.cite(failure.rows), f"SELECT * FROM waf WHERE {those(failure, 'waf')} ORDER BY time", failure.total)
+    return Evidence(says, view.cite(failure.rows), f"SELECT * FROM waf WHERE {those(view, failure, 'waf')} ORDER BY time", failure.total)
 
 
 def _named(view: View, block: Block) -> Evidence:
@@ -136,13 +143,20 @@ def _balancer(view: View, block: Block) -> Evidence | None:
         f"The load balancer's own log {word} (joined by {block.failure.joined_by}): status {row['status']}, actions {actions}, target "
         f"{target}"
     )
-    key = same("trace_id", row["trace_id"]) if row.get("trace_id") else f"{same('path', row['path'])} AND {same('time', row['time'])}"
+    ids = [one.get("trace_id") for one in rows]
+    key = among("trace_id", ids) if all(ids) else f"{same('path', row['path'])} AND {among('time', [one['time'] for one in rows])}"
     return Evidence(says, view.cite(rows), f"SELECT * FROM alb_access WHERE {key}", len(rows))
 
 
-def _silence(view: View, failure: Failure) -> list[Evidence]:
+def _silence(view: View, block: Block) -> list[Evidence]:
     """The hops further in: those whose silence means something, with their records before and after, and those that cannot say."""
-    found = list(failure.evidence) or [_lacking(view, hop, failure.rows[0]) for hop in failure.silent]
+    failure = block.failure
+    found = list(failure.evidence) or [_lacking(view, hop, failure.rows[0]) for hop in silent(block)]
+    if "alb" in set(failure.silent) - set(silent(block)):
+        source = str(block.row["source_id"] or "").partition("-")[2] or "another load balancer"
+        found.append(
+            Evidence(f"WAF's record is of a request to {source}; the load balancer's log here, which is of another, does not have it")
+        )
     if failure.blind:
         names = " and ".join(TITLES.get(hop, hop) for hop in failure.blind)
         found.append(Evidence(f"No log here that covers the moment tells what {names} saw"))
@@ -229,17 +243,21 @@ def _only_counted(view: View, block: Block) -> Evidence | None:
 
 def _to_judge(view: View, block: Block) -> list[Evidence]:
     """Facts by which a person can judge whether the block was right."""
-    done, (stopped, seen, sql) = conduct(view, block.row), path_share(view, block)
-    client, path = block.row["client_ip"] or "?", clipped(block.row["path"] or "?")
+    done, client = conduct(view, block.row), block.row["client_ip"] or "?"
+    viewer = behind_proxy(from_waf(block.row))
+    whose = f"a proxy, {client}, which others may share (X-Forwarded-For names {viewer} first)," if viewer else f"the client {client}"
     found = [
         Evidence(
-            f"In this log the client {client} has {counted(done.allowed, 'request')} that passed and {done.stopped} that did not, "
+            f"In this log {whose} has {counted(done.allowed, 'request')} that passed and {done.stopped} that did not, "
             f"the latter on {counted(done.paths, 'path')}",
             sql=done.sql,
             total=done.allowed + done.stopped,
         ),
-        Evidence(f"Of {counted(seen, 'request')} for {path} this rule stopped {stopped}", sql=sql, total=seen),
     ]
+    if block.row["path"] != REDACTED:
+        stopped, seen, sql = path_share(view, block)
+        asked = clipped(block.row["path"] or "?")
+        found.append(Evidence(f"Of {counted(seen, 'request')} for {asked} this rule stopped {stopped}", sql=sql, total=seen))
     if marks := looks_intended(block.failure.rows):
         found.append(Evidence(f"The block looks intended: {'; '.join(marks)}", view.cite([block.row])))
     return found

@@ -97,7 +97,7 @@ def _subject(block: Block) -> dict[str, str]:
         "action": row["action"],
         "response_status": row["response_status"],
         "method": row["method"],
-        "path": row["path"],
+        "path": block.path or row["path"],
         "client_ip": row["client_ip"],
     }
     return {name: str(value) for name, value in told.items() if value is not None}
@@ -105,14 +105,14 @@ def _subject(block: Block) -> dict[str, str]:
 
 def _intended(block: Block) -> str:
     return (
-        f"The request to {block.row['path'] or 'the site'} was stopped by our web application firewall, and as far as the log shows "
+        f"The request to {block.path or 'the site'} was stopped by our web application firewall, and as far as the log shows "
         "rightly so: it looks like "
         "an attack or a scan. If you made it for a good reason, tell us what you were doing and we will look at it again."
     )
 
 
 def _checks(block: Block) -> tuple[Check, ...]:
-    row, place = block.row, block.place or UNKNOWN
+    row, place = {**block.row, "path": block.path}, block.place or UNKNOWN
     status = row["response_status"] or {"CAPTCHA": 405, "CHALLENGE": 202}.get(row["action"], 403)
     symptom = f"{status} on {row['method'] or 'GET'} {row['path'] or '/'} at <TIME OF THE NEW TRY>"
     checks = [

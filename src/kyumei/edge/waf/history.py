@@ -116,13 +116,3 @@ def path_share(view: View, block: Block) -> tuple[int, int, str]:
     )
     found = view.rows(sql)[0]
     return found["stopped"], found["seen"], sql
-
-
-def busiest_window(view: View, block: Block, seconds: int) -> tuple[int, int, str]:
-    """Requests of the client in the window that ended with the block, the most in any such window of the log, and the query."""
-    span = f"INTERVAL {max(1, seconds)} SECOND"
-    whose = f"{same('webacl_arn', block.row['webacl_arn'])} AND {same('client_ip', block.row['client_ip'])}"
-    sql = f"SELECT time, count(*) OVER (ORDER BY time RANGE BETWEEN {span} PRECEDING AND CURRENT ROW) AS n FROM waf WHERE {whose}"
-    moment = literal(block.row["time"])
-    found = view.rows(f"SELECT max(n) FILTER (WHERE time = {moment}) AS then, max(n) AS most FROM ({sql})")[0]
-    return found["then"] or 0, found["most"] or 0, f"{sql} ORDER BY time"

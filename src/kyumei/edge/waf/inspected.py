@@ -8,6 +8,7 @@ Follows "FieldToMatch" of the AWS WAFV2 API Reference and "Text transformation o
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -92,6 +93,21 @@ def header(request: Request, name: str) -> tuple[str, ...] | None:
     if not found and not request.all_headers:
         return None
     return None if REDACTED in found else found
+
+
+def behind_proxy(request: Request) -> str | None:
+    """The address that X-Forwarded-For names first, where it is not the request's own: that one is then a proxy's, which many may share."""
+    named = next(iter(header(request, "x-forwarded-for") or ()), "").partition(",")[0].strip()
+    return named if is_address(named) and named != request.client_ip else None
+
+
+def is_address(text: str) -> bool:
+    """Whether the text is an IP address."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def inspected(statement: Mapping[str, Any], request: Request) -> tuple[str, ...] | None:

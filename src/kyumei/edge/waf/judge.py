@@ -12,7 +12,7 @@ import operator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kyumei.edge.documents import as_list, as_map
-from kyumei.edge.waf.inspected import Request, header, inspected, transformed
+from kyumei.edge.waf.inspected import Request, header, inspected, is_address, transformed
 from kyumei.edge.waf.statement import COMPARISONS, POSITIONS, describe_field, describe_statement, field_kind, name_in, search_text
 from kyumei.edge.waf.web_acl import OVERSIZE, resources
 
@@ -222,15 +222,6 @@ def in_ranges(address: str, ranges: tuple[str, ...]) -> str | None:
         if wanted.version == network.version and wanted in network:
             return text
     return None
-
-
-def is_address(text: str) -> bool:
-    """Whether the text is an IP address."""
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _ip_set(one: Mapping[str, Any], request: Request, known: Lookups) -> Outcome:

@@ -9,8 +9,8 @@ from kyumei.edge.waf.block import Block, clipped, viewer_of
 from kyumei.edge.waf.commands import UNKNOWN, change_addresses, change_rules, new_ip_set
 from kyumei.edge.waf.exception import all_of, counting, excepting, overriding, requests_match, shown, template
 from kyumei.edge.waf.history import Exemption, proof, stopped_requests, these_requests
-from kyumei.edge.waf.inspected import from_waf
-from kyumei.edge.waf.judge import Lookups, addresses_in, evaluate, in_ranges, is_address, lookups
+from kyumei.edge.waf.inspected import behind_proxy, from_waf, is_address
+from kyumei.edge.waf.judge import Lookups, addresses_in, evaluate, in_ranges, lookups
 from kyumei.edge.waf.statement import leaves, name_in
 from kyumei.edge.waf.web_acl import Place, place_of, resources
 from kyumei.model.finding import Remedy
@@ -112,8 +112,8 @@ def count_only(block: Block) -> tuple[Remedy, ...]:
 
 
 def clients_of(block: Block) -> tuple[str, ...]:
-    """The clients of the failing requests, the nearest first; none where they are CloudFront's, which all its viewers share."""
-    if viewer_of(block):
+    """The clients of the failing requests, the nearest first; none where they are CloudFront's or a proxy's, which many share."""
+    if viewer_of(block) or behind_proxy(from_waf(block.row)):
         return ()
     return tuple(dict.fromkeys(str(row["client_ip"]) for row in block.failure.rows if is_address(str(row["client_ip"]))))
 
@@ -162,7 +162,8 @@ def _admit(view: View, block: Block, leaf: Mapping[str, Any], seen: Sequence[str
     if not clients:
         says = (
             f"Let the rule look for the viewer's own address in IP set '{name}': in the web ACL of the distribution, or by X-Forwarded-For "
-            f"(IPSetForwardedIPConfig). {seen[0]} is CloudFront's, and in the set it would let in whoever comes through CloudFront."
+            f"(IPSetForwardedIPConfig). {seen[0]} is CloudFront's or another proxy's, and in the set it would let in whoever comes through "
+            "that."
         )
         return [Remedy(says, change_rules(block.place, ["<the edited rule>"]))]
     version = next((found.get("IPAddressVersion") for found, _ in resources(view, "get-ip-set", "IPSet") if found.get("ARN") == arn), None)
