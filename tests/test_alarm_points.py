@@ -100,6 +100,20 @@ def test_alarms_of_one_name_on_different_things_tell_nothing() -> None:
     assert values(EVENT, EVENT | {"dimension_values": ["FunctionName=mailer"]}) == []
 
 
+def test_what_does_not_tell_its_place_is_of_none_of_several() -> None:
+    """The same alarm on a function of the same name in two Regions: an item of the history is of either."""
+    second = EVENT | {"region": "eu-west-1", "kind": "configuration"}
+    nowhere = EVENT | {"account": None, "region": None}
+    assert values(EVENT, nowhere) == [3.0, 2.5e-4] * 2
+    assert values(EVENT, second, nowhere) == [3.0, 2.5e-4]
+
+
+def test_each_change_tells_its_own_period_and_statistic() -> None:
+    """The alarm was configured anew since: what it said before is of five minutes, and of a maximum."""
+    view: Any = Alarms(EVENT | {"period_seconds": 300, "stat": "Maximum"}, EVENT)
+    assert {(point.period_seconds, point.statistic) for point in points(view, "Throttles")} == {(300.0, "Maximum"), (60.0, "Sum")}
+
+
 def test_between_two_changes_of_state_nothing_pauses() -> None:
     """An alarm tells values only when it changes its state."""
     later = EVENT | {"time": AT.replace(minute=40), "reason": REASON.replace("09:25", "09:39").replace("09:24", "09:38")}

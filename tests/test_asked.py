@@ -216,3 +216,19 @@ def test_a_search_that_finds_most_lines_is_not_made(tmp_path: Path) -> None:
     assert not Asked("alb_access", (("status", (200,)),)).pays(parts)
     assert not Asked("alb_access", (("method", ("GE",)),)).pays(parts)
     assert not Asked("s3_access", (("status", (503,)),)).pays(parts)
+
+
+def test_a_server_beside_logs_of_aws_is_read_whole(tmp_path: Path) -> None:
+    """Its clock is compared with all requests of theirs: by those that were searched for alone, none would be found to be off."""
+    folder = tmp_path / "case"
+    folder.mkdir()
+    line = '10.0.1.7 - - [06/Feb/2025:14:32:{:02} +0900] "GET /a/{} HTTP/1.1" 200 5 "-" "Mozilla/5.0"'
+    (folder / "access.log").write_text("\n".join(line.format(number % 60, number) for number in range(600)) + "\n")
+    question = Asked("nginx_access", (("status", (503,)),))
+
+    def pays() -> bool:
+        return question.pays([part for _, own in pick.look_at(walk(folder), Settings()) for part in own])
+
+    assert pays()
+    (folder / "alb.log").write_text((FOLDER / "alb_access" / "normal.log").read_text())
+    assert not pays()

@@ -83,6 +83,15 @@ def test_a_zone_without_a_target_fails_alone_where_nodes_keep_to_their_zone(
         assert [gap.missing for gap in opinion.gaps] == ["zones of the load balancer and of its targets"]
 
 
+@pytest.mark.parametrize(("other", "sure"), [("eu-west-1a", "likely"), ("eu-west-1b", "possible")])
+def test_an_address_that_another_network_uses_too_tells_no_zone(other: str, sure: str) -> None:
+    """Private addresses are used again: which of the two interfaces is the target's, nothing tells."""
+    view = zones("false", ("",))
+    found = [{"PrivateIpAddress": "10.0.3.7", "AvailabilityZone": zone} for zone in (other, "eu-west-1a")]
+    view.answers["describe-network-interfaces"] = found
+    assert findings(view) == [("EDGE-039", sure)]
+
+
 def test_a_group_that_answered_nobody_is_not_of_one_zone_only() -> None:
     """With no request served in between, cross-zone load balancing explains no more than the group's state does."""
     view = zones("false", ("eu-west-1a",))

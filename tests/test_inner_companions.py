@@ -142,8 +142,9 @@ def test_control_messages_are_not_unread(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("times", [1, 5000])
-def test_odd_records_in_a_long_host_log(tmp_path: Path, times: int) -> None:
-    """What no bulk reader takes is read all the same, once, and a record that one takes is not read twice."""
+def test_odd_records_in_a_long_host_log(tmp_path: Path, times: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What no bulk reader takes is read all the same, so many at once, and a record that one takes is not read twice."""
+    monkeypatch.setattr("kyumei.store.inner.CHUNK_ROWS", 3333)
     odd = '2025/02/06 05:32:10 [error] 12#12: *5 access forbidden by rule, client: 203.0.113.9, request: "GET /a HTTP/1.1, host: "a"'
     plain = odd.replace("HTTP/1.1,", 'HTTP/1.1",')
     host = ("sshd[1]: Accepted publickey for ec2-user from 203.0.113.9 port 51234 ssh2", "CRON[2]: (root) CMD (run-parts /etc/cron.hourly)")

@@ -26,6 +26,15 @@ def test_each_number_is_a_point_with_what_is_told_of_its_column() -> None:
     assert '"Value":1.5e-05' in found[2].text
 
 
+def test_commas_in_a_label_move_no_label_to_another_column() -> None:
+    """A label is quoted where it holds a comma; requests are not to be told as errors."""
+    text = 'Label,"web, HTTPCode_ELB_5XX_Count","say ""RequestCount"""\nPeriod,60,60\n2026/03/10 09:00:00,0,500\n'
+    assert [(point["Label"], point["Value"]) for one in text_events(text) for point in [json.loads(one.text)]] == [
+        ("web, HTTPCode_ELB_5XX_Count", 0),
+        ('say "RequestCount"', 500),
+    ]
+
+
 def test_a_script_writes_the_names_of_metrics_beside_the_time() -> None:
     """A time with its offset keeps it; minutes without seconds are whole minutes."""
     text = "Timestamp,5XXError,Latency (p99)\n2026-03-10T18:00+09:00,4,0.5\n"

@@ -28,6 +28,7 @@ PIECES = (
         "main.go:12",
     ),
     *("Traceback (most recent call last):", "Caused by: Q: z", "é: x", "\r", "x\x0by", "E:x", "E: x ", "A.b.", "  ", "9E: x", "A:  b"),
+    *('  File "/app/a.py", line 3, in f', "DETAIL:  Key (id)=(7) already exists."),
     *('Error: it\'s "q"', "\u2028E: x", "x"),
 )
 KEYS = ("stack", "exc_info", "stack_trace", "exception")
@@ -71,7 +72,7 @@ def test_the_bulk_reader_says_what_the_exact_one_says(seed: int, sampled: int) -
 
 
 def test_the_line_that_names_the_error() -> None:
-    """The last that is not indented in Python's trace, the first elsewhere; what the record says itself counts before it."""
+    """The first behind the last frame in Python's trace, the first elsewhere; what the record says itself counts before it."""
 
     def said(**own: str) -> tuple[object, object]:
         row = json_lines.LAYOUT.read(json.dumps({"timestamp": "2025-02-06T05:32:10Z", "level": "ERROR", "message": "boom", **own}))
@@ -80,6 +81,9 @@ def test_the_line_that_names_the_error() -> None:
 
     python = "Traceback (most recent call last):\n  File x\nValueError: bad"
     assert said(stack=python) == ("ValueError", "bad")
+    frame, detail = '\n  File "/app/a.py", line 3, in f\n    x()\n', "\nDETAIL:  Key (id)=(7) already exists.\n"
+    first = f"Traceback (most recent call last):{frame}KeyError: 7\n\nDuring handling of the above exception, another one occurred:\n\n"
+    assert said(stack=f"{first}Traceback (most recent call last):{frame}UniqueViolation: twice{detail}") == ("UniqueViolation", "twice")
     assert said(stack="java.io.IOException: gone\n\tat a.B\nCaused by: C: d") == ("java.io.IOException", "gone")
     assert said(stack=python, error_type="OtherError") == ("OtherError", None)
     assert said(stack=python, errorMessage="told") == ("ValueError", "told")

@@ -315,6 +315,13 @@ KILL = "shop.service: Main process exited, code=killed, status=9/KILL"
         (((0, "Stopping shop.service - Shop web app..."), (90, KILL), (90, "Started shop.service - Shop web app.")), [Kind.STOPPED]),
         (((0, "Stopping jobs.service - Jobs..."), (90, KILL), (91, "Started shop.service - Shop web app.")), [Kind.KILLED]),
         (((0, "Stopping shop.service - Shop..."), (2, "Started shop.service - Shop."), (90, KILL)), [Kind.STOPPED, Kind.KILLED]),
+        # Older systemd names the unit in one line only, and calls it by its description in the others.
+        (((0, "Stopping Web app..."), (90, KILL), (90, "Stopped Web app."), (91, "Started Web app.")), [Kind.STOPPED]),
+        (((0, "Stopping Web app..."), (30, KILL), (90, "Stopped Web app."), (91, "Started Web app.")), [Kind.STOPPED, Kind.KILLED]),
+        (
+            ((0, "Stopping A web app..."), (2, "Started A web app."), (90, KILL), (90, "Stopped A web app.")),
+            [Kind.STOPPED, Kind.KILLED, Kind.STOPPED],
+        ),
         (((0, "Handling signal: term"), (30, MASTERS)), [Kind.STOPPED]),
         (((0, "Handling signal: hup"), (1, "Booting worker with pid: 941"), (30, MASTERS)), [Kind.STOPPED, Kind.KILLED]),
         (((0, "Handling signal: hup"), (1, "Booting worker with pid: 977"), (30, MASTERS)), [Kind.STOPPED]),
@@ -335,6 +342,24 @@ def test_a_session_of_somebody_who_logs_in_starts_no_server() -> None:
     assert (event.kind, event.ended, event.rows) == (Kind.STOPPED, False, (stop,))
     (event,) = read([stop, session, _line(590, "Started shop.service - Shop web app.", "systemd")])
     assert (event.ended, event.until) == (True, after(590))
+
+
+@pytest.mark.parametrize(
+    ("words", "ends"),
+    [
+        ("running on http://0.0.0.0:5000", True),
+        ("running on port 5000", True),
+        ("running at 127.0.0.1:5000", True),
+        ("Server listening on 5000", True),
+        ("nightly report running at 09:30", False),
+        ("export running on 2026-03-10", False),
+        ("clean-up running on 10 workers", False),
+    ],
+)
+def test_what_runs_at_a_time_or_on_workers_is_no_server_that_starts(words: str, ends: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    """A start names where it listens; else a job of the application would end a stop that goes on."""
+    (event,) = read([_line(0, "Shutting down: Master", "gunicorn"), _line(20, words, "app")])
+    assert event.ended is ends
 
 
 def test_a_unit_of_an_unknown_name_ends_no_stop_that_names_none() -> None:

@@ -188,6 +188,55 @@ def test_ntp_sets_a_clock_within_a_log(tmp_path: Path, shape: str, share: float,
     assert wrong(one, requests) == []
 
 
+WAF = (
+    '{{"timestamp":{0},"formatVersion":1,"webaclId":"arn:aws:wafv2:ap-northeast-1:123456789012:regional/webacl/shop/a","action":"ALLOW",'
+    '"terminatingRuleId":"Default_Action","terminatingRuleType":"REGULAR","httpSourceName":"ALB","httpSourceId":"123456789012-app/shop/a",'
+    '"httpRequest":{{"clientIp":"203.0.113.5","country":"JP","headers":[],"uri":"{1}","args":"","httpVersion":"HTTP/1.1",'
+    '"httpMethod":"GET","requestId":"1-67cfc4e8-{0:024x}"}}}}'
+)
+APACHE = '10.0.0.7 - - [{0:%d/%b/%Y:%H:%M:%S} +0000] "GET {2} HTTP/1.1" 200 157 "-" "Mozilla/5.0"'
+
+
+def waits(requests: Sequence[Request], since: int) -> list[Request]:
+    """When the requests were done, of which those from a second on took a minute."""
+    return sorted(Request(one.second + (60 if one.second >= since else 0), one.path) for one in requests)
+
+
+@pytest.mark.parametrize("share", [0.5, 0.0])
+def test_a_log_of_when_requests_came_is_not_slow_for_their_waiting(tmp_path: Path, share: float) -> None:
+    """Apache writes when they came, the balancer when they were done and when they came."""
+    requests = traffic(every=10)
+    since = requests[round(len(requests) * share)].second
+    took = [60 if one.second >= since else 0 for one in requests]
+    balancer = [
+        AWS.format(START + timedelta(seconds=one.second + more), 250, one.path).replace(
+            f"0 {START + timedelta(seconds=one.second + more):%Y-%m-%dT%H:%M:%S}.000",
+            f"0 {START + timedelta(seconds=one.second):%Y-%m-%dT%H:%M:%S}.000",
+        )
+        for one, more in zip(requests, took, strict=True)
+    ]
+    one = found(tmp_path, {"alb.log": sorted(balancer, key=lambda line: line.split()[1]), "web/app.log": written(APACHE, requests)})
+    assert one.skews == []
+
+
+def test_a_log_of_when_requests_were_done_is_not_fast_for_their_waiting(tmp_path: Path) -> None:
+    """WAF writes when they came; after a pause all that nginx writes are a minute behind."""
+    requests = traffic(every=10)
+    waf = [WAF.format(round((START + timedelta(seconds=one.second)).timestamp() * 1000), one.path) for one in requests]
+    since = requests[len(requests) // 2].second
+    one = found(tmp_path, {"waf.log": waf, "web/app.log": written(STATED.replace(" rt=0.040", ""), waits(requests, since))})
+    assert one.skews == []
+
+
+@pytest.mark.parametrize(("status", "skews"), [(504, []), (200, [60])])
+def test_all_of_a_log_is_a_minute_behind_the_firewalls(tmp_path: Path, status: int, skews: list[int]) -> None:
+    """Requests that timed out took the minute; where they were answered well, the clock is off."""
+    requests = traffic(every=10)
+    waf = [WAF.format(round((START + timedelta(seconds=one.second)).timestamp() * 1000), one.path) for one in requests]
+    host = written(STATED.replace(" rt=0.040", "").replace(" 200 157", f" {status} 157"), waits(requests, 0))
+    assert found(tmp_path, {"waf.log": waf, "web/app.log": host}).skews == skews
+
+
 def test_a_log_over_new_year_writes_no_year(tmp_path: Path) -> None:
     """December is of the old year and January of the new one, and the zone is told from both."""
     errors = "{0:%b %e %H:%M:%S} web-1 app[311]: GET {2} 200 in 40 ms"

@@ -17,6 +17,7 @@ from tests.rules.waf_memory import (
     MANAGED,
     MANAGED_RECORD,
     OFFICE,
+    OWN_GROUP,
     RATE_RECORD,
     MemoryView,
     acl,
@@ -185,6 +186,18 @@ def test_a_log_that_lacks_what_passed_is_no_measure_of_a_rate() -> None:
     assert "this log lacks what passed" in says
     assert finding.certainty is Certainty.PROVEN
     assert any("Raise the limit to 15" in one.says for one in finding.remedy)
+
+
+def test_all_clients_are_counted_together_only_where_the_rule_is_known_to() -> None:
+    """A rule by nothing (CONSTANT) mostly counts the requests of one path: its statement tells, a group that refers to it does not."""
+    by_nothing = {"rateBasedRuleId": "throttle", "rateBasedRuleName": "throttle", "limitKey": "CONSTANT", "maxRateAllowed": 10}
+    whole = {"RateBasedStatement": {"Limit": 10, "EvaluationWindowSec": 60, "AggregateKeyType": "CONSTANT"}}
+    scoped = {"RateBasedStatement": whole["RateBasedStatement"] | {"ScopeDownStatement": match("/login")}}
+    for statement, counts in ((whole, True), (scoped, False), ({"RuleGroupReferenceStatement": {"ARN": OWN_GROUP}}, False)):
+        view = MemoryView(answers=acl(rule(statement, "throttle")), covering=frozenset({"waf"}))
+        row = view.add("waf", record(**(RATE_RECORD | {"rateBasedRuleList": [by_nothing]})))
+        (finding,) = ask(view.blocked(row, silent=("nginx",)))["waf_rate_limited"].findings
+        assert any("of all clients together" in one.says for one in finding.chain) is counts
 
 
 @pytest.mark.parametrize(("forwarded", "addresses"), [("198.51.100.7", False), ("203.0.113.9", True), ("nobody", True)])

@@ -287,6 +287,32 @@ def test_a_logging_filter_that_drops_blocks_is_why_the_record_is_not_there(filte
     assert "arn:of-another-region" not in says
 
 
+def test_a_web_acl_of_cloudfront_tells_nothing_of_a_load_balancers() -> None:
+    """It cannot stand in front of one: neither its logging filter nor its rules are those that were asked for."""
+    there = ARN.replace("ap-northeast-1", "us-east-1").replace("regional", "global")
+    described = acl(rule(ADMIN))["get-web-acl"][0] | {"ARN": there}
+    filtered = _filter("DROP", "KEEP", {"ActionCondition": {"Action": "BLOCK"}})
+    logging = {"ResourceArn": there, "LogDestinationConfigs": ["arn:of-cloudfront"], "LoggingFilter": filtered}
+    view = MemoryView(answers={"get-web-acl": [described], "get-logging-configuration": [logging]})
+    opinion = ask(lost(view))["waf_log_missing"]
+    says = " ".join(evidence.says for evidence in opinion.findings[0].chain)
+    assert "of-cloudfront" not in says
+    assert "these rules match" not in says
+    assert "web_acl" not in opinion.findings[0].subject
+    assert "its logging filter drops" not in opinion.gaps[0].would_decide
+
+
+def test_which_of_several_web_acls_dropped_the_record_is_not_said() -> None:
+    """Two are described, and no record tells which of them stands in front of the load balancer."""
+    described = [acl()["get-web-acl"][0] | {"ARN": arn} for arn in (ARN, ARN.replace("shop-prod", "blog-prod"))]
+    filtered = _filter("DROP", "KEEP", {"ActionCondition": {"Action": "BLOCK"}})
+    logging = {"ResourceArn": ARN, "LogDestinationConfigs": ["arn:x"], "LoggingFilter": filtered}
+    opinion = ask(lost(MemoryView(answers={"get-web-acl": described, "get-logging-configuration": [logging]})))["waf_log_missing"]
+    says = " ".join(evidence.says for evidence in opinion.findings[0].chain)
+    assert "it drops the records of requests that ended in BLOCK" in says
+    assert "this one" not in says
+
+
 @pytest.mark.parametrize(
     ("sample", "file", "rule_id"),
     [

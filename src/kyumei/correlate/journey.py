@@ -140,7 +140,7 @@ def exchanges(case: Case, symptom: Symptom, window: Window) -> tuple[list[Exchan
         return [], 0
     hung = mounts(case, window)
     paths = _either_side(sorted({row["path"] or "" for row in wanted})[:500], hung)
-    traces = {row["trace_id"]: row["path"] for row in wanted if row["trace_id"]}
+    traces = {row["trace_id"]: row["path"] for row in wanted if row["trace_id"] and row["path"]}
     pool = case.rows(
         "SELECT * FROM sightings WHERE time >= $1 AND started < $2 AND (list_contains($3::VARCHAR[], coalesce(path, '')) OR "
         "(path IS NULL AND hop = 'waf' AND list_contains($5::VARCHAR[], trace_id)) OR (hop IN ('server', 'app') AND length(path) > 1 "
@@ -275,7 +275,7 @@ def _apart(row: Row, one: Exchange) -> float:
 def _of_id(hop: str, row: Row, candidates: Sequence[Exchange]) -> Exchange | None:
     """The exchange of that trace id to which a record belongs: a client may send one id often, and a relay may rewrite the path."""
     free = [one for one in candidates if hop not in one.sightings and (not one.blocked or _may_follow_block(row))]
-    alike = [one for one in free if one.outermost["path"] == row["path"] and one.outermost["method"] == row["method"]]
+    alike = [one for one in free if one.outermost["path"] == row["path"] and _same_method(one.outermost, row)]
     near = sorted(alike, key=lambda one: abs((one.outermost["time"] - row["time"]).total_seconds()))
     if near:
         return near[0]
@@ -289,7 +289,7 @@ def _fits(hop: str, row: Row, one: Exchange) -> str | None:
     outer, trace = one.outermost, one.trace_id
     if trace and row["trace_id"] and trace != row["trace_id"]:
         return None
-    if (outer["method"] and row["method"] and outer["method"] != row["method"]) or not _agree(one, row):
+    if not (_same_method(outer, row) and _agree(one, row)):
         return None
     if row["query"] and outer["query"] and row["query"] != outer["query"]:
         return None
@@ -306,6 +306,11 @@ def _fits(hop: str, row: Row, one: Exchange) -> str | None:
     if real and clients and not any(is_private(client) for client in clients) and not _asked_by_edge(one, row):
         return None
     return BY_TIME
+
+
+def _same_method(one: Row, other: Row) -> bool:
+    """Whether two records may have one method; a record may not tell it, as WAF's where it is redacted."""
+    return one["method"] == other["method"] or not one["method"] or not other["method"]
 
 
 def _behind_edge(row: Row) -> bool:

@@ -22,6 +22,8 @@ Row = dict[str, Any]
 WEB_SERVERS = ("nginx", "apache")
 APPLICATIONS = ("server", "app")
 ERROR_NEAR = timedelta(seconds=2)
+ASKED_BY_SIDECAR = frozenset({"127.0.0.6", "127.0.0.1", "::6", "::1"})
+"""Addresses from which Istio's sidecar connects to the program beside it (its "Envoy Access Logs")."""
 MADE_IN_BETWEEN = frozenset({502, 503, 504})
 """What a relay answers for a server behind it; any other server error it hands on, or says in its error log why it made one."""
 _UPSTREAM_FAILED = re.compile(
@@ -67,13 +69,21 @@ def owner(one: Exchange, covering: Mapping[str, bool], errors: Sequence[Row], kn
     if inner["status"] is not None and (turned := _turned(one, inner["status"])) is not None:
         why = f"it answered {turned['status']} to a request that {INSIDE.get(inner['hop'], inner['hop'])} ended with {inner['status']}"
         return Owner(turned["hop"], why, record=turned)
-    if inner["hop"] in WEB_SERVERS:
-        return _web_server(_until_answered(one, inner), covering, errors)
+    if (server := inner if inner["hop"] in WEB_SERVERS else _beside_sidecar(one, inner)) is not None:
+        return _web_server(_until_answered(one, server), covering, errors)
     if inner["hop"] == "alb":
         return _behind_balancer(inner, covering, known)
     if inner["hop"] in RECORDS:
         return _behind_front(inner, covering, known)
     return Owner("unknown", "WAF let the request go on, and no log behind it has it", record=inner)
+
+
+def _beside_sidecar(one: Exchange, inner: Row) -> Row | None:
+    """The record of the web server that a sidecar proxy handed the request on to: in one pod it stands behind it, elsewhere in front."""
+    if inner["hop"] != "sidecar" or inner["own"] is not False:
+        return None
+    servers = (seen for hop in WEB_SERVERS if (seen := one.sightings.get(hop)) and seen["status"] == inner["status"])
+    return next((seen for seen in servers if seen["own"] or seen["client_ip"] in ASKED_BY_SIDECAR), None)
 
 
 def _until_answered(one: Exchange, inner: Row) -> Row:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 AWS = ("waf", "alb_access", "clb_access", "cloudfront_access", "api_gateway_access")
 """Logs whose clocks are right."""
+BEGINNINGS = ("waf", "api_gateway_access")
+"""Of these the logs that write when a request came, where a host's writes when it was done: all may have taken a minute, then."""
 FAST_OR_SLOW = 450
 """Seconds by which a clock may be off beside its zone; where that reaches two zones, neither is told."""
 NO_SKEW = 2 * STEP
@@ -78,8 +80,10 @@ def settle_shifts(con: duckdb.DuckDBPyConnection, logs: Sequence[Log], *, change
 def settle_jumps(con: duckdb.DuckDBPyConnection, logs: Sequence[Log], widest: int) -> set[Log]:
     """Put right the logs within which a clock that was off by ``widest`` seconds at most was set; which they are."""
     found: set[Log] = set()
-    for log, pieces in find_pieces(con, logs, AWS, widest).items():
-        starts = begins(con, log, pieces)
+    all_pieces = find_pieces(con, logs, [name for name in AWS if name not in BEGINNINGS], widest)
+    others = find_pieces(con, left, BEGINNINGS, widest) if (left := [log for log in logs if log not in all_pieces]) else {}
+    for log, pieces in (all_pieces | others).items():
+        starts = begins(con, log, pieces, surely=log in others)
         if len(starts) != 2:  # noqa: PLR2004 - before and after
             continue
         skews = [round(piece.seconds) if abs(piece.seconds) >= NO_SKEW else 0 for piece in pieces]
@@ -91,8 +95,11 @@ def settle_jumps(con: duckdb.DuckDBPyConnection, logs: Sequence[Log], widest: in
     return found
 
 
-def begins(con: duckdb.DuckDBPyConnection, log: Log, pieces: Sequence[Piece]) -> list[int]:
-    """The first line of each piece; of the first piece alone where no line is one at which the clock can have been set so."""
+def begins(con: duckdb.DuckDBPyConnection, log: Log, pieces: Sequence[Piece], *, surely: bool = False) -> list[int]:
+    """The first line of each piece; of the first piece alone where no line is one at which the clock can have been set so.
+
+    With ``surely`` only a line that is older than the one before it is: after a pause all requests may but take longer.
+    """
     if len(pieces) == 1:
         return [0]
     before, after = pieces
@@ -103,7 +110,7 @@ def begins(con: duckdb.DuckDBPyConnection, log: Log, pieces: Sequence[Piece]) ->
         [artifact, via, after.earliest - 1, after.latest],
     ).fetchall()
     by = after.seconds - before.seconds
-    if not jumps:
+    if not jumps or (surely and (by > 0 or min(jump for _, jump in jumps) > -NO_SKEW)):
         return [0]
     line, jump = min(jumps, key=lambda one: one[1])
     if by > 0 or jump >= 0:  # it went forward, or stood still for longer than it was put back

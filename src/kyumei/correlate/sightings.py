@@ -80,9 +80,9 @@ def _lasting(*columns: str) -> str:
     return f"CASE WHEN {seconds} < 86400 THEN time + to_microseconds((({seconds}) * 1000000)::BIGINT) ELSE time END"
 
 
-def _unredacted(path: str) -> str:
-    """SQL: the path, unknown where WAF's log redacts it."""
-    return f"nullif({path}, 'REDACTED')"
+def _unredacted(part: str) -> str:
+    """SQL: a part of the request, unknown where WAF's log redacts it."""
+    return f"nullif({part}, 'REDACTED')"
 
 
 def _without_stage(stage: str, condition: str) -> str:
@@ -101,14 +101,19 @@ NODE_WROTE = (
 Node listens on IPv6 and writes an IPv4 client as ``::ffff:192.0.2.1``; nginx does so only where it is told to take both on one socket.
 Where a file's name or an error log shows that there is an nginx, the lines stay its own.
 """
+_FOLDER = "regexp_replace(name, '[^/]*$', '')"
 _NAMED_JAVA = (
-    "_artifact IN (SELECT artifact FROM (SELECT artifact, replace(lower(name), 'apache-tom', 'tom') AS called FROM artifacts) WHERE "
-    "(regexp_matches(called, '(^|/)localhost_access_log') OR "
-    "regexp_matches(called, '(^|/)(tomcat|tomee|catalina|jetty|wildfly|jboss)([-_]?[0-9][^/]*|-eap[^/]*|-base|-logs?)?/')) "
+    "_artifact IN (SELECT artifact FROM (SELECT artifact, replace(lower(name), 'apache-tom', 'tom') AS called, "
+    f"{_FOLDER} IN (SELECT {_FOLDER} FROM artifacts WHERE format = 'nginx_error') AS beside FROM artifacts) WHERE "
+    "(regexp_matches(called, '(^|/)localhost_access_log') OR (NOT beside AND "
+    "regexp_matches(called, '(^|/)(tomcat|tomee|catalina|jetty|wildfly|jboss)([-_]?[0-9][^/]*|-eap[^/]*|-base|-logs?)?/'))) "
     "AND NOT regexp_matches(called, 'nginx|openresty|lighttpd|apache|httpd'))"
 )
 SERVER_WROTE = f"({NODE_WROTE} OR ({_NAMED_JAVA} AND upstream_status IS NULL AND upstream_addr IS NULL))"
-"""SQL: the same, and the access logs of Tomcat and its like, which are known by the name of the file or of a folder above it."""
+"""SQL: the same, and the access logs of Tomcat and its like, which are known by the name of the file or of a folder above it.
+
+A folder may be called so for its host: a log beside an nginx's error log is nginx's.
+"""
 FILTERED = "WAF_FILTERED"
 """How API Gateway calls the answer to a request that WAF stopped."""
 _DRAWN = (
@@ -142,11 +147,14 @@ _PROXY_MADE = (
     "WHEN flags = '-' THEN CASE WHEN upstream_addr = '-' THEN true WHEN upstream_addr IS NOT NULL THEN false END "
     "WHEN program = 'caddy' THEN CASE WHEN starts_with(logger, 'http.log.error') THEN true END "
     "WHEN program <> 'traefik' OR target_status IN (502, 503, 504) THEN NULL "
+    # Which fields Traefik writes is chosen: in a log that drops OriginStatus its absence says nothing.
+    "WHEN target_status IS NULL AND _artifact NOT IN (SELECT _artifact FROM proxy_access WHERE target_status IS NOT NULL) THEN NULL "
     "WHEN target_status IS NULL OR (target_status < 400 AND status >= 400) THEN true ELSE false END"
 )
 _PROXIED = """SELECT * FROM proxy_access p WHERE NOT (starts_with(coalesce(p.logger, ''), 'http.log.access') AND p.status >= 400
-    AND EXISTS (SELECT 1 FROM proxy_access e WHERE starts_with(e.logger, 'http.log.error') AND e.status = p.status AND e.path = p.path
-        AND e.client_ip IS NOT DISTINCT FROM p.client_ip AND e.time BETWEEN p.time - INTERVAL 1 SECOND AND p.time + INTERVAL 1 SECOND))"""
+    AND EXISTS (SELECT 1 FROM (SELECT status, path, client_ip, unnest([-1, 0, 1]) + epoch(time)::BIGINT AS near FROM proxy_access
+        WHERE starts_with(logger, 'http.log.error')) e WHERE e.status = p.status AND e.path = p.path
+        AND e.client_ip IS NOT DISTINCT FROM p.client_ip AND e.near = epoch(p.time)::BIGINT))"""
 """Each request once: what Caddy failed at stands in its error log, too, which tells more."""
 ANSWERING = {
     # EDGE-085 to EDGE-094. Error with no more detail: the origin, WAF or CloudFront; status 0 or a client's error: the viewer left.
@@ -316,6 +324,8 @@ def _column(name: str, kind: str, table: Table, answering: Answering) -> str:
     """SQL: one of the columns that not every table has."""
     if name not in table:
         return f"NULL::{kind} AS {name}"
+    if table.name == "waf" and name in {"method", "query"}:
+        return f"{_unredacted(name)} AS {name}"
     return f"{answering.path} AS path" if name == "path" else f'"{name}"'
 
 

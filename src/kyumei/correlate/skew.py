@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from kyumei.correlate.shifts import AWS, settle_jumps
+from kyumei.correlate.shifts import AWS, BEGINNINGS, settle_jumps
 from kyumei.layouts.casts import quoted
 from kyumei.store.narrow import tables_of
 
@@ -29,6 +29,8 @@ PATHS = 4
 AGREE = 0.6
 IN_PLACE = 3
 """How many times as many requests must stand at the difference as at none."""
+TOO_LONG = (408, 499, 504)
+"""What a request is answered of which somebody did not wait for the end."""
 SOME = 0.05
 """Share of the requests that must agree on a second difference for a part of the log to be looked for in which the clock ran so."""
 
@@ -98,9 +100,10 @@ def _measured(con: duckdb.DuckDBPyConnection) -> dict[tuple[str, int], _Measured
         f"""WITH logs AS (SELECT DISTINCT table_name, artifact FROM _events WHERE {of_hosts} AND NOT naive),
             own AS (SELECT row_number() OVER () AS n, table_name, artifact, time, key FROM _events JOIN logs USING (table_name, artifact)
                 WHERE via IS NULL AND NOT common),
-            apart AS (SELECT own.*, epoch(own.time) - epoch(aws.time) AS seconds FROM own JOIN _events aws USING (key) WHERE aws.{of_aws}),
+            apart AS (SELECT own.*, epoch(own.time) - epoch(aws.time) AS seconds, aws.table_name IN {BEGINNINGS} AS came
+                FROM own JOIN _events aws USING (key) WHERE aws.{of_aws}),
             near AS (SELECT *, floor(seconds / {STEP})::INTEGER AS bin FROM apart WHERE abs(seconds) <= {WIDEST}),
-            spread AS (SELECT * EXCLUDE (bin), bin + unnest([-1, 0, 1]) AS bin FROM near),
+            spread AS (SELECT * EXCLUDE (bin, came), bin + unnest([-1, 0, 1]) AS bin FROM near),
             votes AS (SELECT table_name, artifact, bin, count(DISTINCT n) AS votes, count(DISTINCT key) AS paths,
                 median(seconds) AS middle FROM spread GROUP BY table_name, artifact, bin),
             ranked AS (SELECT *, first_value(bin) OVER (PARTITION BY table_name, artifact ORDER BY votes DESC, abs(bin)) AS best
@@ -109,17 +112,27 @@ def _measured(con: duckdb.DuckDBPyConnection) -> dict[tuple[str, int], _Measured
                 max(middle) FILTER (bin = best) AS middle, coalesce(max(votes) FILTER (abs(bin - best) > 2), 0) AS rival
                 FROM ranked GROUP BY ALL),
             totals AS (SELECT table_name, artifact, count(DISTINCT n) AS total, count(DISTINCT (time, key))
-                FILTER (WHERE abs(seconds) <= {STEP}) AS in_place FROM near GROUP BY ALL)
-        SELECT table_name, artifact, best, votes, middle, in_place, total, rival FROM chosen JOIN totals USING (table_name, artifact)
+                FILTER (WHERE abs(seconds) <= {STEP}) AS in_place, bool_and(came) AS came FROM near GROUP BY ALL)
+        SELECT table_name, artifact, best, votes, middle, in_place, total, rival, came FROM chosen JOIN totals USING (table_name, artifact)
         WHERE votes >= {ENOUGH} AND paths >= {PATHS} ORDER BY artifact, table_name"""
     ).fetchall()
     found: dict[tuple[str, int], _Measured] = {}
-    for table, artifact, bin_, count, middle, in_place, total, rival in rows:
+    for table, artifact, bin_, count, middle, in_place, total, rival, came in rows:
         seconds: int | None = None
         if count >= total * AGREE:
             seconds = 0 if abs(bin_) <= 1 else round(middle) if in_place * IN_PLACE <= count else None
+            if seconds and seconds > 0 and came and _waited(con, table, artifact):
+                seconds = None
         found[table, artifact] = _Measured(seconds, count, may_jump=rival >= max(ENOUGH, total * SOME))
     return found
+
+
+def _waited(con: duckdb.DuckDBPyConnection, table: str, artifact: int) -> bool:
+    """Whether most of a log's requests ended because somebody waited too long: such are done long after they came, by a right clock."""
+    waited, told = con.execute(
+        f'SELECT count(*) FILTER (status IN {TOO_LONG}), count(*) FROM "{table}" WHERE _artifact = ? AND status IS NOT NULL', [artifact]
+    ).fetchone() or (0, 0)
+    return bool(waited * 2 > told)
 
 
 def _shift(con: duckdb.DuckDBPyConnection, skews: Mapping[tuple[str, int], tuple[int, str]]) -> None:

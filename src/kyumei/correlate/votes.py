@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from kyumei import discover
 from kyumei.correlate.coinciding import QUARTER, WIDEST
 from kyumei.correlate.offsets import ZONES, zone_name
+from kyumei.correlate.sightings import ANSWERING
 from kyumei.layouts.casts import quoted
 from kyumei.model.artifact import Clock
 
@@ -19,6 +20,8 @@ SLOT = 30
 """Seconds of a slot of a quarter of an hour."""
 NEAR_SECONDS = 3
 """How far two records of one request may lie apart after the zone is taken off: a request's own time, mostly."""
+LONG = 5
+"""Seconds; what takes longer stands in one log when it came and in another when it was done, so that both are asked."""
 ENOUGH = 3
 """Requests that must agree before a match means anything."""
 COMMON = 50
@@ -54,6 +57,7 @@ class Vote(NamedTuple):
 def gather_events(con: duckdb.DuckDBPyConnection, tables: Sequence[str]) -> None:
     """``_events``: what two logs may have in common, one row for each key of each record.
 
+    A request that took long is there twice, when it came and when it was done: a clock is not off for that.
     Of a common key only those at the beginning of each quarter of an hour are kept, the fewer the more there are: two logs of the same
     requests keep the same ones, whatever their zones.
     """
@@ -65,14 +69,25 @@ def gather_events(con: duckdb.DuckDBPyConnection, tables: Sequence[str]) -> None
         keys = [f'"{name}"' for name in ("trace_id", "request_id") if name in leaf.table]
         if "path" in leaf.table and "method" in leaf.table:
             keys.append("CASE WHEN path IS NOT NULL THEN coalesce(method, '') || ' ' || path END")
+        other = _other_end(leaf.name)
+        moments = f"unnest(CASE WHEN abs(epoch(other) - epoch(time)) >= {LONG} THEN [time, other] ELSE [time] END)" if other else "time"
         for key in keys:
             con.execute(
-                f"INSERT INTO _events SELECT * EXCLUDE (n), n > {COMMON} FROM (SELECT {quoted(leaf.name)}, _artifact, _via, _naive > 0, "
-                f'time, _line, {key} AS k, count(*) OVER (PARTITION BY _artifact, k) AS n FROM "{leaf.name}" WHERE k IS NOT NULL '
+                f"INSERT INTO _events SELECT log, _artifact, _via, naive, {moments}, _line, k, n > {COMMON} FROM (SELECT "
+                f"{quoted(leaf.name)} AS log, _artifact, _via, _naive > 0 AS naive, time, {other or 'NULL'} AS other, _line, {key} AS k, "
+                f'count(*) OVER (PARTITION BY _artifact, k) AS n FROM "{leaf.name}" WHERE k IS NOT NULL '
                 f"AND time IS NOT NULL) WHERE n <= {COMMON} OR (n <= {MOST_COMMON} AND epoch(time) % {QUARTER} * n < {QUARTER * COMMON})"
             )
     # Where one log has too many of a key to be asked, only strangers are left for those of another log to stand beside.
     con.execute("UPDATE _events SET common = true WHERE NOT common AND key IN (SELECT key FROM _events WHERE common)")
+
+
+def _other_end(name: str) -> str:
+    """SQL: when a request came, where a table's time is when it was done, or the other way round; empty where the table does not tell."""
+    answering = ANSWERING.get(name)
+    if answering is None or name == "api_gateway_execution":  # its requests are worked out later, of several rows
+        return ""
+    return next((moment for moment in (answering.started, answering.ended) if moment != "time"), "")
 
 
 def find_votes(con: duckdb.DuckDBPyConnection, logs: Sequence[Log], found: Sequence[int | None], *, common: bool) -> dict[Log, list[Vote]]:

@@ -37,11 +37,14 @@ _CONNECTING = re.compile(
     re.MULTILINE,
 )
 _CORRECTED = re.compile(
-    r"\b[1-5]\d\d(?:[\s.,;:!?\u2026-]{1,8}(?:no|sorry|oops|wait|i mean|i meant|rather|actually|correction)\b){1,3}[\s.,:;-]{1,4}"
-    r"(?=[1-5]\d\d\b)"
-    r"|(?<!\d)[1-5]\d\d ?(?:\u3067\u306f|\u3058\u3083)\u306a\u304f\u3066?[\u3001, ]{0,2}(?=[1-5]\d\d(?!\d))",
+    # "502, no 504" says that there was none; who corrects himself stops after the "no", or says more.
+    r"\b[45]\d\d[\s.,:;!?\u2026-]{1,8}(?:(?:no\b[\s.,:;!?\u2026-]{1,8})?(?:sorry|oops|wait|i mean|i meant|rather|actually|correction)\b"
+    r"(?:[\s.,:;!?\u2026-]{1,8}(?:no|sorry)\b)?|no\b(?= ?[.,:;!?\u2026-]))[\s.,:;!?\u2026-]{1,4}(?=[45]\d\d\b(?! ?(?:m?s\b|milli|sec|min)))"
+    r"|\b[45]\d\d ?(?:\.{2,4}|\u2026) ?no (?=[45]\d\d\b)"
+    r"|(?<!\d)[45]\d\d ?(?:\u3067\u306f|\u3058\u3083)\u306a\u304f\u3066?[\u3001, ]{0,2}(?=[45]\d\d(?!\d))",
     re.IGNORECASE,
 )
+"""A failing status, and the one that it should be: "503, wait 120 seconds" and "503, no 200 at all" correct nothing."""
 _SYSLOG_BEFORE = re.compile(
     r"^[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d (?=\S{1,100} [\w./-]{1,60}(?:\[\d{1,9}\])?: .{0,300}"
     r"(?:\[\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\]|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\S{0,12}(?:Z|[+-]\d\d:?\d\d)\b))",

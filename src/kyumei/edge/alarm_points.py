@@ -56,12 +56,16 @@ def _points(metric: str, told: Sequence[Row]) -> Iterator[Point]:
     dimensions = tuple((name, value) for name, _, value in (one.partition("=") for one in values))
     first = next(row for row in told if row["metric"])
     period = next((row["period_seconds"] for row in told if row["period_seconds"]), PERIOD_SECONDS)
+    places = {(row["account"], row["region"]) for row in told if row["account"] and row["region"]}
     words = " ".join([metric, *(value for _, value in dimensions)])
     for row in told:
+        if len(places) > 1 and (row["account"], row["region"]) not in places:
+            continue  # It does not tell of which of them it is.
         if row["kind"] == "state_change":
             place = (row["account"] or first["account"] or "", row["region"] or first["region"] or "")
+            stat, seconds = row["stat"] or first["stat"] or "", float(row["period_seconds"] or period)
             for time, value in _values(row):
-                yield Point(metric, namespace or "", dimensions, first["stat"] or "", time, float(period), value, words, row, *place)
+                yield Point(metric, namespace or "", dimensions, stat, time, seconds, value, words, row, *place)
 
 
 def _values(row: Mapping[str, Any]) -> Iterator[tuple[datetime, float]]:

@@ -26,9 +26,11 @@ _HOPS = {
     "client": "Client",
     "clb": "Load balancer (CLB)",
     "cloudfront": "CloudFront",
+    "ingress": "Proxy (Envoy, Traefik, Caddy)",
     "lambda": "Lambda",
     "nlb": "Load balancer (NLB)",
     "server": "Application server",
+    "sidecar": "Sidecar proxy (Envoy)",
     "waf": "AWS WAF",
 }
 _LONG_TITLES = ("Application Load Balancer", "Classic Load Balancer", "Network Load Balancer", "load balancer or proxy")

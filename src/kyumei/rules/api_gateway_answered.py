@@ -19,7 +19,7 @@ from kyumei.edge.blanks import filled
 from kyumei.edge.gateway.evidence import Weighed, failed_lines, function_lines, kind_of_run, weigh
 from kyumei.edge.gateway.missing import unknown, unproven
 from kyumei.edge.gateway.responses import BY_KIND, RESPONSES, Response
-from kyumei.edge.gateway.setting import function_of, public_path
+from kyumei.edge.gateway.setting import calls_no_function, function_of, public_path
 from kyumei.edge.gateway.steps import Steps, function_name, steps_of
 from kyumei.edge.gateway.texts import UNTOLD, kind_of_text, kind_of_type
 from kyumei.edge.literals import among, same
@@ -36,6 +36,8 @@ ACCESS, EXECUTION = "api_gateway_access", "api_gateway_execution"
 HOPS = frozenset({"apigateway", "waf", "unknown"})
 TELLING = frozenset({"FUNCTION_ERROR", "FUNCTION_THROTTLED", "MALFORMED", "INVALID_PERMISSIONS", "NOT_PERMITTED"})
 """Kinds that no response type names: what says them is more exact than the type."""
+LIMITS = frozenset({"THROTTLED", "QUOTA_EXCEEDED"})
+"""API Gateway's own limits: an error of the integration that sounds so is of the backend's limits."""
 BAD_GATEWAY, REFUSED, THROTTLED = 502, 403, 429
 _REGION = re.compile(r"\.execute-api\.([a-z0-9-]+)\.amazonaws\.com", re.ASCII)
 _IN_ARN = re.compile(r"^arn:[a-z-]+:[a-z0-9]+:([a-z0-9-]*):([0-9]{12}):", re.ASCII)
@@ -100,6 +102,8 @@ def _parts(view: View, failure: Failure) -> tuple[list[Part], list[Row], list[Ro
             relayed.append(row)
             continue
         kind, by_shape = _kind(row, own, sure=failure.hop != "unknown")
+        if (by_shape or kind == "FUNCTION_THROTTLED") and calls_no_function(view, row):
+            kind = None  # These statuses and texts are another backend's, too.
         if kind == "MALFORMED" and failed_lines(function_lines(view, row)):
             kind = "FUNCTION_ERROR"
         if kind is None and failure.hop != "waf":
@@ -138,8 +142,9 @@ def _kind(row: Row, steps: Steps | None, *, sure: bool) -> tuple[str | None, boo
     if said in TELLING or not sure:
         return said, False
     blocked = "WAF_FILTERED" if row.get("waf_response") == "WAF_BLOCK" else None
+    of_backend = kind_of_text(row.get("integration_error"))
     told = (
-        kind_of_text(row.get("integration_error"))
+        (of_backend if of_backend not in LIMITS else None)
         or kind_of_type(row.get("response_type"))
         or blocked
         or kind_of_text(row.get("error_text"))

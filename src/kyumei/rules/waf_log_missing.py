@@ -112,7 +112,8 @@ def _logging(view: View, row: Mapping[str, Any]) -> Iterable[Evidence]:
     """What the logging configuration says about why the record is not there."""
     arn = guarding(view, row["elb"])
     for found, citation in resources(view, "get-logging-configuration", "LoggingConfiguration"):
-        if arn and found.get("ResourceArn") not in {None, arn}:
+        own = str(found.get("ResourceArn") or "")
+        if own not in {"", arn} and (arn or _is_cloudfronts(own)):
             continue  # It is another web ACL's, maybe of the same name in another Region.
         targets = ", ".join(map(str, as_list(found.get("LogDestinationConfigs")))) or "nowhere"
         dropping = as_map(found.get("LoggingFilter"))
@@ -122,7 +123,7 @@ def _logging(view: View, row: Mapping[str, Any]) -> Iterable[Evidence]:
             else ""
         )
         if action := dropped(found, row["status"]):
-            told_filter += f": it drops the records of requests that ended in {action}, and so this one's"
+            told_filter += f": it drops the records of requests that ended in {action}{', and so this one' if arn and own == arn else ''}"
         yield Evidence(f"The web ACL logs to {targets}{told_filter}", (citation,))
 
 
@@ -144,7 +145,14 @@ def _candidates(view: View, row: Mapping[str, Any]) -> Iterable[Evidence]:
 
 
 def _web_acls(view: View) -> list[WebAcl]:
-    return [WebAcl(found, citation) for found, citation in resources(view, "get-web-acl", "WebACL")]
+    """The web ACLs that are described and can stand in front of a load balancer."""
+    stored = resources(view, "get-web-acl", "WebACL")
+    return [WebAcl(found, citation) for found, citation in stored if not _is_cloudfronts(str(found.get("ARN") or ""))]
+
+
+def _is_cloudfronts(arn: str) -> bool:
+    place = place_of(arn)
+    return place is not None and place.scope == "CLOUDFRONT"
 
 
 def _named(view: View, sample: Sample | None) -> str:

@@ -30,10 +30,14 @@ _EXPORT = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[
 _TAIL = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{6})?\+00:00) (\S+) (.*)", re.ASCII | re.DOTALL)
 _GROUPED = re.compile(
     r"(/[A-Za-z0-9_.#/-]{1,511}|aws-waf-logs-[A-Za-z0-9_.#/-]{1,500}|API-Gateway-Execution-Logs_[a-z0-9]{1,40}/[A-Za-z0-9_-]{1,128}) "
-    r"(?![0-9]{4}-[0-9]{2}-[0-9]{2}(?:T\S*)? |[0-9]{1,3}(?:\.[0-9]{1,3}){3} \S+ \S+ \[)([A-Za-z0-9_.$-]*[0-9/]\S*) (.*)",
+    r"(?![0-9]{4}(?:-[0-9]{2}-|/[0-9]{2}/)[0-9]{2}(?:T\S*)? |[0-9]{1,3}(?:\.[0-9]{1,3}){3} \S+ \S+ \[)"
+    r"([A-Za-z0-9_.$-]*[0-9/][^\s:*]*) (.*)",
     re.ASCII | re.DOTALL,
 )
-"""A tail over several log groups: the group, as AWS names them or with a slash before it, the stream (no date, no client), the message."""
+"""A tail over several log groups: the group, as AWS names them or with a slash before it, the stream (no date, no client), the message.
+
+The name of a stream holds no colon and no asterisk.
+"""
 _SHORT_TAIL = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}) (.*)", re.ASCII | re.DOTALL)
 _CONTAINER = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}:[0-9]{2}))"

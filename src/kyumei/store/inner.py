@@ -12,7 +12,7 @@ from kyumei.store.bulk_rows import claim_staged, count_of, keep_inner, pays, sel
 from kyumei.store.event_lines import in_year_of
 from kyumei.store.inner_companions import OWN, Message, put_together
 from kyumei.store.narrow import rows_of_all
-from kyumei.store.rows import insert_rows
+from kyumei.store.rows import CHUNK_ROWS, insert_rows
 from kyumei.store.stage import insert_tuples
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ def parse_inner(con: duckdb.DuckDBPyConnection, outer: str) -> None:
 def _read_in_bulk(con: duckdb.DuckDBPyConnection, outer: str) -> set[str]:
     """Read the messages of a long host log; answers the formats that claimed any."""
     found: set[str] = set()
+    staged = count_of(con, "_staged")
     for name in _inner_formats(outer):
         leaf = discover.formats()[name]
         claim_staged(con, select_of(con, leaf.layout))
@@ -87,7 +88,9 @@ def _read_in_bulk(con: duckdb.DuckDBPyConnection, outer: str) -> set[str]:
             found.add(name)
             keep_inner(con, leaf, outer)
             con.execute("DELETE FROM _staged USING _bulk b WHERE _staged.rowid = b._line")
-    return found | _read_inner(con, outer, _MAY_BE_RECORD)
+    for start in range(0, staged, CHUNK_ROWS):  # what is left of a host log of gigabytes is not held at once
+        found |= _read_inner(con, outer, f"rowid BETWEEN {start} AND {start + CHUNK_ROWS - 1} AND {_MAY_BE_RECORD}")
+    return found
 
 
 def _refuse_unclaimed(con: duckdb.DuckDBPyConnection, leaf: Format) -> None:
@@ -108,9 +111,9 @@ def _read_inner(con: duckdb.DuckDBPyConnection, outer: str, where: str = "true")
     """Read the messages of a short host log, or what is left of a long one, one by one; answers the formats that claimed any."""
     rows: dict[str, list[dict[str, Any]]] = {}
     staged = con.execute(f"SELECT * FROM _staged WHERE {where} ORDER BY 1, 2").fetchall()
+    leaves = [(name, discover.formats()[name]) for name in _inner_formats(outer)]
     for artifact, line, text, span, program, sent, clock, process in staged:
-        for name in _inner_formats(outer):
-            leaf = discover.formats()[name]
+        for name, leaf in leaves:
             if leaf.sniff(text, program) and not isinstance(found := leaf.layout.read(text), Refused):
                 row = {**found, **_of_outer(found, sent, clock)} if "time" in leaf.table else found
                 if name in PROCESS_OF_TAG and row.get("pid") is None:

@@ -9,6 +9,7 @@ Follows "Graph metrics" in the Amazon CloudWatch User Guide and "MetricDataResul
 
 from __future__ import annotations
 
+import csv
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -46,7 +47,7 @@ def metric_columns(text: str) -> Columns | None:
     told: dict[str, list[str]] = {}
     at = 0
     while len(told) <= MOST_ROWS and (found := _LINE.match(text, at)):
-        cells = [cell.strip().strip('"') for cell in found[1].split(",")]
+        cells = _cells(found[1])
         if _TIME.match(cells[0]):
             return Columns(told, at) if _of_metrics(told, cells) else None
         head = cells[0].lower()
@@ -54,6 +55,11 @@ def metric_columns(text: str) -> Columns | None:
             return None
         told[head], at = cells[1:], found.end()
     return None
+
+
+def _cells(line: str) -> list[str]:
+    """The cells of a row above the times, and of the first of these; a label may hold commas, in quotes."""
+    return [cell.strip() for cell in next(csv.reader([line], skipinitialspace=True), [""])]
 
 
 def _of_metrics(told: dict[str, list[str]], cells: Sequence[str]) -> bool:

@@ -55,8 +55,11 @@ def empty_zone(view: View, row: Mapping[str, Any]) -> Empty | None:
     off = Evidence("Cross-zone load balancing is off for the target group: a node asks only the targets in its own zone", (setting[1],))
     served = _zones_of_balancer(view, str(row["elb"]))
     states = [one for one in group_health(view, row).states if one.state not in NOT_ROUTED]
-    known = dict(_zones_of_targets(view))
-    zones = {known.get(one.target, "") for one in states}
+    known: dict[str, set[str]] = {}
+    for target, zone in _zones_of_targets(view):
+        known.setdefault(target, set()).add(zone)
+    # An address that two networks use has several zones, and tells none.
+    zones = {"".join(told) if len(told := known.get(one.target, set()) - {""}) == 1 else "" for one in states}
     if served is None or not states or zones & {"", "all"}:
         return Empty((), (off,))
     lacking = tuple(sorted(served[0] - zones))

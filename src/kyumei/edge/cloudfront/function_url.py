@@ -18,6 +18,7 @@ from kyumei.model.status import SERVER_ERROR
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from kyumei.contracts import View
 
@@ -70,28 +71,36 @@ def is_function_url(host: str) -> bool:
 def outlasted(view: View, rows: Sequence[Mapping[str, object]]) -> list[Row]:
     """The reports of runs that began when CloudFront asked, and went on when it gave up; none unless each request has one.
 
-    They must be of one function, or of one log: runs of several keep step with these requests by chance.
+    They must be of one function, or of one log, and hardly more than CloudFront's errors: of a function that runs so long all the time, or
+    of several, some keep step with these requests by chance.
     """
     known = log.functions(view)
     found: list[Row] = []
+    slow: dict[tuple[object, ...], Row] = {}
     for row in rows[:LOOKED_AT]:
         began, ended = span(row)
         seconds = (ended - began).total_seconds()
         if seconds <= 1:
             return []
         lines = log.between(view, began + timedelta(seconds=seconds * NEARLY), ended + RUNS_ON)
-        own = [
-            line
-            for line in lines
-            if (ran := log.seconds(line)) is not None
-            and ran >= seconds * NEARLY
-            and abs(line["time"] - timedelta(seconds=ran) - began) <= BEGAN
-        ]
+        long = [(line, ran) for line in lines if (ran := log.seconds(line)) is not None and ran >= seconds * NEARLY]
+        own = [line for line, ran in long if abs(line["time"] - timedelta(seconds=ran) - began) <= BEGAN]
         if not own:
             return []
         found += own
+        slow |= {(line["_artifact"], line["_line"]): line for line, ran in long if line["time"] - timedelta(seconds=ran) <= ended}
     runs, settled = log.of_function(found, "", known)
-    return runs if settled else []
+    if not settled:
+        return []
+    looked_at, sources = rows[:LOOKED_AT], {_source(line, known) for line in runs}
+    start, end = min(span(row)[0] for row in looked_at) - BEGAN, max(span(row)[1] for row in looked_at) + BEGAN
+    all_slow = sum(_source(line, known) in sources for line in slow.values())
+    return runs if all_slow <= _noted(view, rows[0], start, end) * OFTEN + 1 else []
+
+
+def _source(line: Row, known: Mapping[int, set[str]]) -> object:
+    """What tells whose run a line is of: the function, or else the file."""
+    return line["function"] or frozenset(known.get(line["_artifact"], ())) or line["_artifact"]
 
 
 def failed(view: View, part: Part, host: str) -> tuple[Part, Judged] | None:
@@ -127,10 +136,15 @@ def _in_step(view: View, part: Part, known: Mapping[int, set[str]]) -> bool:
     start, end = min(span(row)[0] for row in part.rows) - NEAR, max(span(row)[1] for row in part.rows) + NEAR
     bad = [line for line in log.between(view, start, end) if log.ended_badly(line)]
     lines, reports = ([line for line in bad if log.is_report(line) is told] for told in (False, True))
-    noted = view.rows(
+    own = log.of_function(lines or reports, "", dict(known))[0]
+    return len(own) <= _noted(view, part.row, start, end) * OFTEN + 1
+
+
+def _noted(view: View, row: Mapping[str, object], start: datetime, end: datetime) -> int:
+    """How many errors CloudFront notes of the row's distribution from ``start`` to ``end`` (naive UTC)."""
+    found = view.rows(
         f"SELECT count(*) AS n FROM {TABLE} WHERE time BETWEEN ?::TIMESTAMP AND ?::TIMESTAMP AND status >= {SERVER_ERROR} "
         "AND distribution IS NOT DISTINCT FROM ?",
-        *(start, end, part.row.get("distribution")),
-    )[0]["n"]
-    own = log.of_function(lines or reports, "", dict(known))[0]
-    return len(own) <= int(noted) * OFTEN + 1
+        *(start, end, row.get("distribution")),
+    )
+    return int(found[0]["n"])

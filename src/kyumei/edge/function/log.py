@@ -59,8 +59,11 @@ def of_requests(view: View, ids: list[str], start: datetime, end: datetime) -> l
     return found
 
 
-def of_traces(view: View, traces: list[str], start: datetime, end: datetime) -> list[Row]:
-    """The lines of the runs that name one of these trace ids, in their report (X-Ray) or in what they print of the request's headers."""
+def of_traces(view: View, traces: list[str], start: datetime, end: datetime, called: tuple[datetime, datetime] | None = None) -> list[Row]:
+    """The lines of the runs that name one of these trace ids, in their report (X-Ray) or in what they print of the request's headers.
+
+    A client asks several times in one trace: where it has several runs, those that began in ``called``, if that is given.
+    """
     if not traces or not view.has("lambda_log"):
         return []
     rows = view.rows(
@@ -70,6 +73,10 @@ def of_traces(view: View, traces: list[str], start: datetime, end: datetime) -> 
         *(start, end, traces, traces),
     )
     ids = [row["request_id"] for row in rows]
+    if called and len(ids) > 1:
+        began = "CASE WHEN started THEN time ELSE time - to_seconds(coalesce(request_seconds, 0)) END"
+        sql = f"SELECT request_id FROM lambda_invocation WHERE list_contains(?::VARCHAR[], request_id) AND {began} BETWEEN ? AND ?"
+        ids = [row["request_id"] for row in view.rows(sql, ids, *called)]
     return of_requests(view, ids, start, end) if ids else []
 
 

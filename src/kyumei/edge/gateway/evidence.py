@@ -32,6 +32,7 @@ from kyumei.model.status import SERVER_ERROR
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from datetime import datetime
 
     from kyumei.contracts import View
     from kyumei.edge.gateway.steps import Steps
@@ -261,7 +262,8 @@ def function_lines(view: View, row: Row) -> list[Row]:
         return []
     span = (row["time"] - timedelta(seconds=60), row["time"] + RUNS_ON)
     found = function_log.of_requests(view, ids, *span) if ids else []
-    return found or function_log.of_traces(view, [str(row["trace_id"])] if row.get("trace_id") else [], *span)
+    traces = [str(row["trace_id"])] if row.get("trace_id") else []
+    return found or function_log.of_traces(view, traces, *span, _called_between(row, row["time"]))
 
 
 def kind_of_run(view: View, row: Row) -> str | None:
@@ -283,20 +285,36 @@ def kind_of_run(view: View, row: Row) -> str | None:
 def _traced(view: View, kind: str, row: Row, function: str) -> tuple[bool, Evidence] | None:
     """What the function's segments in the trace of the request say of a kind, and whether it is settled that they are the function's.
 
-    A run that failed and one that outlasted API Gateway's patience confirm; one that did well says nothing of the answer.
+    A run that failed and one that outlasted API Gateway's patience confirm; one that did well says nothing of the answer. A client asks
+    again in the same trace: only runs that began while API Gateway may have called count, and if several did, they must tell the same.
     """
-    seconds = waited(row)
+    seconds, time = waited(row), row.get("time")
     if kind not in {"INTEGRATION_TIMEOUT", "FUNCTION_ERROR"} or (kind == "INTEGRATION_TIMEOUT" and (not seconds or seconds <= 1)):
         return None
-    own, settled = segments.of_trace(view, row.get("trace_id"), function_name(function))
+    if time is None:
+        return None
+    own, settled = segments.of_trace(view, row.get("trace_id"), *_called_between(row, time), function_name(function))
     if kind == "FUNCTION_ERROR" and (bad := segments.failed(own)):
         words = f"The trace of the request says that the run of {bad[0]['name']} failed{f' ({bad[1]})' if bad[1] else ''}"
-        return settled, Evidence(words, view.cite([bad[0]]), total=1)
+        alike = segments.all_alike(own, bad[0], lambda one: bool(one["is_fault"]))
+        return settled and alike, Evidence(words, view.cite([bad[0]]), total=1)
     ran = segments.longest(own) if kind == "INTEGRATION_TIMEOUT" else None
     if ran is None or not seconds or ran["duration_seconds"] < seconds * NEARLY:
         return None
+    alike = segments.all_alike(own, ran, lambda one: (one["duration_seconds"] or 0) >= seconds * NEARLY)
     says = f"The trace of the request has {ran['name']} running for {ran['duration_seconds']:.3f} s, and API Gateway waited {seconds:.3f} s"
-    return settled, Evidence(says, view.cite([ran]), total=1)
+    return settled and alike, Evidence(says, view.cite([ran]), total=1)
+
+
+def _called_between(row: Row, time: datetime) -> tuple[datetime, datetime]:
+    """When API Gateway may have called the integration, in naive UTC: an authorizer is asked first.
+
+    A row of the execution log is of any moment of the request, one of the access log of its beginning.
+    """
+    whole, own = row.get("request_seconds"), row.get("target_seconds")
+    before = LONGEST_WAIT if row.get("table") == "api_gateway_execution" else 0.0
+    after = LONGEST_WAIT if whole is None else max(0.0, float(whole) - float(own or 0.0))
+    return time - timedelta(seconds=before) - BEGAN, time + timedelta(seconds=after) + BEGAN
 
 
 def failed_lines(lines: list[Row]) -> list[Row]:

@@ -164,6 +164,15 @@ def function_of(view: View, row: Mapping[str, Any]) -> str:
     return next(iter(arns)) if len(arns) == 1 else ""
 
 
+def calls_no_function(view: View, row: Mapping[str, Any]) -> bool:
+    """Whether the configuration tells the row's integrations, and none of them can be a Lambda function: an HTTP backend, another service.
+
+    A URI that a stage variable holds can be one.
+    """
+    uris = [uri for uri, _, _ in integrations(view, row)]
+    return bool(uris) and not any("lambda" in uri or uri.startswith("$") for uri in uris)
+
+
 def authorizer_functions(view: View, row: Mapping[str, Any]) -> set[str]:
     """The names of the functions that authorize requests of the row's API, as far as the configuration tells."""
     kinds = (("apigateway", "authorizerUri"), ("apigatewayv2", "AuthorizerUri"))

@@ -14,7 +14,7 @@ UNTOLD = frozenset({"", "-", "DEFAULT_4XX", "DEFAULT_5XX", "INTERNAL_SERVER_ERRO
 """What stands for the response type where it names no cause."""
 TEXTS: tuple[tuple[str, str], ...] = (
     (
-        r"invocation failed with status: 429|(?:configuration|following) error: (?:TooManyRequestsException: )?Rate [Ee]xceeded",
+        r"invocation failed with status: 429|(?:configuration|following) error: (?:TooManyRequestsException: )?Rate [Ee]xceeded(?! for )",
         "FUNCTION_THROTTLED",
     ),
     (r"Lambda execution failed with status 2[0-9]{2} due to customer function error", "FUNCTION_ERROR"),

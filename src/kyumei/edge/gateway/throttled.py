@@ -21,14 +21,18 @@ if TYPE_CHECKING:
     from kyumei.edge.metrics import Point
 
 METRIC, DIMENSION = "Throttles", "FunctionName"
+LONGEST_PERIOD = 3600.0
+"""Seconds of a period whose count still says something of one request: a day has a throttled run of some other hour."""
 
 
 def throttled(view: View, row: Mapping[str, Any]) -> Iterator[tuple[bool | None, Evidence]]:
     """What speaks for a throttled function, where it is known which: its metric in that minute, and a reserved concurrency."""
-    name = function_name(str(row.get("function_arn") or "") or function_of(view, row)).partition(":")[0]
+    arn = str(row.get("function_arn") or "") or function_of(view, row)
+    name = function_name(arn).partition(":")[0]
     if not name or row.get("time") is None:
         return
-    found = reading(view, METRIC, [row["time"]], [f"function:{name}"], lambda point: not _names(point, name))
+    bare = f"{arn.partition(':function:')[0]}:function:{name}"  # The metric is of the function, whichever alias was called.
+    found = reading(view, METRIC, [row["time"]], [bare], lambda point: not _tells(point, name))
     if found and found.peak > 0:
         yield True, Evidence(f"CloudWatch agrees for function {name}: {found.words}", found.citations, total=len(found.points))
     for document, where in answers(view, "lambda", "get-function-concurrency"):
@@ -38,11 +42,14 @@ def throttled(view: View, row: Mapping[str, Any]) -> Iterator[tuple[bool | None,
             yield (True if reserved == 0 else None), Evidence(says, (where,), total=1)
 
 
-def _names(point: Point, name: str) -> bool:
-    """Whether a point tells that it is the function's; a label that names only the metric does not."""
+def _tells(point: Point, name: str) -> bool:
+    """Whether a point tells of the function, and of a time that is short; a label that names only the metric does not tell whose it is."""
+    if point.period_seconds > LONGEST_PERIOD:
+        return False
     told = dict(point.dimensions).get(DIMENSION)
     return told == name if told else _word(name, point.told)
 
 
 def _word(name: str, text: str) -> bool:
-    return re.search(rf"(?<![A-Za-z0-9_-]){re.escape(name)}(?![A-Za-z0-9_]|-(?!(?i:throttles))[a-z0-9])", text) is not None
+    """Whether a text names the function: what goes on with a hyphen is another one's name, save for that of the metric."""
+    return re.search(rf"(?<![A-Za-z0-9_-]){re.escape(name)}(?![A-Za-z0-9_]|-(?!(?i:throttles))[A-Za-z0-9])", text) is not None

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
-from itertools import takewhile
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kyumei.edge.server.process_signs import SIGNS, WEB_SERVER, Kind, beside, serving
@@ -28,6 +27,8 @@ OWN_KILL = timedelta(minutes=10)
 TOGETHER = timedelta(seconds=10)
 """Lines about one process within this are one event."""
 LONGEST_RESTART = timedelta(minutes=10)
+DONE = timedelta(seconds=2)
+"""How long after the end of its process systemd calls a unit stopped that it was stopping."""
 LONGEST_STOP = timedelta(minutes=5)
 """How long after the beginning of a stop whoever stops may lose patience; systemd does after 90 seconds."""
 BOOTING = timedelta(seconds=30)
@@ -155,11 +156,16 @@ def _of_its_stop(event: Event, events: Sequence[Event]) -> bool:
         return False
     # A signal to one worker, or the start of one, says nothing of another: after a reload old workers end beside new ones.
     # Lines of one second stand in the order in which they were written.
-    before = takewhile(lambda one: one is not event, events)
+    place = next(index for index, one in enumerate(events) if one is event)
+    done = {one.unit for one in events[place + 1 :] if one.kind is Kind.STOPPED and one.unit and one.time - event.time <= DONE}
     turns = [
         one
-        for one in before
-        if one.kind in {Kind.STOPPED, Kind.STARTED} and one.pid in {None, event.pid} and one.where == event.where and _alike(event, one)
+        for one in events[:place]
+        if one.kind in {Kind.STOPPED, Kind.STARTED}
+        and one.pid in {None, event.pid}
+        and one.where == event.where
+        # Older systemd calls a unit that it stops by its description only, and says that it is stopped once its process is gone.
+        and (_alike(event, one) or (bool(event.unit) and one.unit in done))
     ]
     return bool(turns) and turns[-1].kind is Kind.STOPPED and event.time - turns[-1].time <= LONGEST_STOP
 

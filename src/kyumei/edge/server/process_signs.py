@@ -85,7 +85,9 @@ SIGNS = (
     Sign(
         Kind.STARTED, r"Worker [0-9]+ \(PID: (?P<pid>[0-9]+)\) booted in |Started [A-Z]\w{0,80} in [0-9.]+ seconds|Now listening on: http"
     ),
-    Sign(Kind.STARTED, r"^(?:.{0,60}\s)?(?:[Ll]istening|running) (?:on|at) (?:port |https?://\S{0,60}:|:)?[0-9]{2,5}\b"),
+    Sign(Kind.STARTED, r"^(?:.{0,60}\s)?[Ll]istening (?:on|at) (?:port |https?://\S{0,60}:|:)?[0-9]{2,5}\b"),
+    # A job may run at 09:30, or on 10 workers.
+    Sign(Kind.STARTED, r"^(?:.{0,60}\s)?running (?:on|at) (?:port |https?://\S{0,60}:|:|(?:[0-9.]{7,15}|localhost):)[0-9]{2,5}\b"),
     Sign(Kind.STARTED, r"^Started (?P<unit>.+?)\.?$", "systemd"),
 )
 """First match wins."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kyumei.edge.documents import as_list, as_map
-from kyumei.edge.waf.web_acl import resources
+from kyumei.edge.waf.web_acl import place_of, resources
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,8 +29,13 @@ def guarding(view: View, elb: object) -> str:
             return str(rows[0]["arn"]) if len(rows) == 1 else ""
     described = {str(found.get("ARN")) for found, _ in resources(view, "get-web-acl", "WebACL")}
     logging = {str(found.get("ResourceArn")) for found, _ in resources(view, "get-logging-configuration", "LoggingConfiguration")}
-    known = described or logging
+    known = _regional(described) or _regional(logging)
     return known.pop() if len(known) == 1 else ""
+
+
+def _regional(arns: set[str]) -> set[str]:
+    """The web ACLs that can stand in front of a balancer: not those of CloudFront's distributions."""
+    return {arn for arn in arns if (place := place_of(arn)) is not None and place.scope == "REGIONAL"}
 
 
 def dropped(configuration: Mapping[str, Any], status: object) -> str:

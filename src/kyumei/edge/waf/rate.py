@@ -91,7 +91,8 @@ def key(block: Block) -> Key | None:
     acl = same("webacl_arn", row["webacl_arn"])
     if sort == "IP":
         return Key(f"{acl} AND {same('client_ip', row['client_ip'])}", str(row["client_ip"]))
-    if sort == "CONSTANT" and not settings(block).get("ScopeDownStatement") and block.rule is not None:
+    # Without its statement nothing tells that it counts all requests, and not only those of a path.
+    if sort == "CONSTANT" and settings(block) and not settings(block).get("ScopeDownStatement"):
         return Key(acl, "all clients together")
     if sort == "FORWARDED_IP":
         name = str(as_map(settings(block).get("ForwardedIPConfig")).get("HeaderName") or "X-Forwarded-For")
