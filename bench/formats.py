@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 from itertools import islice
@@ -37,6 +38,8 @@ FLOW_HEADER = "version account-id interface-id srcaddr dstaddr srcport dstport p
 LEAST = {"vpc_flow": 150, "s3_access": 150, "cloudfront_access": 150, "nlb_access": 150, "cloudtrail": 100, "route53_resolver": 100}
 """Megabytes a second that a format is to reach on two cores."""
 TIMES_FLOWLOGS_READER = 30
+RUNS = 5
+"""How often each is measured; the best counts, for what else the machine does meanwhile only ever takes away from a speed."""
 FLOW_NUMBERS = ("version", "srcport", "dstport", "protocol", "packets", "bytes", "start", "end")
 HEADINGS = {"vpc_flow": 1, "cloudfront_access": 2}
 """Lines at the start of each file that name the fields."""
@@ -245,15 +248,26 @@ def flowlogs_reader(folder: Path) -> float | None:
 
 
 def by_hand(folder: Path) -> float:
-    """Megabytes a second of DuckDB's own CSV reader told every field and its type, with a line number and without any check."""
+    """Megabytes a second of DuckDB's own CSV reader told every field and its type, with line numbers and without any check.
+
+    Two files at once, as kyumei reads them: what numbers the lines of a file is a single thread.
+    """
     kinds = dict.fromkeys(FLOW_HEADER.split(), "VARCHAR") | dict.fromkeys(FLOW_NUMBERS, "BIGINT")
     columns = ", ".join(f"'{name}': '{kind}'" for name, kind in kinds.items())
-    source = f"read_csv('{folder}/*', delim=' ', quote='', escape='', header=true, auto_detect=false, columns={{{columns}}})"
-    with duckdb.connect() as con:
+
+    def rows(path: Path) -> str:
+        source = f"read_csv('{path}', delim=' ', quote='', escape='', header=true, auto_detect=false, columns={{{columns}}})"
+        return f"SELECT row_number() OVER () AS line, * FROM {source}"
+
+    files = sorted(folder.iterdir())
+    with duckdb.connect() as con, ThreadPoolExecutor(2) as pool:
+        con.execute("SET preserve_insertion_order = false")
+        con.execute(f"CREATE TABLE flows AS {rows(files[0])} LIMIT 0")
         start = perf_counter()
-        con.execute(f"CREATE TABLE flows AS SELECT row_number() OVER () AS line, * FROM {source}")
+        for done in [pool.submit(con.cursor().execute, f"INSERT INTO flows {rows(path)}") for path in files]:
+            done.result()
         taken = perf_counter() - start
-    return sum(path.stat().st_size for path in folder.iterdir()) / MEGABYTE / taken
+    return sum(path.stat().st_size for path in files) / MEGABYTE / taken
 
 
 def main() -> int:
@@ -268,13 +282,13 @@ def main() -> int:
         rows = []
         for name in told.only:
             folder = written(root, name, told.megabytes)
-            ours, count, unread = max(speed(folder, name) for _ in range(2))
+            ours, count, unread = max(speed(folder, name) for _ in range(RUNS))
             rows.append(Row(f"{name}, {count:,} rows, {unread} unread", f"{ours:.0f} MB/s", f">= {LEAST[name]} MB/s", ours >= LEAST[name]))
             if name == "vpc_flow" and (theirs := flowlogs_reader(folder)):
                 times = ours / theirs
                 rows += [
                     Row("vpc_flow / flowlogs-reader", f"{times:.0f}", f">= {TIMES_FLOWLOGS_READER}", times >= TIMES_FLOWLOGS_READER),
-                    Row("DuckDB's CSV reader by hand / flowlogs-reader", f"{by_hand(folder) / theirs:.0f}"),
+                    Row("DuckDB's CSV reader by hand / flowlogs-reader", f"{max(by_hand(folder) for _ in range(RUNS)) / theirs:.0f}"),
                 ]
     sys.stdout.write(table(rows) + "\n")
     return 0
