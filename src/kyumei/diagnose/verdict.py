@@ -52,14 +52,16 @@ def sentence(answer: Investigation, failure: Failure | None, near: str = "") -> 
             "address (URL), and whether it still happens."
         )
         return f"The logs cover the moment, and no request in it failed like {seen}{f'; {near}' if near else '.'}", message
-    missing = f"the {answer.gaps[0].missing.removeprefix('the ')}" if answer.gaps else "a log that covers the moment"
+    nothing = "a log that covers the moment" if failure is None or failure.hop == "unknown" else "what it logged of its errors then"
+    missing = f"the {answer.gaps[0].missing.removeprefix('the ')}" if answer.gaps else nothing
     if failure is None:
         start = f"no log in the case has {seen} at that time{f' ({near})' if near else ''}"
     elif failure.hop == "unknown":
         start = f"the failing request is in the logs, but not who answered it ({failure.why})"
     elif answer.gaps and answer.gaps[0].missing == WHICH:
         titles = list(dict.fromkeys(finding.title for finding in answer.findings))
-        start = f"{'; or '.join(titles[:3])}: each of them fits what was told"
+        several = "; or ".join(titles[:3]) or "several failures that have no cause in common"
+        start = f"{several}: each of them fits what was told"
     elif answer.findings:
         start = f"{answer.findings[0].title} fits, but is not settled"
     else:
@@ -68,7 +70,7 @@ def sentence(answer: Investigation, failure: Failure | None, near: str = "") -> 
     return (
         f"{_capital(start)}; {missing} would decide.",
         f"We are still looking into {seen}: our records so far do not show its cause. "
-        + (f"Please tell us {missing}." if asks else f"We are getting {missing}."),
+        + (f"Please tell us {missing}." if asks else f"We are getting {missing if answer.gaps else 'more logs'}."),
     )
 
 
