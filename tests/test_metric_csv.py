@@ -57,7 +57,7 @@ def test_a_row_that_is_not_a_time_and_numbers_is_kept() -> None:
         "Timestamp,status,bytes\n2026-03-10 09:00:00,200,512\n",
         "Time,Host,Bytes\n2026-03-10 09:00:00,web-1,512\n",
         "Label,Throttles\nPeriod,60\n",
-        "Full label,Throttles\nOwner,anna\n2026/03/10 09:00:00,3\n",
+        "Full label,Throttles\nOwner,web\n2026/03/10 09:00:00,3\n",
         "Label,Throttles\n2026/03/10 09:00:00,none\n",
         "2026/03/10 09:00:00,3\n",
         "",
