@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from kyumei import discover
-from kyumei.correlate.sightings import SERVER_WROTE
+from kyumei.correlate.sightings import PROXY, SERVER_WROTE
 from kyumei.correlate.streams import FILES, Files, first_of_log, lost_streams
 from kyumei.layouts.casts import quoted
 from kyumei.model.artifact import Coverage
@@ -46,7 +46,7 @@ HOPS_OF = {
     "nginx_error": "'nginx_error'",
     "apache_error": "'apache_error'",
     "api_gateway_execution": "'api_gateway_execution'",
-    "proxy_access": "CASE WHEN starts_with(upstream_name, 'inbound|') THEN 'sidecar' ELSE 'ingress' END",
+    "proxy_access": PROXY,
     # Neither do the balancer's logs of connections and of its own checks.
     "alb_connection": "'alb_connection'",
     "alb_health_check": "'alb_health_check'",

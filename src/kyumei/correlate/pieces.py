@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     import duckdb
 
-    Log = tuple[str, int, str | None]
-    """A table, a file, and the table whose messages hold the rows, if any."""
+    LogKey = tuple[str, int, str | None]
+    """What tells a log from others: a table, a file, and the table whose messages hold the rows, if any."""
 
 STEP = 5
 """Seconds within which differences count as one: how long requests take."""
@@ -68,7 +68,7 @@ class _Votes(NamedTuple):
     weight: float
 
 
-def find_pieces(con: duckdb.DuckDBPyConnection, logs: Sequence[Log], others: Collection[str], widest: int) -> dict[Log, list[Piece]]:
+def find_pieces(con: duckdb.DuckDBPyConnection, logs: Sequence[LogKey], others: Collection[str], widest: int) -> dict[LogKey, list[Piece]]:
     """One or two pieces of each log of which it is sure how its clock differs from those of the tables called ``others``.
 
     Asks ``_events``; of the others only logs whose zone is known. ``widest`` is the largest difference in seconds that is looked for.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import duckdb
 
-    from kyumei.correlate.pieces import Log, Piece
+    from kyumei.correlate.pieces import LogKey, Piece
 
 AWS = ("waf", "alb_access", "clb_access", "cloudfront_access", "api_gateway_access")
 """Logs whose clocks are right."""
@@ -34,7 +34,7 @@ SLACK = 10
 """Seconds by which a clock may seem to be set by more or less than it was."""
 
 
-def settle_shifts(con: duckdb.DuckDBPyConnection, logs: Sequence[Log], *, changed: bool = False) -> Mapping[Log, list[Clock]]:
+def settle_shifts(con: duckdb.DuckDBPyConnection, logs: Sequence[LogKey], *, changed: bool = False) -> Mapping[LogKey, list[Clock]]:
     """Shift the rows and the events of those logs of which zone and skew are found; the zones of each log, in the order of its lines.
 
     Measured against AWS's clocks, or, where the case has no such log, against those of the logs that state their zone. With ``changed``
@@ -46,7 +46,7 @@ def settle_shifts(con: duckdb.DuckDBPyConnection, logs: Sequence[Log], *, change
     asked = [log for log in logs if (*log, True) in named]
     if not against or not asked:
         return {}
-    found: dict[Log, list[Clock]] = {}
+    found: dict[LogKey, list[Clock]] = {}
     whose = "the logs of AWS" if set(against) <= set(AWS) else "another log"
     for log, pieces in find_pieces(con, asked, against, WIDEST + FAST_OR_SLOW).items():
         zones = [zone for piece in pieces if (zone := zone_within(piece.seconds, FAST_OR_SLOW)) is not None]
@@ -77,9 +77,9 @@ def settle_shifts(con: duckdb.DuckDBPyConnection, logs: Sequence[Log], *, change
     return found
 
 
-def settle_jumps(con: duckdb.DuckDBPyConnection, logs: Sequence[Log], widest: int) -> set[Log]:
+def settle_jumps(con: duckdb.DuckDBPyConnection, logs: Sequence[LogKey], widest: int) -> set[LogKey]:
     """Put right the logs within which a clock that was off by ``widest`` seconds at most was set; which they are."""
-    found: set[Log] = set()
+    found: set[LogKey] = set()
     all_pieces = find_pieces(con, logs, [name for name in AWS if name not in BEGINNINGS], widest)
     others = find_pieces(con, left, BEGINNINGS, widest) if (left := [log for log in logs if log not in all_pieces]) else {}
     for log, pieces in (all_pieces | others).items():
@@ -95,7 +95,7 @@ def settle_jumps(con: duckdb.DuckDBPyConnection, logs: Sequence[Log], widest: in
     return found
 
 
-def begins(con: duckdb.DuckDBPyConnection, log: Log, pieces: Sequence[Piece], *, surely: bool = False) -> list[int]:
+def begins(con: duckdb.DuckDBPyConnection, log: LogKey, pieces: Sequence[Piece], *, surely: bool = False) -> list[int]:
     """The first line of each piece; of the first piece alone where no line is one at which the clock can have been set so.
 
     With ``surely`` only a line that is older than the one before it is: after a pause all requests may but take longer.
@@ -118,7 +118,7 @@ def begins(con: duckdb.DuckDBPyConnection, log: Log, pieces: Sequence[Piece], *,
     return [0, line] if jump >= by - SLACK else [0]
 
 
-def shift_rows(con: duckdb.DuckDBPyConnection, log: Log, starts: Sequence[int], seconds: Sequence[int], *, naive: bool) -> None:
+def shift_rows(con: duckdb.DuckDBPyConnection, log: LogKey, starts: Sequence[int], seconds: Sequence[int], *, naive: bool) -> None:
     """Take so many seconds off the times of the rows from each of the lines on; with ``naive`` only of those that state no zone."""
     table, artifact, via = log
     for own in tables_of(con, table):
@@ -128,7 +128,7 @@ def shift_rows(con: duckdb.DuckDBPyConnection, log: Log, starts: Sequence[int], 
         )
 
 
-def note_skews(con: duckdb.DuckDBPyConnection, log: Log, skews: Sequence[tuple[int, str]]) -> None:
+def note_skews(con: duckdb.DuckDBPyConnection, log: LogKey, skews: Sequence[tuple[int, str]]) -> None:
     """Note by how many seconds a clock ran fast, and why that is known; not where it was right."""
     for seconds, why in skews:
         if seconds:

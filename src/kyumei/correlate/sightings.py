@@ -138,6 +138,8 @@ _EDGE_MADE = (
     "Origin[A-Za-z]*Error|AbortedOrigin|OriginShieldHit|MissGeneratedResponse|LambdaExecutionError|(?:Limit|Capacity)Exceeded|"
     "ClientGeoBlocked|InvalidRequest[A-Za-z]*|Redirect|Hit|RefreshHit|Function[A-Za-z]+"
 )
+PROXY = "CASE WHEN starts_with(upstream_name, 'inbound|') THEN 'sidecar' ELSE 'ingress' END"
+"""SQL: where a proxy stands. To a sidecar, what comes in is of a cluster of its own."""
 _FLAGS_OF_OWN = "UH|UF|UO|NR|NC|UT|LR|UR|UC|FI|RL|UAEX|RLSE|IH|SI|DPE|UPE|UMSDR|OM|DF|LH"
 """Flags with which Envoy answers itself; URX only says that it tried no further, DC and DT that a connection ended."""
 _PROXY_MADE = (
@@ -232,7 +234,7 @@ ANSWERING = {
     # "Access logging" of Envoy: via_upstream or no flag at all is a relay; its flags and other details say why it answered itself. Traefik
     # writes its own 502 to 504 as its origin's, too; Caddy's access log does not tell, its error log only has what it failed at.
     "proxy_access": Answering(
-        "CASE WHEN starts_with(upstream_name, 'inbound|') THEN 'sidecar' ELSE 'ingress' END",
+        PROXY,
         "status",
         _PROXY_MADE,
         kind="concat_ws('|', program, upstream_name, flags, status_details, status)",

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from kyumei.correlate.shifts import AWS, BEGINNINGS, settle_jumps
+from kyumei.correlate.pieces import AGREE, ENOUGH, PATHS, STEP
+from kyumei.correlate.shifts import AWS, BEGINNINGS, note_skews, settle_jumps
 from kyumei.layouts.casts import quoted
 from kyumei.store.narrow import tables_of
 
@@ -22,11 +23,6 @@ FOLLOW = ("nginx_error", "apache_error", *HOSTS)
 """Logs that share the clock of others in their folder."""
 WIDEST = 900
 """Seconds; a clock that is further off than this is off by its zone or its date."""
-STEP = 5
-"""Seconds within which differences count as one: how long requests take."""
-ENOUGH = 5
-PATHS = 4
-AGREE = 0.6
 IN_PLACE = 3
 """How many times as many requests must stand at the difference as at none."""
 TOO_LONG = (408, 499, 504)
@@ -57,21 +53,23 @@ def settle_skews(con: duckdb.DuckDBPyConnection) -> None:
     The logs that stand in ``_skews`` before are right by now; those beside them need not be.
     """
     measured = _measured(con)
-    known = {
+    known: dict[tuple[str, int], set[int | None]] = {
         (table, artifact): set(seconds)
         for table, artifact, seconds in con.execute("SELECT table_name, artifact, list(seconds) FROM _skews GROUP BY ALL").fetchall()
     }
     if jumping := [
         (table, artifact, None) for (table, artifact), one in measured.items() if one.may_jump and (table, artifact) not in known
     ]:
-        known |= {(table, artifact): {0, 1} for table, artifact, _ in settle_jumps(con, jumping, WIDEST)}
+        known |= {(table, artifact): {None} for table, artifact, _ in settle_jumps(con, jumping, WIDEST)}  # not one and the same
     agreed = {log: (one.seconds, one.requests) for log, one in measured.items() if one.seconds is not None and log not in known}
     if not agreed and not known:
         return
     names = dict(con.execute("SELECT artifact, name FROM artifacts").fetchall())
-    folders: dict[str, set[int]] = {}
-    for (_, artifact), all_seconds in [*((log, {seconds}) for log, (seconds, _) in agreed.items()), *known.items()]:
-        folders.setdefault(_folder(names[artifact]), set()).update(all_seconds)
+    folders: dict[str, set[int | None]] = {}
+    for (_, artifact), (ahead, _) in agreed.items():
+        folders.setdefault(_folder(names[artifact]), set()).add(ahead)
+    for (_, artifact), every in known.items():
+        folders.setdefault(_folder(names[artifact]), set()).update(every)
     skews = {
         log: (seconds, f"{count} of its requests stand in the logs of AWS at that difference")
         for log, (seconds, count) in agreed.items()
@@ -140,7 +138,7 @@ def _shift(con: duckdb.DuckDBPyConnection, skews: Mapping[tuple[str, int], tuple
     alike: dict[tuple[str, int], list[int]] = {}
     for (table, artifact), (seconds, why) in skews.items():
         alike.setdefault((table, seconds), []).append(artifact)
-        con.execute("INSERT INTO _skews VALUES (?, ?, ?, ?)", [artifact, table, seconds, why])
+        note_skews(con, (table, artifact, None), [(seconds, why)])
     for (table, seconds), artifacts in alike.items():
         for own in tables_of(con, table):
             con.execute(

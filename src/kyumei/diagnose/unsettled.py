@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kyumei.correlate.hops import TITLES
-from kyumei.diagnose.counted_errors import counted_errors
 from kyumei.diagnose.doubts import Doubt
 from kyumei.diagnose.error_kinds import count_errors, error_kinds
+from kyumei.diagnose.errors_in_metrics import errors_in_metrics
 from kyumei.diagnose.unprompted import MANY, OF_OTHERS, of_kind
 from kyumei.model.finding import Gap
 from kyumei.model.status import REDIRECTS
@@ -36,7 +36,7 @@ def unsettled(case: Case, symptom: Symptom, window: Window, hop: str) -> Doubt |
         return (_asked(case, symptom, window, hop) if symptom.path else None) or _cross_origin(case, symptom, window, hop)
     if symptom.window is None:
         return None
-    if doubt := counted_errors(case, symptom, window):
+    if doubt := errors_in_metrics(case, symptom, window):
         return doubt
     if symptom.status is not None or symptom.status_class is not None:
         return _without_path(case, symptom, window) if symptom.path and hop in PROGRAMS else None

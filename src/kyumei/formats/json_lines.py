@@ -49,6 +49,7 @@ from kyumei.layouts.lambda_lines import FUNCTION_GROUP
 from kyumei.layouts.lambda_records import is_lambda_record
 from kyumei.layouts.proxy_fields import CADDY, FLAGS, TRAEFIK, proxy_of
 from kyumei.layouts.raised_error import PLAIN_STACK, RAISED_STEPS, raised_in
+from kyumei.layouts.request_line import HOST
 from kyumei.model.table import Column, Kind, Link, Table
 
 if TYPE_CHECKING:
@@ -246,7 +247,6 @@ _PYTHON_KEYS = ("levelno", "lineno", "funcName", "pathname")
 _ODD_KEYS = ("resourceLogs", "instant", "host", "stream", "short_message", "ctx")
 _MONGO = {"F": "CRITICAL", "E": "ERROR", "W": "WARNING", "I": "INFO", "D": "DEBUG"}
 _URL = re.compile(r"(?:https?|wss?)://([^/?#\s]+)(.*)", re.ASCII | re.IGNORECASE | re.DOTALL)
-_PORT = re.compile(r":[0-9]*\Z")
 
 
 def _prepare(document: dict[str, Any]) -> dict[str, Any]:
@@ -269,7 +269,7 @@ def _derive(document: Mapping[str, Any], values: dict[str, Any]) -> tuple[dict[s
     if not host and (values["method"] or target) and isinstance(document.get("host"), str):
         host = document["host"]
         used.add("host")
-    found["host"] = _PORT.sub("", host) if host else None
+    found["host"] = HOST.python(host) if host else None
     level = find(document, "level")
     if any(key in document for key in _PYTHON_KEYS) and level is not MISSING and str(level) in PYTHON:
         found["level"] = PYTHON[str(level)]
@@ -293,7 +293,7 @@ STEPS = (
     {
         "path": "nullif(split_part(_target, '?', 1), '')",
         "query": "coalesce(nullif(split_part(_target, '?', 2), ''), nullif(regexp_replace(_query, '^\\?', ''), ''))",
-        "host": "nullif(regexp_replace(_host, ':[0-9]*$', ''), '')",
+        "host": HOST.sql.replace("{x}", "_host"),
         "program": f"coalesce(_program, CASE WHEN {_has('remote_addr')} AND {_has(*_NGINX_KEYS)} THEN 'nginx' END)",
     },
     *RAISED_STEPS,

@@ -18,6 +18,7 @@ from kyumei.layouts.clocks import ISO_TIME
 from kyumei.layouts.json_names import STATUS
 from kyumei.layouts.json_record import JsonRecord, one, parse_object
 from kyumei.layouts.json_tree import BOOLEAN, GIVEN, Dig, dug, dug_sql, every_pair, opened, shallow, tree
+from kyumei.layouts.request_line import HOST
 from kyumei.layouts.stamps import EPOCH, ISO, ISO_SPACE
 from kyumei.model.table import Column, Kind, Link, Table
 
@@ -143,7 +144,6 @@ DIGS = tuple(
     )
 )
 _DUG, _SURE = dug_sql(DIGS)
-_PORT = re.compile(r":[0-9]*\Z")
 
 
 def _derive(document: Mapping[str, Any], values: dict[str, Any]) -> tuple[dict[str, Any], set[str]]:
@@ -153,7 +153,7 @@ def _derive(document: Mapping[str, Any], values: dict[str, Any]) -> tuple[dict[s
         **found,
         "time": found["_seen"] or values["logged"],
         "domain_name": found["_sni"] or found["_tls_sni"],
-        "host": (_PORT.sub("", found["_host"]) or None) if found["_host"] else None,
+        "host": HOST.python(found["_host"]) if found["_host"] else None,
     }, set()
 
 
@@ -169,7 +169,7 @@ LAYOUT = JsonRecord(
         {
             "time": "coalesce(_seen, logged)",
             "domain_name": "coalesce(nullif(_sni, ''), _tls_sni)",
-            "host": "nullif(regexp_replace(nullif(_host, ''), ':[0-9]*$', ''), '')",
+            "host": HOST.sql.replace("{x}", "nullif(_host, '')"),
         },
     ),
     plain=("firewall IS NOT NULL", "event IS NOT NULL", *_SURE, *shallow(["event"])),

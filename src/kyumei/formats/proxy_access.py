@@ -12,7 +12,6 @@ Follows "Access logging" of Envoy, "Envoy Access Logs" of Istio, "Access Logs" o
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from kyumei.contracts import Format, Refused
@@ -23,6 +22,7 @@ from kyumei.layouts.json_inner import LISTED, NESTED
 from kyumei.layouts.json_names import ADDRESS, STAMPS, STATUS, seconds
 from kyumei.layouts.json_record import JsonRecord, parse_object
 from kyumei.layouts.proxy_fields import BESIDE, CADDY, FIELDS, FLAGS, OF_CADDY, TRAEFIK, UPSTREAM, prepared, proxy_of
+from kyumei.layouts.request_line import HOST
 from kyumei.layouts.stamps import ISO
 from kyumei.layouts.text import Text
 from kyumei.layouts.text_shapes import Shape, compiled
@@ -67,7 +67,6 @@ TABLE = Table(
         Column("trace_id", Kind.TEXT, "The id of the trace; of an X-Amzn-Trace-Id header its root.", Link.TRACE),
     ),
 )
-_PORT = re.compile(r":[0-9]*\Z")
 
 
 def _derive(document: Mapping[str, Any], values: dict[str, Any]) -> tuple[dict[str, Any], set[str]]:
@@ -80,7 +79,7 @@ def _derive(document: Mapping[str, Any], values: dict[str, Any]) -> tuple[dict[s
         "program": proxy_of(document) or None,
         "path": path or None,
         "query": query or None,
-        "host": (_PORT.sub("", values["_host"]) or None) if values["_host"] else None,
+        "host": HOST.python(values["_host"]) if values["_host"] else None,
         "request_seconds": spent / 1000 if is_envoy and spent is not None else values["_nanos"] if spent is None else spent,
         "upstream_addr": values["_upstream"] or ("-" if any(key in document for key in UPSTREAM) else None),
         "flags": values["_flags"] or ("-" if is_envoy else None),
@@ -95,7 +94,7 @@ _STEPS = {
     f"WHEN {_IS_TRAEFIK} THEN 'traefik' WHEN {_IS_CADDY} THEN 'caddy' END",
     "path": "nullif(split_part(_target, '?', 1), '')",
     "query": "nullif(split_part(_target, '?', 2), '')",
-    "host": "nullif(regexp_replace(_host, ':[0-9]*$', ''), '')",
+    "host": HOST.sql.replace("{x}", "_host"),
     "request_seconds": f"coalesce(CASE WHEN {_HAS_FLAGS} THEN _spent::DOUBLE / 1000 ELSE _spent::DOUBLE END, _nanos::DOUBLE)",
     "upstream_addr": f"coalesce(_upstream, CASE WHEN {{has {' '.join(UPSTREAM)}}} THEN '-' END)",
     "flags": f"coalesce(_flags, CASE WHEN {_HAS_FLAGS} THEN '-' END)",
@@ -137,11 +136,6 @@ _ISTIO = (
 )
 _HOST = r' "(?P<upstream_addr>[^"]+)"'
 _NO_ZERO = Cast("status, none where it is 0", STATUS.python, STATUS.sql)
-_HOST_NAME = Cast(
-    "host without its port",
-    lambda raw: _PORT.sub("", raw) or None,
-    "nullif(regexp_replace({x}, ':[0-9]*$', ''), '')",
-)
 _TAKES = (
     Take("time", "time", ISO_TIME),
     *(Take(name, name, TEXT) for name in ("method", "path", "query", "http_version", "flags", "forwarded_for", "user_agent")),
@@ -149,7 +143,7 @@ _TAKES = (
     Take("status", "status", _NO_ZERO, optional=True),
     Take("sent_bytes", "sent_bytes", INTEGER),
     Take("request_seconds", "took", seconds(1e3)),
-    Take("host", "authority", _HOST_NAME, optional=True),
+    Take("host", "authority", HOST, optional=True),
 )
 _BEHIND = (
     *(Take(name, name, TEXT) for name in ("upstream_name", "route")),
@@ -196,7 +190,7 @@ def sniff(text: str, name: str) -> bool:  # noqa: ARG001 - the record is enough
 
 def _may_be(text: str) -> bool:
     """Whether the text holds a key of one of the proxies; most objects do not, and are parsed by others."""
-    return "{" in text[:20] and any(key in text for key in (*FLAGS, "DownstreamStatus", "http.log."))
+    return "{" in text[:20] and any(key in text for key in (*FLAGS, TRAEFIK[0], CADDY))
 
 
 FORMAT = Format(

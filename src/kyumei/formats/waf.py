@@ -18,6 +18,7 @@ from kyumei.contracts import Format
 from kyumei.layouts.casts import INTEGER, Cast, parse_epoch
 from kyumei.layouts.json_record import JsonRecord, one, parse_object
 from kyumei.layouts.json_tree import objects
+from kyumei.layouts.request_line import HOST
 from kyumei.layouts.stamps import EPOCH
 from kyumei.model.table import Column, Kind, Link, Table
 
@@ -208,7 +209,6 @@ _GROUP_TYPES = ("GROUP", "MANAGED_RULE_GROUP")
 _ACL_NAME = re.compile(r"/webacl/([^/]+)/")
 _BALANCER = re.compile(r"app/[^/]+/[^/]+\Z")
 _TRACE = re.compile(r"(?:Root=)?(1-[0-9a-fA-F]{8}-[0-9a-fA-F]{24})(?:;[^\n]*)?", re.ASCII)
-_PORT = re.compile(r":[0-9]*\Z")
 
 
 def _word(value: Any) -> str | None:  # noqa: ANN401 - any JSON value
@@ -260,7 +260,7 @@ def _derive(document: Mapping[str, Any], values: dict[str, Any]) -> tuple[dict[s
         "rate_limit": _whole_number(rate.get("maxRateAllowed")),
         "rate_window_seconds": _whole_number(rate.get("evaluationWindowSec")),
         "counted_rules": _counted(document, ending) or None,
-        "host": _PORT.sub("", host) if host else None,
+        "host": HOST.python(host) if host else None,
         "trace_id": trace[1] if trace else None,
         "user_agent": _header(headers, "user-agent"),
         "labels": _strings(document.get("labels"), "name"),
@@ -330,7 +330,7 @@ STEPS = (
         "rate_window_seconds": INTEGER.sql.replace("{x}", "_rate.evaluationWindowSec"),
     },
     {
-        "host": "nullif(regexp_replace(coalesce(nullif(_host_header, ''), _host), ':[0-9]*$', ''), '')",
+        "host": HOST.sql.replace("{x}", "coalesce(nullif(_host_header, ''), _host)"),
         "rule_group": "_groups[_ending].ruleGroupId",
         "rule_in_group": "_groups[_ending].terminatingRule.ruleId",
         "counted_rules": (

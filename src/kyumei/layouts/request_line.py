@@ -35,6 +35,7 @@ class Address(NamedTuple):
 
 
 _METHOD = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,40}", re.ASCII)
+_PORT = re.compile(r":[0-9]*\Z")
 _VERSION = re.compile(r"HTTP/[0-9][0-9.]{0,9}", re.ASCII)
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,19})://([^/?]*)(/[^?]*)?(?:\?(.*))?", re.ASCII | re.DOTALL)
 _GLUED = re.compile(
@@ -123,6 +124,8 @@ METHOD = guarded("method", _of_line(lambda line: line.method), _LINE, f"{_WORDS}
 PATH = guarded("path", _of_line(lambda line: line.target.partition("?")[0]), _LINE, _in_target(_PATH_SQL, f"{_WORDS}[2]"), verbatim=True)
 QUERY = guarded("query", _of_line(lambda line: _query(line.target)), _LINE, _in_target(_QUERY_SQL, f"{_WORDS}[2]"), verbatim=True)
 VERSION = guarded("version", _of_line(lambda line: line.version), _LINE, f"{_WORDS}[3]")
+HOST = Cast("host without its port", lambda raw: _PORT.sub("", raw) or None, "nullif(regexp_replace({x}, ':[0-9]*$', ''), '')")
+"""A Host header, as far as it is the name of a host."""
 TARGET_PATH = Cast("path of a target", lambda raw: raw.partition("?")[0], _in_target(_PATH_SQL, "{x}"))
 TARGET_QUERY = Cast("query of a target", _query, _in_target(_QUERY_SQL, "{x}"))
 """The same for a target alone, ``/path?query``. Take the query as optional."""

@@ -9,9 +9,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from kyumei.edge.cloudfront.finding import TABLE, Judged, Part, span
+from kyumei.edge.cloudfront.finding import LOOKED_AT, TABLE, Judged, Part, span
 from kyumei.edge.cloudfront.results import Family, Outcome
 from kyumei.edge.function import log
+from kyumei.edge.function.log import BEGAN, NEARLY, RUNS_ON, SAID
 from kyumei.edge.sign import Fix, Sign
 from kyumei.model.finding import Certainty, Evidence
 from kyumei.model.status import SERVER_ERROR
@@ -25,18 +26,10 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 DOMAIN = ".on.aws"
 """How the name of a function URL ends: ``<id>.lambda-url.<region>.on.aws``."""
-BEGAN = timedelta(seconds=3)
-"""How far from CloudFront's start a run may seem to begin: a cold start, and a log of whole seconds."""
-RUNS_ON = timedelta(minutes=15)
-"""The longest that a function runs."""
 NEAR = timedelta(seconds=1.5)
 """CloudFront's log keeps whole seconds."""
 OFTEN = 1.5
 """Failed runs for each error of CloudFront's, at the most: it tries some requests again."""
-LOOKED_AT = 5
-NEARLY = 0.97
-SAID = 160
-"""Characters of a log's line that a sentence holds."""
 RELAYED = "EDGE-086"
 ANSWERED = Outcome(
     frozenset(),

@@ -9,6 +9,7 @@ Follows "Using CloudWatch Logs with Lambda" in the AWS Lambda Developer Guide.
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from kyumei.model.level import GRAVE
@@ -21,6 +22,14 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 OTHERS = ("app_log", "json_lines")
 """Where lines of a function are that nothing shows to be one's."""
+BEGAN = timedelta(seconds=3)
+"""How far from a call the run may seem to begin: a cold start, a clock or a log that keeps whole seconds."""
+RUNS_ON = timedelta(minutes=15)
+"""The longest that a function runs."""
+NEARLY = 0.97
+"""Of the time that was waited for a run: the caller's clock and the function's start a little apart."""
+SAID = 160
+"""Characters of a log's line that a sentence holds."""
 MOST = 50
 """Lines of a request that are looked at."""
 _BAD = frozenset({"error", "failure", "timeout"})

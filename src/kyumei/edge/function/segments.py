@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from kyumei.edge.function.log import SAID
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
@@ -55,4 +57,4 @@ def failed(segments: Sequence[Row]) -> tuple[Row, str] | None:
     if not bad:
         return None
     words = ": ".join(str(part) for part in (bad[0]["error_type"], bad[0]["error_text"]) if part)
-    return bad[0], (words.splitlines() or [""])[0][:160]
+    return bad[0], (words.splitlines() or [""])[0][:SAID]

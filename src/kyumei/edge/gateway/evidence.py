@@ -13,6 +13,7 @@ from kyumei.edge.documents import answers
 from kyumei.edge.function import log as function_log
 from kyumei.edge.function import segments
 from kyumei.edge.function.changes import changed_integration
+from kyumei.edge.function.log import BEGAN, NEARLY, RUNS_ON, SAID
 from kyumei.edge.gateway.responses import BY_KIND
 from kyumei.edge.gateway.setting import (
     authorizer_functions,
@@ -41,16 +42,8 @@ if TYPE_CHECKING:
     """Sentences for a kind (true), against it (false), or of what merely is (null)."""
 
 Row = dict[str, Any]
-SAID = 160
-"""Characters of a log's line that a sentence holds."""
-RUNS_ON = timedelta(minutes=15)
-"""The longest that a function runs."""
-BEGAN = timedelta(seconds=3)
-"""How far from API Gateway's call a run may seem to begin: a cold start, a clock that keeps whole seconds."""
 LONGEST_WAIT = 30.0
 """Seconds that API Gateway waits for an authorizer at the most."""
-NEARLY = 0.97
-"""Of the time that API Gateway waited; its clock and the function's start a little apart."""
 CLOSE_SECONDS = 1.0
 GAVE_UP = 504
 UNINVOKED = frozenset({"FUNCTION_THROTTLED", "INVALID_PERMISSIONS", "NOT_PERMITTED", "API_CONFIGURATION_ERROR", "INTEGRATION_FAILURE"})

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from kyumei.diagnose.doubts import Doubt
 from kyumei.model.finding import Gap
+from kyumei.model.status import SERVER_ERROR
 from kyumei.store.filled import has_rows
 
 if TYPE_CHECKING:
@@ -19,18 +20,18 @@ if TYPE_CHECKING:
     from kyumei.store.case import Case
 
 METRICS = ("5XXError", "5xx", "5xxErrorRate", "HTTPCode_ELB_5XX_Count", "HTTPCode_Target_5XX_Count", "HTTPCode_Backend_5XX")
-FAULT = 500
 
 
-def counted_errors(case: Case, symptom: Symptom, window: Window) -> Doubt | None:
+def errors_in_metrics(case: Case, symptom: Symptom, window: Window) -> Doubt | None:
     """The first such count in the window, where a server error was told and no log has one then."""
-    told = symptom.status >= FAULT if symptom.status is not None else symptom.status_class == FAULT // 100
+    told = symptom.status >= SERVER_ERROR if symptom.status is not None else symptom.status_class == SERVER_ERROR // 100
     if not told or not has_rows(case.con, "metric"):
         return None
     rows = case.rows(
         f"SELECT metric, label, time, greatest(value, sum) AS value FROM metric WHERE metric IN {METRICS} AND greatest(value, sum) > 0 "
         "AND coalesce(stat, 'Sum') <> 'SampleCount' AND time >= $1::TIMESTAMP AND time < $2::TIMESTAMP "
-        f"AND NOT EXISTS (SELECT 1 FROM sightings s WHERE s.status >= {FAULT} AND s.time >= $1::TIMESTAMP AND s.started < $2::TIMESTAMP) "
+        "AND NOT EXISTS (SELECT 1 FROM sightings s WHERE "
+        f"s.status >= {SERVER_ERROR} AND s.time >= $1::TIMESTAMP AND s.started < $2::TIMESTAMP) "
         "ORDER BY time LIMIT 1",
         [moment.replace(tzinfo=None) for moment in (window.start, window.end)],
     )
